@@ -1,0 +1,26 @@
+"""minifcn: Fully Convolutional Networks for semantic segmentation, from scratch on NumPy, on a GPU through CuPy."""
+
+from minifcn import functional
+from minifcn.arrays.convolution import use_algorithm
+from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
+from minifcn.functional import convolution_matrix
+from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
+from minifcn.tensor import Tensor, as_tensor
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CoordinateMap",
+    "Geometry",
+    "ReceptiveField",
+    "Tensor",
+    "as_tensor",
+    "convolution_matrix",
+    "crop_offset",
+    "enable_grad",
+    "functional",
+    "grad",
+    "is_grad_enabled",
+    "no_grad",
+    "use_algorithm",
+]

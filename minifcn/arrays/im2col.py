@@ -1,0 +1,117 @@
+"""im2col: lay every window out as a column, and convolution becomes one matrix product.
+
+    columns[c·KH·KW + k·KW + l,  (n, i, j)] = x[n, c, i·s + k·d − p, j·s + l·d − p]        (0 in the padding)
+    y = weight (O, C·KH·KW) @ columns (C·KH·KW, N·OH·OW)
+
+The columns repeat every pixel KH·KW times: for 64 channels at 224x224 that is 115 MB, written to memory once and read
+back once. So they are made in blocks that stay in the cache, a few output rows (or a few small images) at a time, and
+memory does not grow with the image. The two gradients use the same blocks: col2im adds the columns back where they
+came from (it is the transpose of im2col), and the weight's gradient is a product with the columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+from minifcn.backend import Array, array_module, working_bytes
+from minifcn.geometry import Geometry
+
+# A block: images n0..n1 and output rows i0..i1.
+Block = tuple[slice, int, int]
+
+
+def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
+    """Cut the work into blocks whose columns fit `working_bytes`: several small images, or some rows of a large one."""
+    OH, OW = geometry.output_size
+    bytes_per_row = max(1, C * geometry.taps * OW * x.dtype.itemsize)
+    rows = max(1, working_bytes(x) // bytes_per_row)
+    images = max(1, rows // OH)
+    for n in range(0, N, images):
+        for i in range(0, OH, rows):
+            yield slice(n, min(n + images, N)), i, min(i + rows, OH)
+
+
+def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
+    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`.
+
+    It loops over the taps of the kernel, never over pixels: each tap is one strided copy.
+    """
+    images, first, last = block
+    xp, (KH, KW) = array_module(x), geometry.kernel_size
+    x = x[images].swapaxes(0, 1)  # (n, C, H, W) -> (C, n, H, W)
+    shape = (len(x), KH, KW, x.shape[1], last - first, geometry.output_size[1])
+    columns = xp.zeros(shape, x.dtype) if any(geometry.padding) else xp.empty(shape, x.dtype)
+    for k in range(KH):
+        rows, out_rows = geometry.tap(0, k, first, last)
+        for l in range(KW):
+            cols, out_cols = geometry.tap(1, l)
+            columns[:, k, l, :, out_rows, out_cols] = x[:, :, rows, cols]
+    return columns
+
+
+def col2im(columns: Array, x: Array, geometry: Geometry, block: Block) -> None:
+    """Add columns (C, KH, KW, n, rows, OW) back to the pixels of x (N, C, H, W) they came from, in place.
+
+    Within one tap no pixel occurs twice, so slices can be added without losing an update, and always in the same
+    order: the result is the same to the last bit on every run, on a GPU too.
+    """
+    images, first, last = block
+    x = x[images].swapaxes(0, 1)  # (n, C, H, W) -> (C, n, H, W)
+    for k in range(geometry.kernel_size[0]):
+        rows, out_rows = geometry.tap(0, k, first, last)
+        for l in range(geometry.kernel_size[1]):
+            cols, out_cols = geometry.tap(1, l)
+            x[:, :, rows, cols] += columns[:, k, l, :, out_rows, out_cols]
+
+
+def _columns_of(x: Array, geometry: Geometry, block: Block) -> Array:
+    """im2col as a matrix per group: (C, KH, KW, n, rows, OW) -> (G, C/G·KH·KW, n·rows·OW)."""
+    columns, G = im2col(x, geometry, block), geometry.groups
+    return columns.reshape(G, x.shape[1] // G * geometry.taps, prod(columns.shape[3:]))
+
+
+def _rows_of(y: Array, geometry: Geometry, block: Block) -> Array:
+    """The block of y (N, O, OH, OW) as a matrix per group: (G, O/G, n·rows·OW)."""
+    images, first, last = block
+    part = y[images, :, first:last].swapaxes(0, 1)  # (n, O, rows, OW) -> (O, n, rows, OW)
+    return part.reshape(geometry.groups, y.shape[1] // geometry.groups, prod(part.shape[1:]))
+
+
+def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
+    """Convolution. x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
+    xp, (N, C), O, G = array_module(x, w), x.shape[:2], w.shape[0], geometry.groups
+    OH, OW = geometry.output_size
+    y = xp.empty((N, O, OH, OW), x.dtype)
+    w = w.reshape(G, O // G, C // G * geometry.taps)  # (O, C/G, KH, KW) -> (G, O/G, C/G·KH·KW)
+    for block in blocks(x, N, C, geometry):
+        images, first, last = block
+        made = w @ _columns_of(x, geometry, block)
+        made = made.reshape(O, images.stop - images.start, last - first, OW)  # (G, O/G, n·rows·OW) -> (O, n, rows, OW)
+        y[images, :, first:last] = made.swapaxes(0, 1)
+    return y
+
+
+def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
+    """Transposed convolution. w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
+    xp, (N, O), C, G = array_module(w, y), y.shape[:2], w.shape[1] * geometry.groups, geometry.groups
+    KH, KW = geometry.kernel_size
+    x = xp.zeros((N, C, *geometry.input_size), y.dtype)
+    w = w.reshape(G, O // G, C // G * geometry.taps).swapaxes(1, 2)  # (O, C/G, KH, KW) -> (G, C/G·KH·KW, O/G)
+    for block in blocks(y, N, C, geometry):
+        images, first, last = block
+        columns = w @ _rows_of(y, geometry, block)  # (G, C/G·KH·KW, O/G) @ (G, O/G, n·rows·OW)
+        columns = columns.reshape(C, KH, KW, images.stop - images.start, last - first, geometry.output_size[1])
+        col2im(columns, x, geometry, block)
+    return x
+
+
+def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
+    """What the weight receives. x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
+    xp, (N, C), O, G = array_module(x, y), x.shape[:2], y.shape[1], geometry.groups
+    w = xp.zeros((O, C // G, *geometry.kernel_size), x.dtype)
+    matrix = w.reshape(G, O // G, C // G * geometry.taps)  # the same memory
+    for block in blocks(x, N, C, geometry):
+        columns = _columns_of(x, geometry, block).swapaxes(1, 2)
+        matrix += _rows_of(y, geometry, block) @ columns  # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
+    return w

@@ -1,0 +1,151 @@
+"""Resizing an image as two small matrices, one per axis, and the bilinear kernel of FCN.
+
+    y[n, c] = R · x[n, c] · Cᵀ          R is (OH, H) for the rows, C is (OW, W) for the columns
+
+Interpolation is linear and separable, so this product is the whole operation, and its gradient is the same product with
+Rᵀ and Cᵀ. Row i of R says which input rows mix into output row i, with weights that sum to 1.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.geometry import CoordinateMap, integer, pair
+
+MODES = ("bilinear", "nearest", "nearest-exact")
+
+
+def axis_matrix(
+    size_in: int,
+    size_out: int,
+    mode: str = "bilinear",
+    align_corners: bool = False,
+    scale: float | Fraction | None = None,
+    xp: ModuleType = np,
+    dtype: Any = np.float32,
+) -> Array:
+    """R with y = R x along one axis: R[i, j] = max(0, 1 − |u(i) − j|) for bilinear, [j = ⌊u(i)⌋] for nearest.
+
+    size_in, size_out   pixels before and after, each at least 1
+    scale               size_out / size_in if None; a given factor (as `scale_factor`) wins over the quotient
+    returns             (size_out, size_in), in module `xp`, with `dtype`
+
+    u(i) is where output pixel i lies among the input pixels. Let r = 1 / scale, the input pixels per output pixel.
+
+    *Half-pixel centres* (bilinear). Pixel i is the interval [i, i + 1] of the axis and its centre is i + 1/2. The whole
+    axis is stretched, so centres correspond: u + 1/2 = (i + 1/2) · r, that is u = r · i + (r − 1)/2.
+    *Aligned corners* (bilinear). The first centres coincide, and so do the last: u(0) = 0 and
+    u(size_out − 1) = size_in − 1, that is u = i · (size_in − 1)/(size_out − 1), and 0 if size_out is 1. `scale` is
+    of no use here.
+    *nearest*. The left edges correspond: u = r · i, rounded down: j = ⌊i · size_in / size_out⌋. PyTorch's, kept
+    although it shifts the image by up to half a pixel.
+    *nearest-exact*. The centres correspond, and the pixel that contains the point is taken: ⌊(i + 1/2) · r⌋.
+
+    Positions beyond the first or the last centre are clamped to it: the border is repeated. All positions are exact
+    fractions: ⌊·⌋ never falls to the wrong side, which floats cannot promise.
+    Raises ArgumentError for an unknown mode, a size below 1, a scale that is not positive, or align_corners without
+    bilinear.
+    """
+    size_in = integer(size_in, "interpolate: input size", 1)
+    size_out = integer(size_out, "interpolate: output size", 1)
+    if mode not in MODES:
+        raise ArgumentError(f"interpolate: mode {mode!r} is unknown; use one of {', '.join(MODES)}.")
+    if align_corners and mode != "bilinear":
+        raise ArgumentError(f"interpolate: align_corners has a meaning for bilinear only, not for {mode!r}; omit it.")
+    position = _source(size_in, size_out, mode, align_corners, scale)
+    # A common denominator turns exact fractions into plain integers: u(i) = (start + i·step) / whole.
+    whole = position.scale.denominator * position.offset.denominator
+    start, step = int(position.offset * whole), int(position.scale * whole)
+    matrix = np.zeros((size_out, size_in), dtype=dtype)
+    for i in range(size_out):
+        pixel, rest = divmod(min(max(start + i * step, 0), (size_in - 1) * whole), whole)
+        if mode == "bilinear" and rest:
+            matrix[i, pixel], matrix[i, pixel + 1] = (whole - rest) / whole, rest / whole
+        else:
+            matrix[i, pixel] = 1
+    return xp.asarray(matrix)
+
+
+def _source(
+    size_in: int, size_out: int, mode: str, align_corners: bool, scale: float | Fraction | None
+) -> CoordinateMap:
+    """The map from an output position to the input position u that it shows; `axis_matrix` derives the four."""
+    if align_corners:
+        return CoordinateMap(Fraction(size_in - 1, size_out - 1) if size_out > 1 else Fraction(0), Fraction(0))
+    ratio = Fraction(size_in, size_out) if scale is None else 1 / _exact(scale)
+    offset = {"bilinear": (ratio - 1) / 2, "nearest": Fraction(0), "nearest-exact": ratio / 2}[mode]
+    return CoordinateMap(ratio, offset)
+
+
+def _exact(scale: float | Fraction) -> Fraction:
+    """The simple fraction that a float stands for: 1.1 means 11/10, not the nearest binary number above it."""
+    try:
+        fraction = Fraction(scale).limit_denominator(1_000_000)
+    except (TypeError, ValueError, OverflowError):
+        raise ArgumentTypeError(f"interpolate: scale must be a finite number, got {scale!r}.") from None
+    if fraction <= 0:
+        raise ArgumentError(f"interpolate: scale must be positive, at least one millionth, got {scale!r}.")
+    return fraction
+
+
+def resize(x: Array, rows: Array, columns: Array) -> Array:
+    """y[n, c] = R · x[n, c] · Cᵀ: every plane resized along both axes.
+
+    x       (N, C, H, W)
+    rows    R, (OH, H)   from `axis_matrix`
+    columns C, (OW, W)
+    returns (N, C, OH, OW)
+
+    The transpose of this map, and so its gradient, is `resize(y, rows.T, columns.T)`. Of the two orders the one with
+    fewer multiplications is taken: columns first costs H·W·OW + OH·H·OW per plane, rows first OH·H·W + OH·W·OW.
+    Raises ArgumentError if the matrices do not fit x, ArgumentTypeError if their dtypes differ.
+    """
+    xp = array_module(x, rows, columns)
+    if x.ndim != 4 or rows.ndim != 2 or columns.ndim != 2 or x.shape[2:] != (rows.shape[1], columns.shape[1]):
+        raise ArgumentError(
+            f"interpolate: x {x.shape} does not fit rows {rows.shape} and columns {columns.shape}; x must be "
+            f"(N, C, H, W), rows (OH, H) and columns (OW, W)."
+        )
+    if not x.dtype == rows.dtype == columns.dtype:
+        raise ArgumentTypeError(
+            f"interpolate: x is {x.dtype}, rows {rows.dtype} and columns {columns.dtype}; "
+            f"build the matrices with the dtype of x."
+        )
+    (height, width), out_height, out_width = x.shape[2:], rows.shape[0], columns.shape[0]
+    columns_first = height * out_width * (width + out_height)
+    rows_first = out_height * width * (height + out_width)
+    x = xp.ascontiguousarray(x)  # NumPy multiplies odd or negative strides without BLAS, many times slower
+    if columns_first <= rows_first:
+        return xp.matmul(rows, xp.matmul(x, columns.T))
+    return xp.matmul(xp.matmul(rows, x), columns.T)
+
+
+def bilinear_kernel(kernel_size: int | tuple[int, int], dtype: Any = np.float32) -> np.ndarray:
+    """w[i, j] = (1 − |i − c|/f) · (1 − |j − c|/f) with f = ⌈k/2⌉ and c = (k − 1)/2: the tent that upsamples by f.
+
+    kernel_size   k, or (kh, kw), at least 1
+    returns       (kh, kw), a NumPy array
+
+    A transposed convolution with stride s and k = 2s (or 2s − 1) and this kernel interpolates linearly between pixels:
+    the weights that meet in an output pixel sum to 1 along each axis, away from the border. The centre c is the middle
+    of the kernel for every k, so the kernel is symmetric; early Caffe took c = (2f − 1 − f mod 2)/2, which misses the
+    middle for k = 2, 3, 6, 7, ..., 62, 63, and FCN-AlexNet needs 63 (BVLC/caffe, pull request 5713).
+    Source: Long, Shelhamer and Darrell 2015, §3.3, and the reference code's upsampling filter.
+    Raises ArgumentError for k below 1.
+
+    >>> bilinear_kernel(4).tolist()[1]
+    [0.1875, 0.5625, 0.5625, 0.1875]
+    """
+    tents = []
+    for k in pair(kernel_size, "bilinear_kernel: kernel_size", 1):
+        half = (k + 1) // 2
+        # 1 − |i − c|/f over the common denominator 2f, in integers: (2f − |2i − (k − 1)|) / (2f)
+        tents.append((2 * half - np.abs(2 * np.arange(k) - (k - 1)), 2 * half))
+    (rows, of_rows), (columns, of_columns) = tents
+    return (np.outer(rows, columns) / (of_rows * of_columns)).astype(dtype)

@@ -1,0 +1,204 @@
+"""Reverse-mode differentiation: walk the operations from the result back to the leaves, each exactly once.
+
+The order matters. A gradient may be passed on only after every user of a value has contributed to it: with b = a + a
+and c = b + b, handing on b's gradient after the first contribution would count it wrongly. A topological order settles
+that, and it is found with an explicit stack, so that a chain of 10,000 operations needs no recursion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minifcn.autograd.mode import set_grad_enabled
+from minifcn.autograd.operation import Operation
+from minifcn.autograd.variable import Variable, checked_array
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+
+Node = Operation | Variable  # an operation, or a leaf
+
+
+def backward(
+    output: Variable, gradient: object = None, *, retain_graph: bool | None = None, create_graph: bool = False
+) -> None:
+    """Add d(output)/d(leaf) · gradient to `.grad` of every leaf that requires grad.
+
+    gradient: same shape as output; may be left out for a single number, where it is 1.
+    retain_graph: keep what the operations saved, so that backward can run again; default: only if create_graph.
+    create_graph: make the gradients part of a graph, to be differentiated again.
+    """
+    order = _topological_order([output])
+    handed_out: set[int] = set()
+
+    def accumulate(target: Variable, contribution: Variable) -> None:
+        if target.grad is not None:
+            target.grad = target.grad + contribution  # type: ignore[operator]
+        else:
+            target.grad = _owned(contribution, handed_out)
+
+    start = _start(output, gradient)
+    handed_out.add(id(start._array))
+    pending = {id(_node(output)): start}
+    with set_grad_enabled(create_graph):
+        for node in order:
+            total = pending.pop(id(node), None)
+            if total is None:
+                continue
+            if isinstance(node, Variable):
+                accumulate(node, total)
+                continue
+            wants = node.retained()
+            if wants is not None:
+                accumulate(wants, total)
+            _pass_on(node, total, pending)
+            if not (create_graph if retain_graph is None else retain_graph):
+                node.release()
+
+
+def grad(
+    outputs: Variable | Sequence[Variable],
+    inputs: Variable | Sequence[Variable],
+    grad_outputs: object = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Any, ...]:
+    """The gradients Σ d(outputs)/d(inputs) · grad_outputs, one per input, without touching any `.grad`.
+
+    As `torch.autograd.grad`: an input on which the outputs do not depend is an error, or None with `allow_unused`.
+    """
+    results = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    targets = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    if grad_outputs is None or isinstance(grad_outputs, Variable):
+        grad_outputs = [grad_outputs] * len(results) if len(results) == 1 or grad_outputs is None else [grad_outputs]
+    starts = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]
+    if len(starts) != len(results):
+        raise ArgumentError(f"grad: {len(results)} outputs but {len(starts)} grad_outputs; pass one for each.")
+    for position, target in enumerate(targets):
+        if not target.requires_grad:
+            raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
+    order = _topological_order(results)
+    wanted = {id(_node(target)) for target in targets}
+    found: dict[int, Any] = {}
+    handed_out: set[int] = set()
+    pending: dict[int, Any] = {}
+    with set_grad_enabled(create_graph):
+        for result, given in zip(results, starts, strict=True):
+            start = _start(result, given)
+            handed_out.add(id(start._array))
+            _add(pending, id(_node(result)), start)
+        for node in order:
+            total = pending.pop(id(node), None)
+            if total is None:
+                continue
+            if id(node) in wanted:
+                found[id(node)] = _owned(total, handed_out)
+            if isinstance(node, Operation):
+                _pass_on(node, total, pending)
+                if not (create_graph if retain_graph is None else retain_graph):
+                    node.release()
+    gradients = tuple(found.get(id(_node(target))) for target in targets)
+    for position, gradient in enumerate(gradients):
+        if gradient is None and not allow_unused:
+            raise GraphError(
+                f"grad: the outputs do not depend on input {position}; remove it or pass allow_unused=True."
+            )
+    return gradients
+
+
+class Copy(Operation):
+    """The same numbers in memory of their own."""
+
+    keeps_operands = False
+
+    def forward(self, x: Array) -> Array:
+        return x.copy()
+
+    def backward(self, grad: Variable) -> Variable:
+        return grad
+
+
+def _owned(gradient: Variable, handed_out: set[int]) -> Variable:
+    """A gradient for the user, copied if its memory is somebody else's too.
+
+    Two inputs may be handed one array (a + b passes the same gradient to both), or a view of one. Each gets memory of
+    its own, so that changing one gradient changes no other. `handed_out` holds the ids of arrays given away so far.
+    """
+    array = gradient._array
+    owned: Variable = gradient if array.base is None and id(array) not in handed_out else Copy()(gradient)
+    handed_out.add(id(array))
+    return owned
+
+
+def _node(variable: Variable) -> Node:
+    return variable.grad_fn or variable
+
+
+def _start(output: Variable, gradient: object) -> Variable:
+    """The gradient to begin with, checked against the output."""
+    if not output.requires_grad:
+        raise GraphError("backward: the output does not depend on any tensor that requires grad.")
+    if gradient is None:
+        if output.size != 1:
+            raise GraphError(
+                f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
+                f"pass gradient of that shape or reduce the output with .sum() or .mean()."
+            )
+        return type(output).of(array_module(output._array).ones_like(output._array))
+    start = gradient if isinstance(gradient, Variable) else type(output).of(_as_array(gradient, output))
+    if start.shape != output.shape:
+        raise ArgumentError(f"backward: gradient has shape {start.shape} but the output has {output.shape}.")
+    if start.dtype != output.dtype:
+        raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
+    array_module(start._array, output._array)
+    return start
+
+
+def _as_array(gradient: object, output: Variable) -> Array:
+    array = checked_array(gradient)
+    return array if hasattr(gradient, "dtype") else array_module(output._array).asarray(array, output.dtype)
+
+
+def _topological_order(outputs: Sequence[Variable]) -> list[Node]:
+    """All nodes that the outputs depend on, users before what they use."""
+    finished: list[Node] = []
+    seen: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(_node(output), False) for output in outputs if output.requires_grad]
+    while stack:
+        node, expanded = stack.pop()
+        if expanded:
+            finished.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            if isinstance(node, Operation):
+                if node.freed:
+                    raise GraphError(
+                        f"backward: the graph through {node.name} has already been used and freed; "
+                        f"pass retain_graph=True to the first backward."
+                    )
+                stack.extend((parent, False) for parent in node.parents if parent is not None)
+    return finished[::-1]
+
+
+def _add(pending: dict[int, Any], key: int, gradient: Any) -> None:
+    pending[key] = pending[key] + gradient if key in pending else gradient
+
+
+def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any]) -> None:
+    """Ask one operation for the gradients of its operands and add them to what those have received so far."""
+    gradients = operation.backward(total)
+    if not isinstance(gradients, tuple):
+        gradients = (gradients,)
+    if len(gradients) != len(operation.parents):
+        raise GraphError(
+            f"{operation.name}.backward gave {len(gradients)} gradients for {len(operation.parents)} operands."
+        )
+    for parent, gradient, shape in zip(operation.parents, gradients, operation.shapes, strict=True):
+        if parent is None or gradient is None:
+            continue
+        made = gradient if isinstance(gradient, Variable) else gradient()
+        if made.shape != shape:
+            raise GraphError(f"{operation.name}.backward gave a gradient of shape {made.shape} for {shape}.")
+        _add(pending, id(parent), made)

@@ -1,0 +1,235 @@
+"""A Variable is an array that remembers the operation that made it.
+
+It holds the array (`data`), the gradient of some scalar with respect to it (`grad`), and the operation it came from
+(`grad_fn`). It knows nothing of addition or convolution: those are operations of a higher floor, and `minifcn.Tensor`
+is a Variable that has them as Python operators and methods.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from minifcn.autograd.mode import is_grad_enabled
+from minifcn.backend import Array, device_of, is_array, is_cupy, to_device, to_numpy
+from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+
+if TYPE_CHECKING:
+    from minifcn.autograd.operation import Operation
+
+
+class Version:
+    """Counts the writes into one piece of memory, and the operations that still need it as it was.
+
+    Views share it, and so do the operations that saved the array: that is how a change between forward and backward
+    is noticed. It refers to nothing, so it keeps nothing alive.
+    """
+
+    __slots__ = ("count", "holders")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.holders = 0
+
+
+def checked_array(data: object, dtype: object = None) -> Array:
+    """`data` as an array of a dtype that minifcn computes with, sharing its memory where possible.
+
+    Python floats (and lists of them) become float32; an array keeps its dtype. Complex, object and text arrays are
+    ArgumentTypeErrors, and so are masked arrays, whose mask would silently be lost.
+    """
+    if isinstance(data, Variable):
+        data = data._array
+    if isinstance(data, np.ma.MaskedArray):
+        raise ArgumentTypeError("a masked array cannot become a Tensor; fill it first with .filled(value).")
+    if not is_array(data):
+        given = isinstance(data, np.generic)
+        try:
+            data = np.asarray(data)
+        except ValueError as error:
+            raise ArgumentError(f"the data are not a rectangular array ({error}).") from None
+        if data.dtype == np.float64 and not given:
+            data = data.astype(np.float32)
+    elif isinstance(data, np.ndarray):
+        data = np.asarray(data)  # np.matrix and other subclasses become plain arrays
+    _require_real(data.dtype)  # before the conversion, too: it would drop imaginary parts
+    if dtype is not None:
+        try:
+            wanted = np.dtype(dtype)  # type: ignore[call-overload]
+        except TypeError:
+            raise ArgumentTypeError(f"{dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
+        _require_real(wanted)
+        data = data.astype(wanted, copy=False)
+    if not data.dtype.isnative:
+        data = data.astype(data.dtype.newbyteorder("="))
+    return data
+
+
+def _require_real(dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "fiub":
+        raise ArgumentTypeError(f"a Tensor cannot hold dtype {dtype}; convert to float32, float64 or integers.")
+
+
+class Variable:
+    """An array in a graph of operations.
+
+    data: anything NumPy understands; it is copied, so that later changes of the source cannot spoil a gradient.
+    requires_grad: whether gradients are wanted; only for floating point data.
+    dtype, device: converted to, if given ("cpu", "cuda", "cuda:1").
+    """
+
+    __slots__ = ("_array", "_version", "_retains", "_requires_grad", "grad", "grad_fn", "__weakref__")
+    # NumPy arrays must leave `array * tensor` to the tensor instead of treating it as a sequence of numbers.
+    __array_ufunc__ = None
+
+    def __init__(
+        self, data: object, requires_grad: bool = False, *, dtype: object = None, device: str | None = None
+    ) -> None:
+        array = checked_array(data, dtype)
+        self._wrap(array.copy() if device is None else to_device(array, device).copy(), None)
+        self.requires_grad = requires_grad
+
+    def _wrap(self, array: Array, grad_fn: Operation | None) -> None:
+        self._array = array
+        self._version = Version()
+        self._retains = False
+        self._requires_grad = grad_fn is not None
+        self.grad: Self | None = None
+        self.grad_fn = grad_fn
+
+    @classmethod
+    def of(cls, array: Array, grad_fn: Operation | None = None) -> Self:
+        """A Variable around `array` itself, without copy or check: how operations wrap their results."""
+        variable = cls.__new__(cls)
+        variable._wrap(array, grad_fn)
+        return variable
+
+    # --- the array --------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array. While a graph still needs it, a NumPy array is handed out read-only.
+
+        So `x.data[0] = 1` between forward and backward fails at that very line instead of giving a wrong gradient.
+        CuPy has no read-only arrays; there, and for arrays obtained earlier, only writes through the Variable count.
+        """
+        if self._version.holders and not is_cupy(self._array):
+            locked = self._array.view()
+            locked.flags.writeable = False
+            return locked
+        return self._array
+
+    @data.setter
+    def data(self, value: object) -> None:
+        array = checked_array(value, self.dtype)
+        if array.shape != self.shape:
+            raise ArgumentError(f"data of shape {array.shape} cannot replace data of shape {self.shape}.")
+        self._array = array
+        self._version.count += 1
+
+    def mutable(self) -> Array:
+        """The array, to be written in place. The write is counted, so a graph that saved the old values notices."""
+        self._version.count += 1
+        return self._array
+
+    def replace_(self, array: Array) -> None:
+        """Put another array in the place of this leaf's: another device or dtype. Its gradient is dropped."""
+        if self.grad_fn is not None:
+            raise GraphError("only a leaf can be given another array; this tensor was computed.")
+        self._array, self._version, self.grad = array, Version(), None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return tuple(self._array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return int(self._array.ndim)
+
+    @property
+    def size(self) -> int:
+        return int(self._array.size)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self._array.dtype  # type: ignore[no-any-return]
+
+    @property
+    def device(self) -> str:
+        return device_of(self._array)
+
+    def __len__(self) -> int:
+        if not self.ndim:
+            raise ArgumentTypeError("a tensor without dimensions has no length.")
+        return self.shape[0]
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array: shared memory on the CPU, a copy from a GPU."""
+        if self.requires_grad:
+            raise GraphError("numpy() of a tensor that requires grad would lose its graph; use .detach().numpy().")
+        return to_numpy(self.data)
+
+    def item(self) -> float:
+        """The only element, as a Python number."""
+        if self.size != 1:
+            raise ArgumentError(f"item() needs exactly one element, this tensor has {self.size} (shape {self.shape}).")
+        return self._array.item()  # type: ignore[no-any-return]
+
+    def detach(self) -> Self:
+        """The same memory outside the graph."""
+        detached = type(self).of(self._array)
+        detached._version = self._version
+        return detached
+
+    # --- the graph --------------------------------------------------------------------------------------------------
+
+    @property
+    def is_leaf(self) -> bool:
+        return self.grad_fn is None
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self.dtype.kind != "f":
+            raise ArgumentTypeError(
+                f"only floating point tensors can require gradients, this one is {self.dtype}; convert it to float32."
+            )
+        if not value and self.grad_fn is not None:
+            raise GraphError("a computed tensor requires grad because its operands do; use .detach() instead.")
+        self._requires_grad = bool(value)
+
+    def requires_grad_(self, value: bool = True) -> Self:
+        self.requires_grad = value
+        return self
+
+    def retain_grad(self) -> Self:
+        """Ask `backward` to fill `.grad` of this computed tensor too; normally only leaves keep theirs."""
+        self._retains = True
+        if self.grad_fn is not None:
+            self.grad_fn.retain_for(self)
+        return self
+
+    def __repr__(self) -> str:
+        values = np.array2string(to_numpy(self._array), separator=", ", prefix=f"{type(self).__name__}(", threshold=60)
+        notes = [values] + ([f"dtype={self.dtype}"] if self.dtype != np.float32 else [])
+        notes += [f'device="{self.device}"'] if self.device != "cpu" else []
+        if self.grad_fn is not None:
+            notes.append(f"grad_fn={type(self.grad_fn).__name__}")
+        elif self.requires_grad:
+            notes.append("requires_grad=True")
+        return f"{type(self).__name__}({', '.join(notes)})"
+
+    def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ArgumentError(
+                f"the truth value of a tensor of shape {self.shape} is ambiguous; compare its elements or use .item()."
+            )
+        return bool(self._array)
+
+
+def wants_grad(*operands: Variable) -> bool:
+    return is_grad_enabled() and any(operand.requires_grad for operand in operands)

@@ -1,0 +1,132 @@
+"""One labelled image, and what a data set is.
+
+    image   uint8 (H, W, 3), RGB
+    label   uint8 (H, W), the index of the class of each pixel; 255 is void: neither learnt nor counted
+"""
+
+from __future__ import annotations
+
+import operator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
+
+VOID = 255
+
+Image = NDArray[np.uint8]
+Label = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """`image` uint8 (H, W, 3), `label` uint8 (H, W), and the `name` by which results and errors speak of it.
+
+    Nothing is checked here, because transforms make many samples; `check_sample` does it once, where data come in.
+    """
+
+    image: Image
+    label: Label
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(H, W)."""
+        return int(self.label.shape[0]), int(self.label.shape[1])
+
+
+class Dataset(Protocol):
+    """What the loader, the training loop and the plots ask of a data set. `len(classes)` is the number of classes."""
+
+    @property
+    def name(self) -> str:
+        """A short word for titles and file names."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """One name per class, in label order; void is not among them."""
+
+    @property
+    def palette(self) -> NDArray[np.uint8]:
+        """(C, 3), RGB: the colour in which each class is drawn."""
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        """(3,), the mean of each channel, RGB in 0..255."""
+
+    @property
+    def std(self) -> NDArray[np.float32]:
+        """(3,), the standard deviation of each channel, in the same unit."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Sample: ...
+
+
+def check_sample(sample: Sample, num_classes: int) -> Sample:
+    """Return `sample` as it is, or raise FileError: image uint8 (H, W, 3), label uint8 (H, W) with values < C or 255."""
+    image, label, name = sample.image, sample.label, sample.name
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise FileError(f"{name}: the image is {image.dtype} {image.shape}; it must be uint8 of shape (H, W, 3), RGB.")
+    if label.dtype != np.uint8 or label.ndim != 2:
+        raise FileError(f"{name}: the label is {label.dtype} {label.shape}; it must be uint8 of shape (H, W).")
+    if image.shape[:2] != label.shape:
+        raise FileError(
+            f"{name}: the image is {image.shape[0]}x{image.shape[1]} but its label is {label.shape[0]}x{label.shape[1]} "
+            "(height x width); they must be of one size."
+        )
+    if label.size == 0:
+        raise FileError(f"{name}: the image is empty ({image.shape[0]}x{image.shape[1]}).")
+    bad = offending_values(label, num_classes)
+    if bad:
+        raise FileError(
+            f"{name}: the label holds {values_text(bad)}, but the {num_classes} classes are 0..{num_classes - 1} "
+            f"and {VOID} is void; correct the label file or name more classes."
+        )
+    return sample
+
+
+def offending_values(label: Label, num_classes: int) -> list[int]:
+    """The values of `label` that are neither a class nor void, ascending."""
+    present = np.bincount(label.ravel(), minlength=256)
+    present[:num_classes] = 0
+    present[VOID] = 0
+    return [int(value) for value in np.flatnonzero(present)]
+
+
+def values_text(values: list[int], most: int = 8) -> str:
+    """`value 12`, `values 12, 13` or `values 12, 13, ... (20 in all)`."""
+    shown = ", ".join(str(value) for value in values[:most])
+    more = f", ... ({len(values)} in all)" if len(values) > most else ""
+    return f"value{'s' if len(values) > 1 else ''} {shown}{more}"
+
+
+def index_in(index: Any, count: int, name: str) -> int:
+    """`index` as an int in 0..count-1, negative ones counted from the end; IndexError beyond, so that iteration ends."""
+    try:
+        number = operator.index(index)
+    except TypeError:
+        raise ArgumentTypeError(f"{name}: a sample is asked for by an integer, not by {index!r}.") from None
+    if not -count <= number < count:
+        raise IndexError(f"{name}: sample {number} does not exist; there are {count} (0..{count - 1}).")
+    return number % count
+
+
+def whole(value: Any, what: str, least: int, most: int) -> int:
+    """`value` as an int with least <= value <= most; ArgumentError / ArgumentTypeError that begin with `what`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+        raise ArgumentTypeError(f"{what} must be an integer, not {value!r}.")
+    number = int(value)
+    if not least <= number <= most:
+        raise ArgumentError(f"{what} is {number}; it must be between {least} and {most}.")
+    return number
+
+
+def size_of(value: Any, what: str, least: int = 1, most: int = 16384) -> tuple[int, int]:
+    """`value` as (height, width), each in least..most; ArgumentError / ArgumentTypeError that begin with `what`."""
+    if not isinstance(value, tuple | list) or len(value) != 2:
+        raise ArgumentTypeError(f"{what} must be a pair (height, width), not {value!r}.")
+    return whole(value[0], f"{what}: the height", least, most), whole(value[1], f"{what}: the width", least, most)

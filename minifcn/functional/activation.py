@@ -1,0 +1,122 @@
+"""Activation functions and softmax."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError
+from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
+from minifcn.functional.operands import dimension, floating
+from minifcn.functional.reductions import sum
+
+
+class ReLU(Operation):
+    """max(x, 0). NaN stays NaN. The derivative at 0 is 0."""
+
+    keeps_operands, keeps_output = False, True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).maximum(x, 0)
+
+    def backward(self, grad: Variable) -> Variable:
+        return Scale(self.output._array > 0)(grad)
+
+
+class Sigmoid(Operation):
+    keeps_operands, keeps_output = False, True
+
+    def forward(self, x: Array) -> Array:
+        # 1 / (1 + e⁻ˣ) overflows for very negative x; tanh does not.
+        return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
+
+    def backward(self, grad: Variable) -> Variable:
+        y = self.output
+        return multiply(grad, multiply(y, subtract(1.0, y)))
+
+
+class Tanh(Operation):
+    keeps_operands, keeps_output = False, True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).tanh(x)
+
+    def backward(self, grad: Variable) -> Variable:
+        y = self.output
+        return multiply(grad, subtract(1.0, multiply(y, y)))
+
+
+class Softmax(Operation):
+    """yᵢ = e^(xᵢ) / Σ e^(xⱼ);  backward: y (g − Σ g y)."""
+
+    keeps_operands, keeps_output = False, True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        y = array_module(x).exp(x - x.max(axis=self.dim, keepdims=True))  # largest exponent 0: nothing overflows
+        y /= y.sum(axis=self.dim, keepdims=True)
+        return y
+
+    def backward(self, grad: Variable) -> Variable:
+        y = self.output
+        return multiply(y, subtract(grad, sum(multiply(grad, y), self.dim, keepdim=True)))
+
+
+class LogSoftmax(Operation):
+    """yᵢ = xᵢ − log Σ e^(xⱼ);  backward: g − e^y Σ g."""
+
+    keeps_operands, keeps_output = False, True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        y = x - x.max(axis=self.dim, keepdims=True)
+        y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
+        return y
+
+    def backward(self, grad: Variable) -> Variable:
+        return subtract(grad, multiply(exp(self.output), sum(grad, self.dim, keepdim=True)))
+
+
+def relu(x: Any) -> Any:
+    """max(x, 0), element by element; any shape."""
+    return ReLU()(floating("relu", x))
+
+
+def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+    """x where x > 0, else negative_slope · x; any shape."""
+    array = floating("leaky_relu", x)._array
+    xp = array_module(array)
+    return Scale(xp.where(array > 0, 1.0, negative_slope).astype(x.dtype))(x)
+
+
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e⁻ˣ), element by element; any shape."""
+    return Sigmoid()(floating("sigmoid", x))
+
+
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent, element by element; any shape."""
+    return Tanh()(floating("tanh", x))
+
+
+def softmax(x: Any, dim: int) -> Any:
+    """e^x / Σ e^x along `dim`; finite for any finite x."""
+    return Softmax(_classes("softmax", x, dim))(x)
+
+
+def log_softmax(x: Any, dim: int) -> Any:
+    """log(softmax(x)) along `dim`, computed without taking the logarithm of a small number."""
+    return LogSoftmax(_classes("log_softmax", x, dim))(x)
+
+
+def _classes(name: str, x: Any, dim: int) -> int:
+    axis = dimension(name, dim, floating(name, x).ndim)
+    if x.shape[axis] == 0:
+        raise ArgumentError(f"{name}: dim {dim} of shape {x.shape} has size 0, so no element can be the largest.")
+    return axis

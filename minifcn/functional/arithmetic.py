@@ -1,0 +1,271 @@
+"""Arithmetic element by element, with NumPy's broadcasting.
+
+Broadcasting repeats a value, so its gradient adds up what the copies received: `sum_to` is the transpose of
+`broadcast_to`, and each is the other's backward.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.operands import alike, broadcastable, floating, tensor
+
+Shape = tuple[int, ...]
+
+
+class BroadcastTo(Operation):
+    keeps_operands = False
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).broadcast_to(x, self.shape)
+
+    def backward(self, grad: Variable) -> Variable:
+        return sum_to(grad, self.shapes[0])
+
+
+class SumTo(Operation):
+    keeps_operands = False
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        extra = x.ndim - len(self.shape)
+        repeated = tuple(i + extra for i, size in enumerate(self.shape) if size == 1 and x.shape[i + extra] != 1)
+        return x.sum(axis=tuple(range(extra)) + repeated, keepdims=True).reshape(self.shape)
+
+    def backward(self, grad: Variable) -> Variable:
+        return broadcast_to(grad, self.shapes[0])
+
+
+def broadcast_to(x: Any, shape: Shape) -> Any:
+    """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`."""
+    _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
+    return x if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
+
+
+def sum_to(x: Any, shape: Shape) -> Any:
+    """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated."""
+    _repeatable("sum_to", tuple(shape), tensor("sum_to", x).shape)
+    return x if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
+
+
+def _repeatable(name: str, small: Shape, large: Shape) -> None:
+    """Raise unless an array of shape `small` can be repeated to fill `large`."""
+    ends = large[len(large) - len(small) :] if len(small) <= len(large) else None
+    if ends is None or any(m not in (1, n) for m, n in zip(small, ends, strict=True)):
+        raise ArgumentError(f"{name}: shape {small} cannot be repeated to {large}; sizes must agree or be 1.")
+
+
+class Add(Operation):
+    keeps_operands = False
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a + b
+
+    def backward(self, grad: Variable) -> Any:
+        return lambda: sum_to(grad, self.shapes[0]), lambda: sum_to(grad, self.shapes[1])
+
+
+class Subtract(Operation):
+    keeps_operands = False
+
+    def forward(self, a: Array, b: Array) -> Array:
+        return a - b
+
+    def backward(self, grad: Variable) -> Any:
+        return lambda: sum_to(grad, self.shapes[0]), lambda: sum_to(negative(grad), self.shapes[1])
+
+
+class Multiply(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        return a * b
+
+    def backward(self, grad: Variable) -> Any:
+        a, b = self.operands
+        return lambda: sum_to(multiply(grad, b), a.shape), lambda: sum_to(multiply(grad, a), b.shape)
+
+
+class Divide(Operation):
+    def forward(self, a: Array, b: Array) -> Array:
+        return a / b
+
+    def backward(self, grad: Variable) -> Any:
+        a, b = self.operands
+        return (
+            lambda: sum_to(divide(grad, b), a.shape),
+            lambda: sum_to(negative(divide(multiply(grad, a), multiply(b, b))), b.shape),
+        )
+
+
+class Negative(Operation):
+    keeps_operands = False
+
+    def forward(self, x: Array) -> Array:
+        return -x
+
+    def backward(self, grad: Variable) -> Variable:
+        return negative(grad)
+
+
+class Power(Operation):
+    """x ** exponent for a fixed number; d/dx = exponent · x ** (exponent − 1)."""
+
+    def __init__(self, exponent: float) -> None:
+        self.exponent = exponent
+
+    def forward(self, x: Array) -> Array:
+        return x**self.exponent
+
+    def backward(self, grad: Variable) -> Variable:
+        (x,) = self.operands
+        return multiply(grad, multiply(power(x, self.exponent - 1), self.exponent))
+
+
+class Exp(Operation):
+    keeps_operands, keeps_output = False, True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).exp(x)
+
+    def backward(self, grad: Variable) -> Variable:
+        return multiply(grad, self.output)
+
+
+class Log(Operation):
+    def forward(self, x: Array) -> Array:
+        return array_module(x).log(x)
+
+    def backward(self, grad: Variable) -> Variable:
+        (x,) = self.operands
+        return divide(grad, x)
+
+
+class Sqrt(Operation):
+    keeps_operands, keeps_output = False, True
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).sqrt(x)
+
+    def backward(self, grad: Variable) -> Variable:
+        return divide(grad, multiply(self.output, 2.0))
+
+
+class Scale(Operation):
+    """x times a fixed array of the same shape (or broadcast to it): a mask, a sign, a dropout. Its own transpose."""
+
+    keeps_operands = False
+
+    def __init__(self, factor: Array) -> None:
+        self.factor = factor
+
+    def forward(self, x: Array) -> Array:
+        return x * self.factor
+
+    def backward(self, grad: Variable) -> Variable:
+        return Scale(self.factor)(grad)
+
+
+def _broadcast(name: str, a: object, b: object) -> tuple[Any, Any]:
+    first, second = alike(name, a, b)
+    broadcastable(name, first.shape, second.shape)
+    return first, second
+
+
+def add(a: Any, b: Any) -> Any:
+    """a + b."""
+    return Add()(*_broadcast("add", a, b))
+
+
+def subtract(a: Any, b: Any) -> Any:
+    """a − b."""
+    return Subtract()(*_broadcast("subtract", a, b))
+
+
+def multiply(a: Any, b: Any) -> Any:
+    """a · b, element by element."""
+    return Multiply()(*_broadcast("multiply", a, b))
+
+
+def divide(a: Any, b: Any) -> Any:
+    """a / b, element by element; x / 0 is inf or NaN, as in NumPy."""
+    first, second = _broadcast("divide", a, b)
+    return Divide()(floating("divide", first, "a"), second)
+
+
+def negative(x: Any) -> Any:
+    """−x."""
+    return Negative()(tensor("negative", x))
+
+
+def power(x: Any, exponent: float) -> Any:
+    """x ** exponent, element by element; the exponent is a plain number."""
+    if not isinstance(exponent, int | float | np.integer | np.floating) or isinstance(exponent, bool):
+        raise ArgumentTypeError(
+            f"power: the exponent must be a number, got {type(exponent).__name__}; use exp(log(x) * exponent)."
+        )
+    exponent = exponent.item() if isinstance(exponent, np.generic) else exponent  # the dtype of x decides
+    if tensor("power", x).dtype.kind != "f" and (exponent < 0 or exponent != int(exponent)):
+        raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
+    if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
+        return add(multiply(tensor("power", x), 0.0 if x.dtype.kind == "f" else 0), 1)
+    return tensor("power", x) if exponent == 1 else Power(exponent)(tensor("power", x))
+
+
+def exp(x: Any) -> Any:
+    """eˣ, element by element."""
+    return Exp()(floating("exp", x))
+
+
+def log(x: Any) -> Any:
+    """Natural logarithm, element by element."""
+    return Log()(floating("log", x))
+
+
+def sqrt(x: Any) -> Any:
+    """Square root, element by element."""
+    return Sqrt()(floating("sqrt", x))
+
+
+def abs(x: Any) -> Any:
+    """|x|; the gradient at 0 is 0."""
+    array = floating("abs", x)._array
+    return Scale(array_module(array).sign(array))(x)
+
+
+def clamp(x: Any, min: float | None = None, max: float | None = None) -> Any:
+    """x limited to [min, max]; the gradient is 1 inside and at the limits, 0 outside."""
+    x = floating("clamp", x)
+    if min is None and max is None:
+        raise ArgumentError("clamp: give min, max or both.")
+    if min is not None and max is not None and min > max:
+        raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
+    xp = array_module(x._array)
+    limited = xp.clip(x._array, min, max)
+    inside = xp.logical_or(limited == x._array, xp.isnan(x._array))
+    # Outside, the value is a constant: x·0 would be NaN for an infinite x, so x is replaced before it is added.
+    constant = type(x).of(xp.where(inside, 0, limited).astype(x.dtype))
+    return add(Where(inside)(x), constant)
+
+
+class Where(Operation):
+    """x where the fixed mask is true, 0 elsewhere (even if x is infinite there)."""
+
+    keeps_operands = False
+
+    def __init__(self, mask: Array) -> None:
+        self.mask = mask
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).where(self.mask, x, array_module(x).zeros((), x.dtype))
+
+    def backward(self, grad: Variable) -> Variable:
+        return Where(self.mask)(grad)

@@ -1,0 +1,197 @@
+"""Convolution and transposed convolution: one trilinear form, three operations.
+
+    T(x, w, y) = Σ x[n, c, i·s + k·d − p, j·s + l·d − p] · w[o, c, k, l] · y[n, o, i, j]
+
+T is linear in each of x, w and y. Its three partial derivatives are the three operations below, and the derivative of
+any one of them is the other two. So transposed convolution *is* the gradient of convolution with respect to its input:
+they are the same class. And since each backward is written with the other two, gradients of any order exist.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minifcn.arrays import convolution, matrix
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, is_array
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.arithmetic import add
+from minifcn.functional.operands import image, same_kind, tensor
+from minifcn.functional.shaping import reshape
+from minifcn.geometry import Geometry, integer
+
+
+class Contraction(Operation):
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+
+
+class ToOutput(Contraction):
+    """y = ∂T/∂y (x, w): convolution."""
+
+    def forward(self, x: Array, w: Array) -> Array:
+        return convolution.to_output(x, w, self.geometry)
+
+    def backward(self, y: Variable) -> Any:
+        x, w = self.operands
+        return lambda: ToInput(self.geometry)(w, y), lambda: ToWeight(self.geometry)(x, y)
+
+
+class ToInput(Contraction):
+    """x = ∂T/∂x (w, y): transposed convolution."""
+
+    def forward(self, w: Array, y: Array) -> Array:
+        return convolution.to_input(w, y, self.geometry)
+
+    def backward(self, x: Variable) -> Any:
+        w, y = self.operands
+        return lambda: ToWeight(self.geometry)(x, y), lambda: ToOutput(self.geometry)(x, w)
+
+
+class ToWeight(Contraction):
+    """w = ∂T/∂w (x, y): what the weight receives."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        return convolution.to_weight(x, y, self.geometry)
+
+    def backward(self, w: Variable) -> Any:
+        x, y = self.operands
+        return lambda: ToInput(self.geometry)(w, y), lambda: ToOutput(self.geometry)(x, w)
+
+
+def conv2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+) -> Any:
+    """y[n, o, i, j] = bias[o] + Σ_{c,k,l} x[n, c, i·s + k·d − p, j·s + l·d − p] · weight[o, c, k, l].
+
+    This is cross-correlation: the kernel is not flipped, as everywhere in deep learning.
+
+    x        (N, C, H, W)
+    weight   (O, C/groups, KH, KW)
+    bias     (O,)
+    stride, padding, dilation   integers or pairs (rows, columns); padding adds zeros on both sides
+    groups   output channel o meets only the input channels of its group; C and O must be divisible by it
+    returns  (N, O, OH, OW), OH = floor((H + 2·padding − dilation·(KH − 1) − 1) / stride) + 1
+
+    Raises ArgumentError (ValueError) for shapes and parameters that do not fit, ArgumentTypeError (TypeError) for
+    dtypes and devices that differ. Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
+
+    >>> import minifcn
+    >>> x = minifcn.Tensor([[[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]]])
+    >>> weight = minifcn.Tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> minifcn.functional.conv2d(x, weight).numpy()[0, 0]
+    array([[19., 25.],
+           [37., 43.]], dtype=float32)
+    """
+    x, weight = _operands("conv2d", x, weight)
+    groups = integer(groups, "conv2d: groups", 1)
+    geometry = Geometry.of_convolution(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups)
+    O, channels = weight.shape[:2]
+    if x.shape[1] != channels * groups:
+        fits = x.shape[1] % groups == 0
+        right = (O, x.shape[1] // groups, *weight.shape[2:])
+        remedy = f"pass weight of shape {right} or change groups" if fits else "change groups"
+        raise ArgumentError(
+            f"conv2d: x has {x.shape[1]} channels but weight expects {channels * groups} (weight is {weight.shape}, "
+            f"groups {groups}); {remedy}."
+        )
+    _divisible("conv2d", O, groups, weight)
+    return _with_bias("conv2d", ToOutput(geometry)(x, weight), bias)
+
+
+def conv_transpose2d(
+    x: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: int = 1,
+    dilation: Any = 1,
+    output_size: Any = None,
+) -> Any:
+    """y[n, c, i·s + k·d − p, j·s + l·d − p] += x[n, o, i, j] · weight[o, c, k, l]: each input stamps the kernel.
+
+    The transpose of `conv2d` with the same weight and parameters, which is the gradient of `conv2d` with respect to
+    its input: it restores the size, not the values. `padding` crops the result, as it pads in the convolution.
+
+    x        (N, in, H, W)
+    weight   (in, out/groups, KH, KW): the layout of the convolution that goes the other way
+    bias     (out,)
+    output_padding, output_size   which of the sizes that the convolution maps to (H, W) is made
+    returns  (N, out, (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 + output_padding, ...)
+
+    A weight given as (out, in, KH, KW) by mistake is noticed only where in differs from out.
+    Raises as `conv2d`. Source: Dumoulin and Visin 2016, §4; Zeiler et al. 2010.
+
+    >>> import minifcn
+    >>> square = minifcn.Tensor([[[[0.0, 1.0], [2.0, 3.0]]]])
+    >>> minifcn.functional.conv_transpose2d(square, square).numpy()[0, 0]
+    array([[ 0.,  0.,  1.],
+           [ 0.,  4.,  6.],
+           [ 4., 12.,  9.]], dtype=float32)
+    """
+    x, weight = _operands("conv_transpose2d", x, weight)
+    geometry = Geometry.of_transposed_convolution(
+        x.shape[2:], weight.shape[2:], stride, padding, output_padding, groups, dilation, output_size
+    )
+    if x.shape[1] != weight.shape[0]:
+        raise ArgumentError(
+            f"conv_transpose2d: x has {x.shape[1]} channels but weight expects {weight.shape[0]} (weight is "
+            f"{weight.shape}); its layout is (in, out/groups, KH, KW), so pass one whose first size is {x.shape[1]}."
+        )
+    _divisible("conv_transpose2d", x.shape[1], geometry.groups, weight)
+    return _with_bias("conv_transpose2d", ToInput(geometry)(weight, x), bias)
+
+
+def _operands(name: str, x: Any, weight: Any) -> tuple[Any, Any]:
+    x = image(name, x)
+    weight = tensor(name, weight, "weight")
+    if weight.ndim != 4:
+        raise ArgumentError(f"{name}: weight must have 4 dimensions, got {weight.ndim} (shape {weight.shape}).")
+    same_kind(name, x, weight, "x and weight")
+    return x, weight
+
+
+def _divisible(name: str, channels: int, groups: int, weight: Any) -> None:
+    if channels % groups:
+        raise ArgumentError(
+            f"{name}: groups {groups} must divide the {channels} channels of weight {weight.shape}; change groups."
+        )
+
+
+def _with_bias(name: str, y: Any, bias: Any) -> Any:
+    if bias is None:
+        return y
+    if tensor(name, bias, "bias").shape != (y.shape[1],):
+        raise ArgumentError(f"{name}: bias must have shape ({y.shape[1]},), got {bias.shape}; one number per channel.")
+    same_kind(name, y, bias, "x and bias")
+    return add(y, reshape(bias, (1, y.shape[1], 1, 1)))
+
+
+def convolution_matrix(
+    weight: Any,
+    input_size: Any,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    sparse: bool = False,
+) -> Any:
+    """The matrix C with C @ x.ravel() == conv2d(x, weight, ...).ravel() for one image; C.T is conv_transpose2d.
+
+    weight: (O, C/groups, KH, KW), a Tensor or an array. Returns an array (O·OH·OW, C·H·W), or with `sparse=True` a
+    SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`). See arrays/matrix.py for the formula.
+    """
+    array = weight._array if isinstance(weight, Variable) else weight
+    if not is_array(array):
+        raise ArgumentTypeError(
+            f"convolution_matrix: weight must be a Tensor or an array, got {type(weight).__name__}; wrap it."
+        )
+    return matrix.convolution_matrix(array, input_size, stride, padding, dilation, groups, sparse)

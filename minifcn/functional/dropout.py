@@ -1,0 +1,44 @@
+"""Dropout: set random elements, or whole channels, to zero while training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import array_module
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.arithmetic import Scale
+from minifcn.functional.operands import floating, image
+
+
+def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
+    """Each element is 0 with probability p, else x / (1 − p), so the expectation stays x. Identity if not training.
+
+    generator: the source of randomness; needed in training, since there is no global one. Any shape.
+    Source: Srivastava et al. 2014.
+    """
+    x = floating("dropout", x)
+    return _dropped("dropout", x, x.shape, p, training, generator)
+
+
+def dropout2d(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
+    """Dropout of whole channels: x (N, C, H, W), each (n, c) plane is kept or zeroed. Source: Tompson et al. 2015."""
+    x = image("dropout2d", x)
+    return _dropped("dropout2d", x, (*x.shape[:2], 1, 1), p, training, generator)
+
+
+def _dropped(
+    name: str, x: Any, shape: tuple[int, ...], p: float, training: bool, generator: np.random.Generator | None
+) -> Any:
+    if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
+        raise ArgumentError(f"{name}: p must be a probability between 0 and 1, got {p!r}.")
+    if not training or p == 0:
+        return x
+    if not isinstance(generator, np.random.Generator):
+        raise ArgumentTypeError(
+            f"{name}: training needs generator=numpy.random.default_rng(seed), got {type(generator).__name__}."
+        )
+    keep = generator.random(shape, np.float32) >= p
+    factor = keep.astype(x.dtype) / (1 - p) if p < 1 else np.zeros(shape, x.dtype)
+    return Scale(array_module(x._array).asarray(factor.astype(x.dtype)))(x)

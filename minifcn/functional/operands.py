@@ -1,0 +1,125 @@
+"""What every operation asks of its operands: Tensors of one dtype on one device, with plain numbers let in."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Variable
+from minifcn.autograd.variable import checked_array
+from minifcn.backend import array_module, is_array
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+
+def tensor(name: str, value: object, argument: str = "x") -> Any:
+    """`value`, which must be a Tensor."""
+    if not isinstance(value, Variable):
+        raise ArgumentTypeError(
+            f"{name}: {argument} must be a Tensor, got {type(value).__name__}; wrap it with minifcn.Tensor(...)."
+        )
+    return value
+
+
+def floating(name: str, value: object, argument: str = "x") -> Any:
+    """`value`, which must be a Tensor of floating point numbers. (uint8 images would wrap: 200 + 200 = 144.)"""
+    x = tensor(name, value, argument)
+    if x.dtype.kind != "f":
+        raise ArgumentTypeError(
+            f"{name}: {argument} must be floating point, got {x.dtype}; convert it with .astype(numpy.float32)."
+        )
+    return x
+
+
+def alike(name: str, *values: object) -> tuple[Any, ...]:
+    """The operands as Tensors of one dtype and device; numbers and arrays become constants beside the first Tensor.
+
+    A Python number takes the dtype of the Tensor, an array must have it already: mixing float32 and float64 is an
+    error that names both, never a silent conversion.
+    """
+    first = next((v for v in values if isinstance(v, Variable)), None)
+    if first is None:
+        kinds = " and ".join(type(v).__name__ for v in values)
+        raise ArgumentTypeError(f"{name}: expected a Tensor, got {kinds}; wrap one with minifcn.Tensor(...).")
+    made = tuple(v if isinstance(v, Variable) else _constant(name, v, first) for v in values)
+    for other in made:
+        same_kind(name, first, other)
+    return made
+
+
+def same_kind(name: str, first: Variable, other: Variable, what: str = "the operands") -> None:
+    """Raise unless both have one dtype and one device."""
+    if other.dtype != first.dtype:
+        raise ArgumentTypeError(
+            f"{name}: {what} have different dtypes, {first.dtype} and {other.dtype}; convert one with .astype(...)."
+        )
+    if other.device != first.device:
+        raise ArgumentTypeError(
+            f"{name}: {what} live on different devices, {first.device} (shape {first.shape}) and {other.device} "
+            f"(shape {other.shape}); move one with .to(...)."
+        )
+
+
+def _constant(name: str, value: object, beside: Variable) -> Variable:
+    xp = array_module(beside._array)
+    if is_array(value):
+        # Checked and copied as Tensor(value) would be: a later change of the array must not reach a saved operand.
+        return type(beside).of(checked_array(value).copy())
+    if not isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
+        raise ArgumentTypeError(
+            f"{name}: cannot combine a Tensor with {type(value).__name__}; pass a number, an array or a Tensor."
+        )
+    if beside.dtype.kind != "f" and isinstance(value, float | np.floating):
+        raise ArgumentTypeError(
+            f"{name}: the number {float(value)} does not fit a Tensor of dtype {beside.dtype}; convert the Tensor first."
+        )
+    try:
+        return type(beside).of(xp.asarray(value, beside.dtype))
+    except OverflowError:
+        raise ArgumentError(
+            f"{name}: the number {int(value)} does not fit a Tensor of dtype {beside.dtype}; convert the Tensor first."
+        ) from None
+
+
+def broadcastable(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> None:
+    """Raise unless the shapes agree from the back, or are 1."""
+    for m, n in zip(first[::-1], second[::-1], strict=False):
+        if m != n and 1 not in (m, n):
+            raise ArgumentError(
+                f"{name}: shapes {first} and {second} cannot be broadcast together ({m} against {n}); "
+                f"reshape one so that the sizes agree or are 1."
+            )
+
+
+def dimension(name: str, dim: int, ndim: int) -> int:
+    """`dim` counted from the front, checked."""
+    try:
+        dim = operator.index(dim)
+    except TypeError:
+        raise ArgumentTypeError(f"{name}: dim must be an integer, got {dim!r} ({type(dim).__name__}).") from None
+    if not -ndim <= dim < ndim:
+        raise ArgumentError(f"{name}: dim {dim} is out of range for {ndim} dimensions; use {-ndim} to {ndim - 1}.")
+    return dim % ndim
+
+
+def dimensions(name: str, dim: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
+    """All the dimensions meant by `dim`; None means every one."""
+    if dim is None:
+        return tuple(range(ndim))
+    chosen = tuple(dimension(name, d, ndim) for d in (dim if isinstance(dim, tuple | list) else (dim,)))
+    if len(set(chosen)) != len(chosen):
+        raise ArgumentError(f"{name}: dim {dim} names a dimension twice.")
+    return chosen
+
+
+def image(name: str, value: object, argument: str = "x") -> Any:
+    """A floating point Tensor of shape (N, C, H, W)."""
+    x = floating(name, value, argument)
+    if x.ndim != 4:
+        hint = {2: "[None, None]", 3: "[None]"}.get(x.ndim)
+        remedy = f"index it with {hint}" if hint else "reshape it"
+        raise ArgumentError(
+            f"{name}: {argument} must have 4 dimensions (N, C, H, W), got {x.ndim} (shape {x.shape}); {remedy}."
+        )
+    return x

@@ -1,0 +1,180 @@
+"""Pooling and unpooling. Each is linear once the winners are known, and its backward is its transpose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minifcn.arrays import pooling
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.operands import image
+from minifcn.geometry import Geometry, Pair, pair
+
+
+class MaxPool(Operation):
+    """The largest of each window. Ties go to the first in row-major order, so exactly one pixel receives the gradient."""
+
+    keeps_operands = False
+
+    def __init__(self, geometry: Geometry) -> None:
+        self.geometry = geometry
+
+    def forward(self, x: Array) -> Array:
+        y, self.taps = pooling.max_pool(x, self.geometry)
+        return y
+
+    def backward(self, grad: Variable) -> Variable:
+        return ScatterTaps(self.taps, self.geometry)(grad)
+
+
+class GatherTaps(Operation):
+    """Read x at the winners of an earlier max pooling."""
+
+    keeps_operands = False
+
+    def __init__(self, taps: Array, geometry: Geometry) -> None:
+        self.taps, self.geometry = taps, geometry
+
+    def forward(self, x: Array) -> Array:
+        return pooling.gather_taps(x, self.taps, self.geometry)
+
+    def backward(self, grad: Variable) -> Variable:
+        return ScatterTaps(self.taps, self.geometry)(grad)
+
+
+class ScatterTaps(GatherTaps):
+    """Add y at the winners: the transpose of GatherTaps."""
+
+    def forward(self, y: Array) -> Array:
+        return pooling.scatter_taps(y, self.taps, self.geometry)
+
+    def backward(self, grad: Variable) -> Variable:
+        return GatherTaps(self.taps, self.geometry)(grad)
+
+
+class AvgPool(Operation):
+    keeps_operands = False
+
+    def __init__(self, geometry: Geometry, count_include_pad: bool, divisor_override: int | None) -> None:
+        self.settings = geometry, count_include_pad, divisor_override
+
+    def forward(self, x: Array) -> Array:
+        return pooling.avg_pool(x, *self.settings)
+
+    def backward(self, grad: Variable) -> Variable:
+        return AvgPoolTransposed(*self.settings)(grad)
+
+
+class AvgPoolTransposed(AvgPool):
+    def forward(self, y: Array) -> Array:
+        return pooling.avg_pool_transposed(y, *self.settings)
+
+    def backward(self, grad: Variable) -> Variable:
+        return AvgPool(*self.settings)(grad)
+
+
+class Unpool(Operation):
+    keeps_operands = False
+
+    def __init__(self, indices: Array, size: Pair) -> None:
+        self.indices, self.size = indices, size
+
+    def forward(self, y: Array) -> Array:
+        return pooling.unpool(y, self.indices, self.size)
+
+    def backward(self, grad: Variable) -> Variable:
+        return GatherFlat(self.indices, self.size)(grad)
+
+
+class GatherFlat(Unpool):
+    def forward(self, x: Array) -> Array:
+        return pooling.gather_flat(x, self.indices)
+
+    def backward(self, grad: Variable) -> Variable:
+        return Unpool(self.indices, self.size)(grad)
+
+
+def max_pool2d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Any:
+    """y[n, c, i, j] = max over (k, l) of x[n, c, i·s + k·d − p, j·s + l·d − p].
+
+    x         (N, C, H, W)
+    stride    default: the kernel size
+    padding   at most half the (dilated) kernel; padded places never win, they count as −∞
+    ceil_mode let a last window hang over the edge (Caffe's rule, which FCN needs), see Geometry.of_pooling
+    returns   (N, C, OH, OW); with return_indices also the int64 positions row·W + column of the winners
+
+    A NaN in a window makes its maximum NaN. Raises ArgumentError for parameters that do not fit.
+    """
+    x = image("max_pool2d", x)
+    geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    pool = MaxPool(geometry)
+    y = pool(x)
+    return (y, type(x).of(pooling.flat_indices(pool.taps, geometry))) if return_indices else y
+
+
+def avg_pool2d(
+    x: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Any:
+    """y[n, c, i, j] = Σ over (k, l) of x[n, c, i·s + k − p, j·s + l − p] / divisor.
+
+    The divisor is the number of window places inside the padded image, or with count_include_pad=False inside the
+    image itself; what hangs over the edge in ceil mode never counts. divisor_override replaces it by one number.
+    x (N, C, H, W) -> (N, C, OH, OW). Raises ArgumentError for parameters that do not fit.
+    """
+    x = image("avg_pool2d", x)
+    geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode, name="avg_pool2d")
+    return AvgPool(geometry, count_include_pad, divisor_override)(x)
+
+
+def max_unpool2d(
+    x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
+) -> Any:
+    """y[n, c, indices[n, c, i, j]] += x[n, c, i, j], zero elsewhere; the planes of y are counted row by row.
+
+    x, indices   (N, C, H, W), the indices from max_pool2d(..., return_indices=True)
+    output_size  default (H − 1)·stride − 2·padding + kernel; may differ from it by less than the stride
+    returns      (N, C, *output_size)
+
+    Positions that occur twice (overlapping windows) add up; PyTorch leaves them undefined.
+    Raises ArgumentError for indices outside the output. Source: Zeiler and Fergus 2014; Noh et al. 2015.
+    """
+    x = image("max_unpool2d", x)
+    array = indices._array if isinstance(indices, Variable) else indices
+    if getattr(array, "shape", None) != x.shape:
+        raise ArgumentError(
+            f"max_unpool2d: indices must have the shape of x, {x.shape}, got {getattr(array, 'shape', None)}."
+        )
+    if array.dtype.kind not in "iu":
+        raise ArgumentTypeError(f"max_unpool2d: indices must be integers, got {array.dtype}.")
+    kernel = pair(kernel_size, "max_unpool2d: kernel_size", 1)
+    step = kernel if stride is None else pair(stride, "max_unpool2d: stride", 1)
+    edge = pair(padding, "max_unpool2d: padding", 0)
+    rows, columns = ((x.shape[2 + a] - 1) * step[a] - 2 * edge[a] + kernel[a] for a in (0, 1))
+    size = (rows, columns)
+    if rows < 1 or columns < 1:
+        raise ArgumentError(
+            f"max_unpool2d: the output would be {rows}x{columns} (input {x.shape[2]}x{x.shape[3]}, kernel {kernel}, "
+            f"stride {step}, padding {edge}); reduce padding."
+        )
+    if output_size is not None:
+        size = pair(output_size, "max_unpool2d: output_size", 1)
+        if not (abs(size[0] - rows) < step[0] and abs(size[1] - columns) < step[1]):
+            raise ArgumentError(
+                f"max_unpool2d: output_size {size} must lie within less than the stride {step} of {(rows, columns)}."
+            )
+    return Unpool(array, size)(x)

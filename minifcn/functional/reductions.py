@@ -1,0 +1,95 @@
+"""Reductions: many numbers become one. Names and arguments are PyTorch's: `dim`, `keepdim`."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError
+from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
+from minifcn.functional.operands import dimensions, floating, tensor
+from minifcn.functional.shaping import reshape
+
+Dim = int | tuple[int, ...] | None
+
+
+class Sum(Operation):
+    """Sum over some dimensions; backward repeats the gradient along them."""
+
+    keeps_operands = False
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool) -> None:
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).asarray(x.sum(axis=self.dims, keepdims=self.keepdim))
+
+    def backward(self, grad: Variable) -> Variable:
+        shape = self.shapes[0]
+        kept = tuple(1 if i in self.dims else size for i, size in enumerate(shape))
+        return broadcast_to(reshape(grad, kept), shape)
+
+
+class AMax(Operation):
+    """Largest element along some dimensions; equal winners share the gradient, as in PyTorch's amax."""
+
+    keeps_output = True
+
+    def __init__(self, dims: tuple[int, ...], keepdim: bool) -> None:
+        self.dims, self.keepdim = dims, keepdim
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).asarray(x.max(axis=self.dims, keepdims=self.keepdim))
+
+    def backward(self, grad: Variable) -> Variable:
+        (x,) = self.operands
+        kept = tuple(1 if i in self.dims else size for i, size in enumerate(x.shape))
+        winners = (x._array == self.output._array.reshape(kept)).astype(x.dtype)
+        share = type(x).of(winners / winners.sum(axis=self.dims, keepdims=True))
+        return multiply(broadcast_to(reshape(grad, kept), x.shape), share)
+
+
+def sum(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+    """Σ x over `dim` (default: all)."""
+    dims = dimensions("sum", dim, tensor("sum", x).ndim)
+    return Sum(dims, keepdim)(x)
+
+
+def mean(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+    """Σ x / n over `dim` (default: all); the mean of nothing is an error."""
+    dims = dimensions("mean", dim, floating("mean", x).ndim)
+    count = _count("mean", x, dims)
+    return multiply(sum(x, dims, keepdim), 1.0 / count)
+
+
+def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Any:
+    """Σ (x − mean)² / (n − correction) over `dim` (default: all)."""
+    dims = dimensions("var", dim, floating("var", x).ndim)
+    count = _count("var", x, dims)
+    if count - correction <= 0:
+        raise ArgumentError(f"var: {count} elements with correction {correction} leave nothing; use correction=0.")
+    deviation = subtract(x, mean(x, dims, keepdim=True))
+    return multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction))
+
+
+def amax(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+    """The largest element over `dim` (default: all)."""
+    dims = dimensions("amax", dim, floating("amax", x).ndim)
+    _count("amax", x, dims)
+    return AMax(dims, keepdim)(x)
+
+
+def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+    """Index of the first largest element along `dim` (default: of the flattened tensor), int64; no gradient."""
+    array = tensor("argmax", x)._array
+    _count("argmax", x, dimensions("argmax", dim, x.ndim))
+    return type(x).of(array_module(array).asarray(array.argmax(axis=dim, keepdims=keepdim)))
+
+
+def _count(name: str, x: Any, dims: tuple[int, ...]) -> int:
+    count = prod(x.shape[d] for d in dims)
+    if count == 0:
+        raise ArgumentError(f"{name}: nothing to reduce, x has shape {x.shape}; check for an empty batch first.")
+    return count

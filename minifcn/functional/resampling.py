@@ -1,0 +1,56 @@
+"""Resizing by interpolation: one matrix per axis, so the gradient uses the transposed matrices."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Any
+
+from minifcn.arrays import resampling
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError
+from minifcn.functional.operands import image
+from minifcn.geometry import pair
+
+
+class Resize(Operation):
+    """y = R x Cᵀ for every plane; backward: Rᵀ g C."""
+
+    keeps_operands = False
+
+    def __init__(self, rows: Array, columns: Array) -> None:
+        self.rows, self.columns = rows, columns
+
+    def forward(self, x: Array) -> Array:
+        return resampling.resize(x, self.rows, self.columns)
+
+    def backward(self, grad: Variable) -> Variable:
+        return Resize(self.rows.T, self.columns.T)(grad)
+
+
+def interpolate(
+    x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
+) -> Any:
+    """x (N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
+
+    mode: "nearest", "nearest-exact" or "bilinear". align_corners (bilinear only): whether the centres of the corner
+    pixels stay where they are; otherwise pixels are areas, and the half-pixel rule holds. See arrays/resampling.py.
+    Raises ArgumentError unless exactly one of size and scale_factor is given, and for unknown modes.
+    """
+    x = image("interpolate", x)
+    if (size is None) == (scale_factor is None):
+        raise ArgumentError(f"interpolate: give either size or scale_factor, got {size} and {scale_factor}.")
+    factors: tuple[Any, Any] = (None, None)
+    if size is None:
+        factors = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
+        if len(factors) != 2 or not all(isinstance(f, int | float | Fraction) and 0 < f < 2**31 for f in factors):
+            raise ArgumentError(f"interpolate: scale_factor must be one or two positive numbers, got {scale_factor!r}.")
+        size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
+    size = pair(size, "interpolate: size", 1)
+    matrices = (
+        resampling.axis_matrix(
+            x.shape[2 + axis], size[axis], mode, align_corners, factors[axis], array_module(x._array), x.dtype
+        )
+        for axis in (0, 1)
+    )
+    return Resize(*matrices)(x)

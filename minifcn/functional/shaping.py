@@ -1,0 +1,259 @@
+"""Moving elements about without changing them. Each operation is undone by its transpose, which is its backward."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from math import prod
+from typing import Any
+
+from minifcn.arrays.scatter import add_at
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, array_module
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.operands import alike, dimension, dimensions, tensor
+from minifcn.geometry import integer, pair
+
+Shape = tuple[int, ...]
+
+
+class Reshape(Operation):
+    keeps_operands = False
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+
+    def forward(self, x: Array) -> Array:
+        return x.reshape(self.shape)
+
+    def backward(self, grad: Variable) -> Variable:
+        return reshape(grad, self.shapes[0])
+
+
+class Permute(Operation):
+    keeps_operands = False
+
+    def __init__(self, dims: tuple[int, ...]) -> None:
+        self.dims = dims
+
+    def forward(self, x: Array) -> Array:
+        return x.transpose(self.dims)
+
+    def backward(self, grad: Variable) -> Variable:
+        inverse = tuple(sorted(range(len(self.dims)), key=self.dims.__getitem__))
+        return Permute(inverse)(grad)
+
+
+class GetItem(Operation):
+    """x[key]; its transpose puts the gradient where it was read, adding where an element was read twice."""
+
+    keeps_operands = False
+
+    def __init__(self, key: Any) -> None:
+        self.key = key
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).asarray(x[self.key])
+
+    def backward(self, grad: Variable) -> Variable:
+        return PutItem(self.key, self.shapes[0])(grad)
+
+
+class PutItem(Operation):
+    """Zeros of `shape` with y added at [key]: the transpose of x[key]."""
+
+    keeps_operands = False
+
+    def __init__(self, key: Any, shape: Shape) -> None:
+        self.key, self.shape = key, shape
+
+    def forward(self, y: Array) -> Array:
+        xp = array_module(y)
+        x = xp.zeros(self.shape, y.dtype)
+        parts = self.key if isinstance(self.key, tuple) else (self.key,)
+        if any(isinstance(part, list) or hasattr(part, "dtype") for part in parts):
+            # An index array may name an element twice; look up which element each entry is.
+            add_at(x, xp.arange(x.size).reshape(self.shape)[self.key], y)
+        else:
+            x[self.key] = y
+        return x
+
+    def backward(self, grad: Variable) -> Variable:
+        return GetItem(self.key)(grad)
+
+
+class Concatenate(Operation):
+    keeps_operands = False
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def forward(self, *arrays: Array) -> Array:
+        return array_module(*arrays).concatenate(arrays, axis=self.dim)
+
+    def backward(self, grad: Variable) -> Any:
+        parts, start = [], 0
+        for shape in self.shapes:
+            key = (slice(None),) * self.dim + (slice(start, start + shape[self.dim]),)
+            parts.append(lambda key=key: GetItem(key)(grad))
+            start += shape[self.dim]
+        return tuple(parts)
+
+
+class Pad(Operation):
+    """Add (or, where negative, cut) elements before and after each dimension; its transpose has the signs changed."""
+
+    keeps_operands = False
+
+    def __init__(self, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> None:
+        self.widths, self.value = widths, value
+
+    def forward(self, x: Array) -> Array:
+        shape = tuple(size + before + after for size, (before, after) in zip(x.shape, self.widths, strict=True))
+        padded = array_module(x).full(shape, self.value, x.dtype)
+        target = tuple(slice(max(b, 0), n - max(a, 0)) for n, (b, a) in zip(shape, self.widths, strict=True))
+        source = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(x.shape, self.widths, strict=True))
+        padded[target] = x[source]
+        return padded
+
+    def backward(self, grad: Variable) -> Variable:
+        return Pad(tuple((-before, -after) for before, after in self.widths))(grad)
+
+
+def reshape(x: Any, shape: int | Sequence[int]) -> Any:
+    """The same elements in another shape; one size may be -1."""
+    x = tensor("reshape", x)
+    try:
+        sizes = tuple(operator.index(size) for size in (shape if isinstance(shape, tuple | list) else (shape,)))
+    except TypeError:
+        raise ArgumentTypeError(f"reshape: the sizes must be integers, got {shape!r}.") from None
+    known = prod(size for size in sizes if size != -1)
+    unknown = sizes.count(-1)
+    fits = unknown == 0 and known == x.size or unknown == 1 and known > 0 and x.size % known == 0
+    if not fits or any(size < -1 for size in sizes):
+        raise ArgumentError(f"reshape: {x.shape} has {x.size} elements, which do not fill {sizes}.")
+    full = tuple(x.size // known if size == -1 else size for size in sizes)
+    return x if full == x.shape else Reshape(full)(x)
+
+
+def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+    """Join the dimensions start_dim..end_dim into one, in row-major order (C, H, W for an image)."""
+    first, last = dimension("flatten", start_dim, tensor("flatten", x).ndim), dimension("flatten", end_dim, x.ndim)
+    return reshape(x, (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
+
+
+def permute(x: Any, dims: Sequence[int]) -> Any:
+    """Dimensions in another order: result.shape[i] = x.shape[dims[i]]."""
+    order = dimensions("permute", tuple(dims), tensor("permute", x).ndim)
+    if len(order) != x.ndim:
+        raise ArgumentError(f"permute: {len(order)} dims for a tensor of {x.ndim} dimensions; name each one once.")
+    return Permute(order)(x)
+
+
+def transpose(x: Any, dim0: int, dim1: int) -> Any:
+    """Exchange two dimensions."""
+    order = list(range(tensor("transpose", x).ndim))
+    first, second = dimension("transpose", dim0, x.ndim), dimension("transpose", dim1, x.ndim)
+    order[first], order[second] = second, first
+    return Permute(tuple(order))(x)
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """x[key], with slices, integers, None, Ellipsis, masks and index arrays (each bounds-checked)."""
+    xp, axis = array_module(tensor("getitem", x)._array), 0
+    keys = key if isinstance(key, tuple) else (key,)
+    parts = tuple(part._array if isinstance(part, Variable) else part for part in keys)
+    for position, part in enumerate(parts):
+        if part is Ellipsis:
+            axis = x.ndim - sum(0 if rest is None else _width(rest) for rest in parts[position + 1 :])
+            continue
+        if part is None:
+            continue
+        if axis >= x.ndim:
+            raise ArgumentError(f"getitem: too many indices for a tensor of shape {x.shape}.")
+        if _is_mask(part) and part.shape != x.shape[axis : axis + part.ndim]:
+            raise ArgumentError(
+                f"getitem: a mask of shape {part.shape} does not fit dimensions {axis} to {axis + part.ndim - 1} of "
+                f"shape {x.shape}; make one of shape {x.shape[axis : axis + part.ndim]}."
+            )
+        if not isinstance(part, slice) and not _is_mask(part):
+            indices = xp.asarray(part)
+            if indices.dtype.kind not in "iu":
+                raise ArgumentTypeError(f"getitem: an index must be an integer, slice or mask, got {part!r}.")
+            size = x.shape[axis]
+            # CuPy wraps indices that are out of range silently, so they are looked at before they are used.
+            if indices.size and (int(indices.min()) < -size or int(indices.max()) >= size):
+                wrong = int(indices.min()) if int(indices.min()) < -size else int(indices.max())
+                raise ArgumentError(f"getitem: index {wrong} is out of range for dimension {axis} of size {size}.")
+        axis += _width(part)
+    return GetItem(parts)(x)
+
+
+def _is_mask(part: Any) -> bool:
+    return getattr(part, "dtype", None) == bool and part.ndim > 0
+
+
+def _width(part: Any) -> int:
+    """How many dimensions of x an index uses up."""
+    return part.ndim if _is_mask(part) else 1
+
+
+def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Join tensors along an existing dimension; all other sizes must agree."""
+    if not tensors:
+        raise ArgumentError("cat: nothing to join, the sequence of tensors is empty.")
+    parts = alike("cat", *tensors)
+    axis = dimension("cat", dim, parts[0].ndim)
+    for part in parts[1:]:
+        if part.ndim != parts[0].ndim or any(
+            m != n for i, (m, n) in enumerate(zip(part.shape, parts[0].shape, strict=True)) if i != axis
+        ):
+            raise ArgumentError(f"cat: shapes {parts[0].shape} and {part.shape} differ outside dim {axis}.")
+    return Concatenate(axis)(*parts)
+
+
+def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+    """Join tensors of one shape along a new dimension."""
+    if not tensors:
+        raise ArgumentError("stack: nothing to join, the sequence of tensors is empty.")
+    axis = dimension("stack", dim, tensor("stack", tensors[0], "each operand").ndim + 1)
+    return cat([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in tensors], axis)
+
+
+def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+    """Extend the last dimensions: pad = (left, right, top, bottom, ...), from the last dimension backwards.
+
+    Negative widths cut. Only mode "constant" exists here; 0 is what convolution means by padding.
+    """
+    if mode != "constant":
+        raise ArgumentError(f'pad: mode {mode!r} is not available; use "constant".')
+    widths = [integer(width, "pad", -(2**31)) for width in pad]
+    if len(widths) % 2 or len(widths) > 2 * tensor("pad", x).ndim:
+        raise ArgumentError(
+            f"pad: {len(widths)} widths for {x.ndim} dimensions; give (left, right), (left, right, top, bottom), ..."
+        )
+    pairs = [(widths[i], widths[i + 1]) for i in range(0, len(widths), 2)]
+    full = ((0, 0),) * (x.ndim - len(pairs)) + tuple(reversed(pairs))
+    for axis, (before, after) in enumerate(full):
+        if x.shape[axis] + min(before, 0) + min(after, 0) < 0:
+            raise ArgumentError(f"pad: widths {(before, after)} cut more than the {x.shape[axis]} of dimension {axis}.")
+    return Pad(full, value)(x)
+
+
+def crop(x: Any, size: object, offset: object = 0) -> Any:
+    """The window of `size` (rows, columns) that begins at `offset` in the last two dimensions.
+
+    x: (..., H, W) -> (..., size[0], size[1]). ArgumentError if the window leaves the tensor.
+    """
+    (rows, columns), (top, left) = pair(size, "crop: size", 0), pair(offset, "crop: offset", 0)
+    if tensor("crop", x).ndim < 2:
+        raise ArgumentError(f"crop: x must be (..., H, W), got shape {x.shape}; reshape it.")
+    H, W = x.shape[-2:]
+    if top + rows > H or left + columns > W:
+        raise ArgumentError(
+            f"crop: rows {top} to {top + rows} and columns {left} to {left + columns} leave the tensor of {H}x{W}; "
+            f"reduce the offset or the size."
+        )
+    if (rows, columns) == (H, W):
+        return x
+    return GetItem((..., slice(top, top + rows), slice(left, left + columns)))(x)

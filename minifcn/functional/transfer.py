@@ -1,0 +1,59 @@
+"""Moving a tensor to another device or dtype; the gradient makes the same way back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import Operation, Variable
+from minifcn.backend import Array, device_of, to_device
+from minifcn.errors import ArgumentTypeError
+from minifcn.functional.operands import tensor
+
+
+class ToDevice(Operation):
+    keeps_operands = False
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+
+    def forward(self, x: Array) -> Array:
+        self.origin = device_of(x)
+        return to_device(x, self.device)
+
+    def backward(self, grad: Variable) -> Variable:
+        return ToDevice(self.origin)(grad)
+
+
+class AsType(Operation):
+    keeps_operands = False
+
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+
+    def forward(self, x: Array) -> Array:
+        self.origin = x.dtype
+        return x.astype(self.dtype)
+
+    def backward(self, grad: Variable) -> Variable:
+        return AsType(self.origin)(grad)
+
+
+def to(x: Any, device: str) -> Any:
+    """The tensor on `device` ("cpu", "cuda", "cuda:1"); itself if it is there already."""
+    moved = ToDevice(device)(tensor("to", x))
+    return x if moved._array is x._array else moved
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """The tensor in another dtype; itself if it has it already."""
+    try:
+        wanted = np.dtype(dtype)
+    except TypeError:
+        raise ArgumentTypeError(f"astype: {dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
+    if wanted.kind not in "fiub":
+        raise ArgumentTypeError(f"astype: a Tensor cannot hold dtype {wanted}; use float32, float64 or an integer type.")
+    if tensor("astype", x).dtype == wanted:
+        return x
+    return AsType(wanted)(x if wanted.kind == "f" else x.detach())

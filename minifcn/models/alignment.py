@@ -1,0 +1,74 @@
+"""Where feature maps lie over the image, followed layer by layer; FCN's crops come from here.
+
+A `Trace` goes through a network beside the data: it carries the coordinate map from the image to the current feature
+map and the receptive field of one feature. When two feature maps must be added, `align` compares their traces and says
+how many rows and columns of one come before the first of the other. No crop is ever written down as a constant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from minifcn import functional as F
+from minifcn.errors import ArgumentError
+from minifcn.geometry import CoordinateMap, ReceptiveField, crop_offset
+from minifcn.nn import ConvTranspose2d, Module, Sequential, Window
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The way from the image to one feature map.
+
+    map: where the centre of an image pixel lies in the feature map.
+    field: what one feature sees of the image.
+    """
+
+    map: CoordinateMap = field(default_factory=CoordinateMap)
+    field: ReceptiveField = field(default_factory=ReceptiveField)
+
+    def through(self, layer: Module) -> Trace:
+        """After `layer`. Layers that do not move anything (ReLU, batch norm, dropout, ...) leave it as it is."""
+        for window in windows(layer):
+            if window.coordinate_map(0) != window.coordinate_map(1):
+                raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
+            seen = self.field if isinstance(window, ConvTranspose2d) else window.receptive_field(self.field)
+            self = Trace(self.map.then(window.coordinate_map()), seen)
+        return self
+
+    def cropped(self, offset: int) -> Trace:
+        return Trace(self.map.then(CoordinateMap.of_crop(offset)), self.field)
+
+    def __str__(self) -> str:
+        scale, offset = self.map.scale, self.map.offset
+        return f"scale {scale}, offset {offset}, sees {self.field.size} pixels"
+
+
+def windows(layer: Module) -> Iterator[Window]:
+    """The sliding windows of a layer or a column of layers, in order."""
+    if isinstance(layer, Window):
+        yield layer
+    elif isinstance(layer, Sequential):
+        for part in layer:
+            yield from windows(part)
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Rows (and columns) to drop at the beginning of two feature maps so that they lie over each other."""
+
+    first: int
+    second: int
+
+    def __call__(self, a: Any, b: Any) -> tuple[Any, Any]:
+        """Both maps cropped to the part that they share: (N, C, H, W), (N, C', H', W') -> equal H and W."""
+        size = tuple(min(a.shape[i] - self.first, b.shape[i] - self.second) for i in (2, 3))
+        return F.crop(a, size, self.first), F.crop(b, size, self.second)
+
+
+def align(first: Trace, second: Trace) -> Alignment:
+    """Which of the two begins earlier, and by how much; ArgumentError if no crop can align them."""
+    if first.map.offset >= second.map.offset:
+        return Alignment(crop_offset(first.map, second.map), 0)
+    return Alignment(0, crop_offset(second.map, first.map))

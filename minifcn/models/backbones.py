@@ -1,0 +1,135 @@
+"""The trunks of FCN: classifiers whose fully connected layers have become convolutions.
+
+A backbone has five stages, each ending in a 2x2 pooling, so that they end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image,
+and a head, the former fully connected layers. FCN takes pool3 and pool4 for its skips.
+
+`alignment` settles how the loss of pixels at the border is made good:
+    "caffe"    the first convolution pads by 100 and the head does not pad: what the reference code does. Any image
+               is large enough then, and the crops are 19; 5, 27; 5, 9, 31. It doubles the work.
+    "compact"  the first convolution pads by 1 and the head pads to keep its size: the same weights, the same
+               scores inside, crops 16; 1, 8; 1, 1, 4, at half the cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from minifcn.errors import ArgumentError
+from minifcn.geometry import integer
+from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
+
+Generator = np.random.Generator
+
+ALIGNMENTS = ("compact", "caffe")
+CAFFE_PADDING = 100
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """Five stages and a head, with the channels at the three places where scores are read."""
+
+    stages: tuple[Sequential, Sequential, Sequential, Sequential, Sequential]
+    head: Sequential
+    pool3_channels: int
+    pool4_channels: int
+    head_channels: int
+
+
+def first_padding(alignment: str) -> int:
+    """The padding of the first 3x3 convolution."""
+    if alignment not in ALIGNMENTS:
+        raise ArgumentError(f'alignment {alignment!r} is unknown; use "compact" or "caffe".')
+    return CAFFE_PADDING if alignment == "caffe" else 1
+
+
+def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
+    """VGG16 with fc6 as a 7x7 and fc7 as a 1x1 convolution, exactly as FCN uses it.
+
+    134,260,544 parameters. Ceil-mode pooling as Caffe does it, dropout 0.5 in the head, ReLU after every convolution.
+    width: a factor on every channel count, for experiments; 1 is VGG16.
+    Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
+    """
+    rng = np.random.default_rng() if generator is None else generator
+    if not 0 < width <= 4:
+        raise ArgumentError(f"vgg16: width must be greater than 0 and at most 4, got {width}.")
+    padding = first_padding(alignment)
+    counts, channels, stages = (2, 2, 3, 3, 3), [_scaled(c, width) for c in (64, 128, 256, 512, 512)], []
+    before = 3
+    for stage, (count, C) in enumerate(zip(counts, channels, strict=True), start=1):
+        layers: dict[str, Module] = {}
+        for position in range(1, count + 1):
+            pad = padding if (stage, position) == (1, 1) else 1
+            layers[f"conv{stage}_{position}"] = _convolution(before, C, 3, pad, rng)
+            layers[f"relu{stage}_{position}"] = ReLU()
+            before = C
+        layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
+        stages.append(Sequential(layers))
+    wide = _scaled(4096, width)
+    head = Sequential(
+        {
+            "fc6": _convolution(before, wide, 7, 0 if alignment == "caffe" else 3, rng),
+            "relu6": ReLU(),
+            "drop6": Dropout(0.5, generator=rng),
+            "fc7": _convolution(wide, wide, 1, 0, rng),
+            "relu7": ReLU(),
+            "drop7": Dropout(0.5, generator=rng),
+        }
+    )
+    return Backbone((stages[0], stages[1], stages[2], stages[3], stages[4]), head, channels[2], channels[3], wide)
+
+
+def small(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
+    """A narrow VGG-like trunk with batch normalisation, to be trained from nothing on a CPU.
+
+    Two 3x3 convolutions per stage with 16, 32, 64, 96 and 128 channels; the head is a 3x3 convolution (fc6) and a
+    1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
+    """
+    rng = np.random.default_rng() if generator is None else generator
+    if not 0 < width <= 16:
+        raise ArgumentError(f"small: width must be greater than 0 and at most 16, got {width}.")
+    padding = first_padding(alignment)
+    channels, stages = [_scaled(c, width) for c in (16, 32, 64, 96, 128)], []
+    before = 3
+    for stage, C in enumerate(channels, start=1):
+        layers: dict[str, Module] = {}
+        for position in (1, 2):
+            pad = padding if (stage, position) == (1, 1) else 1
+            layers |= _normalised(f"{stage}_{position}", before, C, 3, pad, rng)
+            before = C
+        layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
+        stages.append(Sequential(layers))
+    C = channels[4]
+    head = Sequential(
+        _normalised("6", C, C, 3, 0 if alignment == "caffe" else 1, rng, "fc") | _normalised("7", C, C, 1, 0, rng, "fc")
+    )
+    return Backbone((stages[0], stages[1], stages[2], stages[3], stages[4]), head, channels[2], channels[3], C)
+
+
+BACKBONES: dict[str, Callable[..., Backbone]] = {"small": small, "vgg16": vgg16}
+
+
+def _scaled(channels: int, width: float) -> int:
+    return integer(max(1, round(channels * width)), "channels", 1)
+
+
+def _convolution(before: int, C: int, kernel_size: int, padding: int, rng: Generator, bias: bool = True) -> Conv2d:
+    """A convolution with He's initialisation, which keeps the variance of activations through ReLUs."""
+    layer = Conv2d(before, C, kernel_size, padding=padding, bias=bias, generator=rng)
+    init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
+    if layer.bias is not None:
+        init.zeros_(layer.bias)
+    return layer
+
+
+def _normalised(
+    name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator, kind: str = "conv"
+) -> dict[str, Module]:
+    """Convolution, batch norm, ReLU. Batch norm subtracts the mean, so a bias before it would do nothing."""
+    return {
+        f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng, bias=False),
+        f"norm{name}": BatchNorm2d(C),
+        f"relu{name}": ReLU(),
+    }

@@ -1,0 +1,187 @@
+"""Module: parameters, buffers and sub-modules, found by looking at a module's own attributes.
+
+    class Block(Module):
+        def __init__(self):
+            self.conv = Conv2d(3, 8, 3)            # a Module: its parameters are ours, named conv.weight, conv.bias
+            self.scale = Parameter(numpy.ones(8))  # a Parameter: learned, named scale
+        def forward(self, x): ...
+
+There is no registration: whatever is a Module, Parameter or Buffer among `vars(self)` counts, in the order in which it
+was assigned.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Self
+
+from minifcn.backend import array_module, to_device
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.tensor import Buffer, Parameter, Tensor
+
+
+class Module:
+    """The base of all layers and networks. Calling a module calls its `forward`."""
+
+    training = True  # `train()` and `eval()` change it; dropout and batch normalisation read it
+
+    def forward(self, *args: Any, **options: Any) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(self, x).")
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.forward(*args, **options)
+
+    # What it consists of --------------------------------------------------------------------------------------------
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside this one; those in a list are numbered, those in a dict named by their key."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+            elif isinstance(value, list | tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+            elif isinstance(value, dict):
+                yield from ((f"{name}.{key}", item) for key, item in value.items() if isinstance(item, Module))
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all modules inside it, each before its own parts."""
+        yield prefix, self
+        for name, child in self.named_children():
+            yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+    def modules(self) -> Iterator[Module]:
+        return (module for _, module in self.named_modules())
+
+    def _named_tensors(self, *kinds: type[Tensor]) -> Iterator[tuple[str, Any]]:
+        seen: set[int] = set()  # a parameter that two modules share is one parameter
+        for prefix, module in self.named_modules():
+            for name, value in vars(module).items():
+                if isinstance(value, kinds) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield f"{prefix}.{name}" if prefix else name, value
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        return self._named_tensors(Parameter)
+
+    def parameters(self) -> Iterator[Parameter]:
+        return (parameter for _, parameter in self.named_parameters())
+
+    def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
+        return self._named_tensors(Buffer)
+
+    # Modes and places -----------------------------------------------------------------------------------------------
+
+    def train(self, mode: bool = True) -> Self:
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self) -> Self:
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self, value: bool = True) -> Self:
+        """Freeze (False) or thaw (True) every parameter; gradients still flow through a frozen layer."""
+        for parameter in self.parameters():
+            parameter.requires_grad = value
+        return self
+
+    def to(self, device_or_dtype: Any) -> Self:
+        """Move every parameter and buffer to a device ("cpu", "cuda", "cuda:1") or dtype, in place."""
+        named = isinstance(device_or_dtype, str) and device_or_dtype.partition(":")[0] in ("cpu", "cuda")
+        for _, value in self._named_tensors(Parameter, Buffer):
+            if named:
+                value.replace_(to_device(value._array, device_or_dtype))
+            elif value.dtype.kind == "f":
+                value.replace_(value._array.astype(device_or_dtype))
+        return self
+
+    # State ----------------------------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Every parameter and buffer by name; the tensors share memory with the module."""
+        return {name: value.detach() for name, value in self._named_tensors(Parameter, Buffer)}
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
+        """Copy values from `state` (Tensors or arrays by name) into the parameters and buffers.
+
+        Returns (missing, unexpected) names. With `strict` either is an ArgumentError; a wrong shape always is. The
+        error lists everything that is wrong, and then nothing has been loaded.
+        """
+        own = dict(self._named_tensors(Parameter, Buffer))
+        given = {name: getattr(value, "_array", value) for name, value in state.items()}
+        missing = [name for name in own if name not in given]
+        unexpected = [name for name in given if name not in own]
+        shared = [name for name in own if name in given]
+        shapes = [
+            f"{name} has shape {tuple(given[name].shape)} but the module's is {own[name].shape}"
+            for name in shared
+            if tuple(given[name].shape) != own[name].shape
+        ]
+        problems = []
+        if strict and missing:
+            problems.append(f"missing: {', '.join(missing)}")
+        if strict and unexpected:
+            problems.append(f"unexpected: {', '.join(unexpected)}")
+        if shapes:
+            problems.append(f"mis-shaped: {', '.join(shapes)}")
+        if problems:
+            raise ArgumentError(
+                f"load_state_dict of {type(self).__name__}: {'; '.join(problems)}; "
+                f"build the module with the settings it was saved with."
+            )
+        for name in shared:
+            if given[name].dtype.kind != own[name].dtype.kind:
+                raise ArgumentTypeError(
+                    f"load_state_dict: {name} is {given[name].dtype} but the module's is {own[name].dtype}; convert it."
+                )
+        for name in shared:
+            target = own[name].mutable()
+            target[...] = array_module(target).asarray(to_device(given[name], own[name].device), target.dtype)
+        return missing, unexpected
+
+    # Printing -------------------------------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """The settings to show between the parentheses of the repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        lines = [f"  ({name}): " + repr(child).replace("\n", "\n  ") for name, child in self.named_children()]
+        if not lines:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        head = f"{type(self).__name__}({self.extra_repr()}"
+        return "\n".join([head, *lines, ")"])
+
+
+class Sequential(Module):
+    """Modules applied one after the other. Pass modules, numbered from 0, or one dict of named modules."""
+
+    def __init__(self, *layers: Any) -> None:
+        if len(layers) == 1 and isinstance(layers[0], dict):
+            self.layers: dict[str, Module] = dict(layers[0])
+        else:
+            self.layers = {str(position): layer for position, layer in enumerate(layers)}
+        for name, layer in self.layers.items():
+            if not isinstance(layer, Module):
+                raise ArgumentTypeError(f"Sequential: {name} is {type(layer).__name__}, not a Module.")
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        yield from self.layers.items()
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __getitem__(self, key: int | str) -> Module:
+        return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self.layers.values())
+
+    def forward(self, x: Any) -> Any:
+        for layer in self.layers.values():
+            x = layer(x)
+        return x

@@ -1,0 +1,41 @@
+"""The numbers that steer an optimiser, checked."""
+
+from __future__ import annotations
+
+import math
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+FLAGS = ("nesterov",)
+PAIRS = ("betas",)
+
+
+def as_setting(owner: str, key: str, value: Any) -> Any:
+    """`value` as a bool, a pair of floats or a float, by the name of the setting; it must be finite."""
+    if key in FLAGS:
+        if not isinstance(value, bool | np.bool_):
+            raise ArgumentTypeError(f"{owner}: {key} must be True or False, got {value!r}.")
+        return bool(value)
+    if key in PAIRS:
+        if not isinstance(value, tuple | list) or len(value) != 2:
+            raise ArgumentTypeError(f"{owner}: {key} must be a pair of numbers, got {value!r}.")
+        return (number(owner, f"{key}[0]", value[0]), number(owner, f"{key}[1]", value[1]))
+    return number(owner, key, value)
+
+
+def number(owner: str, key: str, value: Any) -> float:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        raise ArgumentTypeError(f"{owner}: {key} must be a number, got {value!r}.")
+    if not math.isfinite(value):
+        raise ArgumentError(f"{owner}: {key} must be finite, got {value}.")
+    return float(value)
+
+
+def non_negative(owner: str, group: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if group[key] < 0:
+            raise ArgumentError(f"{owner}: {key} must be 0 or more, got {group[key]}.")

@@ -1,0 +1,131 @@
+"""The gallery: image | truth | prediction | errors, row by row, and what each colour means."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from minifcn.errors import ArgumentError
+from minifcn.metrics import VOID
+from minifcn.plot.labels import (
+    IGNORED_COLOUR,
+    WRONG_COLOUR,
+    Palette,
+    checked_image,
+    checked_label,
+    checked_palette,
+    colorize,
+    error_map,
+)
+from minifcn.plot.style import QUIET, new_figure, picture_axes, styled
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# All in inches. Pictures are placed by hand, so that they touch neither each other nor the text at any shape.
+WIDTH, MARGIN, GAP, TITLE, LEGEND_LINE, SWATCH = 11.0, 0.2, 0.08, 0.25, 0.24, 0.14
+LEGEND_SIZE = 9.0
+COLUMNS = ("image", "truth", "prediction", "errors")
+
+
+def gallery(
+    images: Sequence[np.ndarray],
+    truths: Sequence[np.ndarray],
+    predictions: Sequence[np.ndarray],
+    classes: Sequence[str],
+    palette: Palette,
+) -> Figure:
+    """One row per image: the image, its truth, the prediction, and the errors, with the share of pixels that are right.
+
+    images: uint8 `(H, W, 3)`, of sizes that may differ. truths, predictions: integer `(H, W)`, each as its image.
+    classes, palette: a name and a colour for each class; the legend shows them all.
+
+    Raises ArgumentError for lists of different lengths, no image at all, sizes that differ within a row, labels
+    without a colour, or not one colour for each class.
+    """
+    counts = (len(images), len(truths), len(predictions))
+    if len(set(counts)) > 1 or not counts[0]:
+        raise ArgumentError(
+            f"gallery: there are {counts[0]} images, {counts[1]} truths and {counts[2]} predictions; "
+            f"pass as many of each, at least 1."
+        )
+    table = checked_palette(palette)
+    if len(table) != len(classes):
+        raise ArgumentError(f"gallery: there are {len(classes)} classes but {len(table)} colours; pass one for each.")
+    rows = [
+        _checked_row(i, *row, colours=len(table)) for i, row in enumerate(zip(images, truths, predictions, strict=True))
+    ]
+    legend = [*zip(table, classes, strict=True)]
+    if any((truth == VOID).any() for _, truth, _ in rows):
+        void = colorize(np.full((1, 1), VOID), table)[0, 0]
+        legend += [(void, "void"), (np.array(IGNORED_COLOUR), "void: not counted")]
+    legend += [(np.array(WRONG_COLOUR), "wrong")]
+    width = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
+    heights = [min(width * image.shape[0] / image.shape[1], 2 * width) for image, _, _ in rows]
+    with styled():
+        per_line, cell = _legend_grid([name for _, name in legend])
+        under = MARGIN + LEGEND_LINE * math.ceil(len(legend) / per_line)
+        full_height = MARGIN + TITLE + sum(heights) + GAP * (len(rows) - 1) + under + MARGIN
+        figure = new_figure(WIDTH, full_height)
+        bottom = full_height - MARGIN - TITLE + GAP
+        for i, ((image, truth, prediction), height) in enumerate(zip(rows, heights, strict=True)):
+            bottom -= height + GAP
+            pictures = (image, colorize(truth, table), colorize(prediction, table), error_map(image, truth, prediction))
+            for j, (title, picture) in enumerate(zip(COLUMNS, pictures, strict=True)):
+                axes = picture_axes(figure, MARGIN + j * (width + GAP), bottom, width, height)
+                axes.imshow(picture)
+                if i == 0:
+                    axes.set_title(title)
+            _note_score(axes, truth, prediction)
+        _draw_legend(figure, legend, per_line, cell, under)
+    return figure
+
+
+def _checked_row(
+    i: int, image: np.ndarray, truth: np.ndarray, prediction: np.ndarray, colours: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    image = checked_image(image, f"image {i}")
+    size = image.shape[:2]
+    truth = checked_label(truth, f"truth {i}", colours, size)
+    return image, truth, checked_label(prediction, f"prediction {i}", colours, size)
+
+
+def _note_score(axes: Axes, truth: np.ndarray, prediction: np.ndarray) -> None:
+    counted = truth != VOID
+    share = f"{100 * (truth == prediction)[counted].mean():.1f} % right" if counted.any() else "all void"
+    box = {"boxstyle": "round,pad=0.3", "facecolor": "black", "alpha": 0.6, "linewidth": 0}
+    axes.text(0.98, 0.03, share, transform=axes.transAxes, ha="right", va="bottom", color="white", size=8, bbox=box)
+
+
+def _legend_grid(names: Sequence[str]) -> tuple[int, float]:
+    """(entries in a line, width of an entry in inches), wide enough for the longest name."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(size=LEGEND_SIZE)
+    longest = max(TextToPath().get_text_width_height_descent(name, font, ismath=False)[0] for name in names) / 72
+    cell = SWATCH + 0.08 + longest + 0.2
+    lines = math.ceil(len(names) / max(1, int((WIDTH - 2 * MARGIN) / cell)))
+    per_line = math.ceil(len(names) / lines)  # lines of equal length rather than full ones and a remainder
+    return per_line, (WIDTH - 2 * MARGIN) / per_line
+
+
+def _draw_legend(
+    figure: Figure, legend: Sequence[tuple[np.ndarray, str]], per_line: int, cell: float, top: float
+) -> None:
+    """Swatches and names in inches, in axes that cover the width of the figure below `top`."""
+    from matplotlib.patches import Rectangle
+
+    axes = picture_axes(figure, 0, 0, WIDTH, top)
+    axes.set_xlim(0, WIDTH)
+    axes.set_ylim(0, top)
+    for i, (colour, name) in enumerate(legend):
+        x = MARGIN + i % per_line * cell
+        y = top - MARGIN / 2 - LEGEND_LINE * (i // per_line + 0.5)
+        swatch = Rectangle((x, y - SWATCH / 2), SWATCH, SWATCH, facecolor=colour / 255, edgecolor=QUIET, linewidth=0.5)
+        axes.add_patch(swatch)
+        axes.text(x + SWATCH + 0.08, y, name, va="center_baseline", size=LEGEND_SIZE, parse_math=False)

@@ -1,0 +1,26 @@
+"""The training loop, checkpoints, evaluation, and networks on disk."""
+
+from minifcn.training.checkpoint import CHECKPOINT_FILE, read_checkpoint, restore, save_checkpoint
+from minifcn.training.evaluation import evaluate, predict, predictions
+from minifcn.training.loop import Interrupted, State, TrainingError, stop_on_interrupt, train, train_step
+from minifcn.training.network import WEIGHTS_FILE, Card, load_network, save_network
+
+__all__ = [
+    "CHECKPOINT_FILE",
+    "WEIGHTS_FILE",
+    "Card",
+    "Interrupted",
+    "State",
+    "TrainingError",
+    "evaluate",
+    "load_network",
+    "predict",
+    "predictions",
+    "read_checkpoint",
+    "restore",
+    "save_checkpoint",
+    "save_network",
+    "stop_on_interrupt",
+    "train",
+    "train_step",
+]

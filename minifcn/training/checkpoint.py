@@ -1,0 +1,56 @@
+"""A run that can go on: network, optimiser and progress in one file, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from minifcn.errors import FileError, MinifcnError
+from minifcn.models import FCN
+from minifcn.training.loop import State
+from minifcn.training.network import Card, arrays_of, check_finite
+from minifcn.weights import load_arrays, save_arrays
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+
+MODEL, OPTIMIZER = "model.", "optimizer."
+
+
+def save_checkpoint(
+    path: str | os.PathLike[str], model: FCN, optimizer: Any, card: Card, state: State, options: dict[str, Any]
+) -> None:
+    """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
+    check_finite(model, str(path))
+    arrays = {MODEL + name: array for name, array in arrays_of(model).items()}
+    arrays |= {OPTIMIZER + name: array for name, array in optimizer.state_arrays().items()}
+    save_arrays(
+        path,
+        arrays,
+        {"network": card.to_json(), "state": json.dumps(asdict(state)), "options": json.dumps(options)},
+    )
+
+
+def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Card, State, dict[str, Any], dict[str, np.ndarray]]:
+    """(card, state, options, arrays) of a checkpoint; FileError if it is missing, damaged or something else."""
+    arrays, metadata = load_arrays(path, require_format=True)
+    if not {"network", "state", "options"} <= metadata.keys():
+        raise FileError(f"{path} is not a checkpoint of a run; give the folder of a run of minifcn train.")
+    try:
+        return Card.from_json(metadata["network"], path), State(**json.loads(metadata["state"])), json.loads(
+            metadata["options"]
+        ), arrays
+    except (ValueError, TypeError) as error:
+        raise FileError(f"{path}: the state of the run is damaged ({error}); start the run again.") from None
+
+
+def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Any) -> None:
+    """Put the arrays of a checkpoint back where they came from."""
+    try:
+        model.load_state_dict({k.removeprefix(MODEL): v for k, v in arrays.items() if k.startswith(MODEL)})
+        optimizer.load_state_arrays({k.removeprefix(OPTIMIZER): v for k, v in arrays.items() if k.startswith(OPTIMIZER)})
+    except MinifcnError as error:
+        raise FileError(f"{path} does not fit this run: {error}") from None

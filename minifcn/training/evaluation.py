@@ -1,0 +1,51 @@
+"""Using a trained network: scores, labels, and one confusion matrix over a whole data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minifcn.autograd import no_grad
+from minifcn.backend import to_numpy
+from minifcn.data import Dataset, normalize
+from minifcn.metrics import ConfusionMatrix
+from minifcn.models import FCN
+from minifcn.tensor import as_tensor
+
+
+@no_grad()
+def predict(model: FCN, image: np.ndarray, mean: Any, std: Any) -> np.ndarray:
+    """Labels uint8 (H, W) of one image uint8 (H, W, 3): the class with the highest score, the first one if equal.
+
+    The model should be in eval mode; it works on the device of its weights.
+    """
+    device = next(iter(model.parameters())).device
+    batch = normalize(image, np.asarray(mean, np.float32), np.asarray(std, np.float32))[None]
+    scores = model(as_tensor(batch, device=device))
+    return to_numpy(scores.argmax(1).data)[0].astype(np.uint8)
+
+
+def predictions(model: FCN, dataset: Dataset, indices: Any = None) -> Iterator[tuple[Any, np.ndarray]]:
+    """(sample, predicted labels) one after the other; mean and std are the data set's."""
+    for index in range(len(dataset)) if indices is None else indices:
+        sample = dataset[int(index)]
+        yield sample, predict(model, sample.image, dataset.mean, dataset.std)
+
+
+def evaluate(model: FCN, dataset: Dataset, report: Callable[[int], object] = lambda count: None) -> ConfusionMatrix:
+    """One confusion matrix over the whole data set, image by image, in eval mode; `report(1)` after each image.
+
+    Averaging a metric over images would be another (and easier) metric; see metrics.py.
+    """
+    mode = model.training
+    model.eval()
+    try:
+        matrix = ConfusionMatrix(len(dataset.classes))
+        for sample, labels in predictions(model, dataset):
+            matrix.update(labels, sample.label)
+            report(1)
+        return matrix
+    finally:
+        model.train(mode)

@@ -1,0 +1,133 @@
+"""A trained network as one file: the weights, and the card that says what they are.
+
+The card holds everything that is needed to use the weights: how to build the network, what its classes are called and
+coloured, and how an image is prepared for it. Weights that are fed images prepared for other weights give plausible
+nonsense, so the preparation travels with them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minifcn.backend import to_numpy
+from minifcn.data import Dataset
+from minifcn.errors import FileError, MinifcnError
+from minifcn.models import FCN
+from minifcn.weights import load_arrays, save_arrays
+
+WEIGHTS_FILE = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Card:
+    """How to build and feed a network. mean and std per channel, RGB in 0..255; size is that of its training images."""
+
+    backbone: str
+    stride: int
+    alignment: str
+    width: float
+    learn_upsampling: bool
+    upsampling: str
+    dataset: str
+    classes: tuple[str, ...]
+    palette: tuple[tuple[int, int, int], ...]
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    size: tuple[int, int] | None
+
+    @classmethod
+    def describing(cls, dataset: Dataset, size: tuple[int, int] | None, **network: Any) -> Card:
+        return cls(
+            dataset=dataset.name,
+            classes=tuple(dataset.classes),
+            palette=tuple((int(r), int(g), int(b)) for r, g, b in dataset.palette),
+            mean=_three(dataset.mean),
+            std=_three(dataset.std),
+            size=size,
+            **network,
+        )
+
+    def build(self, generator: np.random.Generator | None = None) -> FCN:
+        """The network with fresh weights."""
+        return FCN(
+            self.backbone,
+            len(self.classes),
+            self.stride,
+            self.alignment,
+            learn_upsampling=self.learn_upsampling,
+            upsampling=self.upsampling,
+            width=self.width,
+            generator=generator,
+        )
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str, path: str | os.PathLike[str]) -> Card:
+        try:
+            fields = json.loads(text)
+            fields["classes"] = tuple(str(name) for name in fields["classes"])
+            fields["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in fields["palette"])
+            fields["mean"], fields["std"] = _three(fields["mean"]), _three(fields["std"])
+            fields["size"] = None if fields["size"] is None else (int(fields["size"][0]), int(fields["size"][1]))
+            return cls(**fields)
+        except (ValueError, TypeError, KeyError, IndexError) as error:
+            raise FileError(f"{path}: the description of the network is damaged ({error}); train or save it again.") from None
+
+
+def _three(values: Any) -> tuple[float, float, float]:
+    r, g, b = (float(value) for value in values)
+    return r, g, b
+
+
+def arrays_of(model: FCN) -> dict[str, np.ndarray]:
+    return {name: to_numpy(value._array) for name, value in model.state_dict().items()}
+
+
+def check_finite(model: FCN, what: str) -> None:
+    """Refuse to write weights that hold NaN or infinity over good ones."""
+    for name, array in arrays_of(model).items():
+        if not np.isfinite(array).all():
+            raise FileError(f"{what} was not written: {name} holds NaN or infinite values; what was there is unchanged.")
+
+
+def save_network(path: str | os.PathLike[str], model: FCN, card: Card, notes: dict[str, str] | None = None) -> None:
+    """Write weights and card to a .safetensors or .npz file, whole or not at all."""
+    check_finite(model, str(path))
+    save_arrays(path, arrays_of(model), {"network": card.to_json(), **(notes or {})})
+
+
+def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
+    """The network of a weights file, or of a run folder, ready to use (in eval mode).
+
+    Raises FileError, naming the file, if it is missing, damaged, or not a network that minifcn saved.
+    """
+    file = weights_file(path)
+    arrays, metadata = load_arrays(file)
+    if "network" not in metadata:
+        raise FileError(f"{file} holds arrays but no description of a network; give weights that minifcn saved.")
+    card = Card.from_json(metadata["network"], file)
+    try:
+        model = card.build(np.random.default_rng(0))
+        model.load_state_dict(arrays)
+    except MinifcnError as error:
+        raise FileError(f"{file} does not fit the network it describes: {error}") from None
+    return model.eval(), card
+
+
+def weights_file(path: str | os.PathLike[str]) -> Path:
+    """A run folder stands for the weights in it."""
+    given = Path(path)
+    if given.is_dir():
+        file = given / WEIGHTS_FILE
+        if not file.exists():
+            raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; give a run of minifcn train or a weights file.")
+        return file
+    return given

@@ -1,0 +1,8 @@
+"""Weights on disk: named arrays in one file, written whole or not at all, read without ever running what it holds."""
+
+from __future__ import annotations
+
+from minifcn.weights.atomic import atomic_path, write_text_atomic
+from minifcn.weights.files import FORMAT, SUFFIXES, load_arrays, save_arrays
+
+__all__ = ["FORMAT", "SUFFIXES", "atomic_path", "load_arrays", "save_arrays", "write_text_atomic"]
