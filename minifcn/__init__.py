@@ -1,6 +1,6 @@
 """minifcn: Fully Convolutional Networks for semantic segmentation, from scratch on NumPy, on a GPU through CuPy."""
 
-from minifcn import functional
+from minifcn import functional, nn, optim
 from minifcn.arrays.convolution import use_algorithm
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
 from minifcn.functional import convolution_matrix
@@ -21,6 +21,8 @@ __all__ = [
     "functional",
     "grad",
     "is_grad_enabled",
+    "nn",
     "no_grad",
+    "optim",
     "use_algorithm",
 ]

@@ -135,7 +135,8 @@ class SparseMatrix:
             for l in range(g.kernel_size[1]):
                 columns, out_columns = g.tap(1, l)
                 seen = x[:, :, rows, columns]
-                y[:, :, out_rows, out_columns] += xp.einsum("oc,nchw->nohw", block_diagonal(w[:, :, k, l], g.groups), seen)
+                w_tap = block_diagonal(w[:, :, k, l], g.groups)
+                y[:, :, out_rows, out_columns] += xp.einsum("oc,nchw->nohw", w_tap, seen)
         return y
 
     def _scatter(self, y: Array) -> Array:
@@ -147,7 +148,8 @@ class SparseMatrix:
             for l in range(g.kernel_size[1]):
                 columns, out_columns = g.tap(1, l)
                 stamp = y[:, :, out_rows, out_columns]
-                x[:, :, rows, columns] += xp.einsum("oc,nohw->nchw", block_diagonal(w[:, :, k, l], g.groups), stamp)
+                w_tap = block_diagonal(w[:, :, k, l], g.groups)
+                x[:, :, rows, columns] += xp.einsum("oc,nohw->nchw", w_tap, stamp)
         return x
 
     def toarray(self) -> Array:

@@ -24,7 +24,7 @@ def set_grad_enabled(enabled: bool) -> Iterator[None]:
 
 @contextmanager
 def no_grad() -> Iterator[None]:
-    """Inside `with no_grad():`, or in a function decorated with `@no_grad()`, results do not remember their operands."""
+    """Inside `with no_grad():`, or a function decorated with `@no_grad()`, results do not remember their operands."""
     with set_grad_enabled(False):
         yield
 

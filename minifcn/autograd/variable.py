@@ -33,7 +33,7 @@ class Version:
         self.holders = 0
 
 
-def checked_array(data: object, dtype: object = None) -> Array:
+def checked_array(data: Any, dtype: Any = None) -> Array:
     """`data` as an array of a dtype that minifcn computes with, sharing its memory where possible.
 
     Python floats (and lists of them) become float32; an array keeps its dtype. Complex, object and text arrays are
@@ -56,7 +56,7 @@ def checked_array(data: object, dtype: object = None) -> Array:
     _require_real(data.dtype)  # before the conversion, too: it would drop imaginary parts
     if dtype is not None:
         try:
-            wanted = np.dtype(dtype)  # type: ignore[call-overload]
+            wanted = np.dtype(dtype)
         except TypeError:
             raise ArgumentTypeError(f"{dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
         _require_real(wanted)

@@ -67,7 +67,7 @@ class Dataset(Protocol):
 
 
 def check_sample(sample: Sample, num_classes: int) -> Sample:
-    """Return `sample` as it is, or raise FileError: image uint8 (H, W, 3), label uint8 (H, W) with values < C or 255."""
+    """Return `sample` as it is, or FileError: image must be uint8 (H, W, 3), label uint8 (H, W) of 0..C-1 and 255."""
     image, label, name = sample.image, sample.label, sample.name
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise FileError(f"{name}: the image is {image.dtype} {image.shape}; it must be uint8 of shape (H, W, 3), RGB.")
@@ -75,8 +75,8 @@ def check_sample(sample: Sample, num_classes: int) -> Sample:
         raise FileError(f"{name}: the label is {label.dtype} {label.shape}; it must be uint8 of shape (H, W).")
     if image.shape[:2] != label.shape:
         raise FileError(
-            f"{name}: the image is {image.shape[0]}x{image.shape[1]} but its label is {label.shape[0]}x{label.shape[1]} "
-            "(height x width); they must be of one size."
+            f"{name}: the image is {image.shape[0]}x{image.shape[1]} but its label is "
+            f"{label.shape[0]}x{label.shape[1]} (height x width); they must be of one size."
         )
     if label.size == 0:
         raise FileError(f"{name}: the image is empty ({image.shape[0]}x{image.shape[1]}).")
@@ -105,7 +105,7 @@ def values_text(values: list[int], most: int = 8) -> str:
 
 
 def index_in(index: Any, count: int, name: str) -> int:
-    """`index` as an int in 0..count-1, negative ones counted from the end; IndexError beyond, so that iteration ends."""
+    """`index` as an int in 0..count-1, negative ones counted from the end; IndexError beyond, as `for` expects."""
     try:
         number = operator.index(index)
     except TypeError:

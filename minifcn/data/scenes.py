@@ -1,4 +1,4 @@
-"""Generated scenes: labelled pictures without a download, as many as wanted, each made alone from (seed, split, index)."""
+"""Generated scenes: labelled pictures without a download, each made alone from (seed, split, index)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from minifcn.errors import ArgumentError
 SPLITS = ("train", "val", "test")
 CLASSES = ("background", "disc", "box", "triangle", "ring", "cross", "pole", "fence")
 PALETTE = np.array(
-    [[40, 44, 52], [228, 87, 86], [76, 120, 168], [242, 183, 1], [84, 162, 75], [157, 108, 190], [255, 157, 167], [114, 183, 178]],
+    [[40, 44, 52], [228, 87, 86], [76, 120, 168], [242, 183, 1],
+     [84, 162, 75], [157, 108, 190], [255, 157, 167], [114, 183, 178]],
     dtype=np.uint8,
-)
+)  # fmt: skip
 MEAN = np.array([137.9, 122.5, 108.0], dtype=np.float32)
 STD = np.array([53.9, 39.0, 37.0], dtype=np.float32)
 
-# Three families of four paints: warm, green, blue. Each kind of object prefers one family, which two or three kinds share,
-# and a quarter of the objects and every background take any paint: a colour is a hint, and never the answer.
+# Three families of four paints: warm, green, blue. Each kind of object prefers one family, which two or three kinds
+# share, and a quarter of the objects and every background take any paint: a colour is a hint, and never the answer.
 PAINTS = np.array(
-    [[196, 78, 62], [222, 142, 64], [226, 190, 92], [196, 124, 112], [142, 168, 88], [72, 138, 104], [66, 142, 146], [168, 184, 148],
+    [[196, 78, 62], [222, 142, 64], [226, 190, 92], [196, 124, 112],
+     [142, 168, 88], [72, 138, 104], [66, 142, 146], [168, 184, 148],
      [70, 98, 156], [116, 88, 148], [182, 104, 140], [148, 160, 196]],
     dtype=np.float32,
 )  # fmt: skip
@@ -40,9 +42,9 @@ class Scenes:
     seed: 0 <= seed < 2**64. split: "train", "val" or "test"; scenes of two splits are never the same.
 
     Sample i is a function of (seed, split, i, size) alone: not of `count`, nor of what was asked for before.
-    Objects of any class have any colour and texture, so only their shape tells them apart. They hide one another, and
-    through the holes of rings and fences what lies behind is seen, with its own label. A line of void, one pixel wide, runs
-    along each object on the side of what is behind it, as in PASCAL VOC; a patch of glare is void too.
+    Colours and textures are shared between the classes, so only the shape tells for sure. They hide one another, and
+    through the holes of rings and fences what lies behind is seen, with its own label. A line of void, one pixel
+    wide, runs along each object on the side of what is behind it, as in PASCAL VOC; a patch of glare is void too.
 
     >>> scene = Scenes(4, size=(48, 64), seed=1)[2]
     >>> scene.image.shape, scene.label.shape, scene.name
@@ -92,12 +94,12 @@ def render(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Image, Labe
     canvas *= light[:, :, None]
     if rng.random() < 0.35:
         _glare(rng, canvas, label, unit)
-    canvas += rng.standard_normal((H, W, 3), dtype=np.float32) * np.float32(rng.uniform(4.0, 10.0))
+    canvas += rng.standard_normal((H, W, 3), dtype=np.float32) * np.float32(rng.uniform(3.0, 8.0))
     return np.clip(canvas, 0, 255, out=canvas).astype(np.uint8), label
 
 
 def _ground(rng: np.random.Generator, H: int, W: int, unit: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The background: a canvas float32 (H, W, 3) of two paints, and the mean colour (3,) that objects keep away from."""
+    """The background: a canvas float32 (H, W, 3) of two paints, and their mean (3,), from which objects keep apart."""
     v = np.arange(H, dtype=np.float32)[:, None] + np.zeros((1, W), dtype=np.float32)
     u = np.arange(W, dtype=np.float32)[None, :] + np.zeros((H, 1), dtype=np.float32)
     first, second = PAINTS[rng.choice(len(PAINTS), 2, replace=False)]
@@ -111,14 +113,14 @@ def _ground(rng: np.random.Generator, H: int, W: int, unit: float) -> tuple[NDAr
 def _places(rng: np.random.Generator, count: int, H: int, W: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`count` centres, each near the middle of another cell of a 3x4 grid: spread out, yet free to overlap."""
     cells = rng.permutation(12)[:count]
-    rows = (cells // 4 + 0.5 + rng.uniform(-0.45, 0.45, count)) / 3 * H
-    columns = (cells % 4 + 0.5 + rng.uniform(-0.45, 0.45, count)) / 4 * W
+    rows = (cells // 4 + 0.5 + rng.uniform(-0.4, 0.4, count)) / 3 * H
+    columns = (cells % 4 + 0.5 + rng.uniform(-0.4, 0.4, count)) / 4 * W
     return rows, columns
 
 
 def _paint(
-    rng: np.random.Generator, canvas: Map, layer: NDArray[np.int8], depth: int, kind: int, y: float, x: float, unit: float,
-    ground: NDArray[np.float32],
+    rng: np.random.Generator, canvas: Map, layer: NDArray[np.int8], depth: int, kind: int, y: float, x: float,
+    unit: float, ground: NDArray[np.float32],
 ) -> None:  # fmt: skip
     """Paint one object over what is there, and its soft shadow before it; enter `depth` in `layer` where it is seen."""
     H, W = layer.shape
@@ -160,7 +162,7 @@ def _paint_apart_from(rng: np.random.Generator, ground: NDArray[np.float32], kin
 
 
 def _seams(layer: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """(H, W): True beside an object that lies in front. On the side of what is behind, so that thin things keep their width."""
+    """(H, W): True beside an object in front; on the side of what is behind, so that thin things keep their width."""
     seam = np.zeros(layer.shape, dtype=bool)
     seam[:, :-1] |= layer[:, :-1] < layer[:, 1:]
     seam[:, 1:] |= layer[:, 1:] < layer[:, :-1]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-Map = NDArray[np.float32]  # (h, w), over the window in which one object lies
+Map = NDArray[np.floating]  # float32 (h, w), over the window in which one object lies
 Distance = Callable[[Map, Map], Map]
 
 
@@ -57,29 +57,29 @@ def triangle(rng: np.random.Generator, unit: float) -> Shape:
 def ring(rng: np.random.Generator, unit: float) -> Shape:
     """d = ||p| - r| - t: what lies behind is seen through the hole."""
     outer = unit * rng.uniform(17.0, 23.0)
-    inner = outer * rng.uniform(0.45, 0.58)
+    inner = outer * rng.uniform(0.42, 0.52)
     r, t = (outer + inner) / 2, (outer - inner) / 2
     return Shape(outer, outer, rng.uniform(0.0, np.pi), lambda u, v: np.abs(np.sqrt(u * u + v * v) - r) - t)
 
 
 def cross(rng: np.random.Generator, unit: float) -> Shape:
     """The union of two bars."""
-    a = unit * rng.uniform(17.0, 23.0)
-    t = a * rng.uniform(0.27, 0.34)
+    a = unit * rng.uniform(18.0, 23.0)
+    t = a * rng.uniform(0.3, 0.36)
     return Shape(a, a, rng.uniform(0.0, np.pi), lambda u, v: np.minimum(_box(u, v, a, t), _box(u, v, t, a)))
 
 
 def pole(rng: np.random.Generator, unit: float) -> Shape:
     """A long thin bar, nearly upright."""
-    t = max(0.6, unit * rng.uniform(2.6, 3.6))
+    t = max(0.6, unit * rng.uniform(3.0, 3.8))
     a = unit * rng.uniform(30.0, 52.0)
     return Shape(t, a, rng.uniform(-0.35, 0.35), lambda u, v: _box(u, v, t, a))
 
 
 def fence(rng: np.random.Generator, unit: float) -> Shape:
     """Posts at a fixed pitch and two rails, cut to a box: a lattice with holes."""
-    t = max(0.6, unit * rng.uniform(2.4, 3.0))
-    pitch = max(3.0, unit * rng.uniform(14.0, 17.0))
+    t = max(0.6, unit * rng.uniform(2.8, 3.4))
+    pitch = max(3.0, unit * rng.uniform(16.0, 19.0))
     posts = int(rng.integers(3, 6))
     a, b = pitch * (posts - 1) / 2 + t, unit * rng.uniform(15.0, 20.0)
     rail = b * rng.uniform(0.45, 0.65)
@@ -126,4 +126,4 @@ def speckle(rng: np.random.Generator, u: Map, v: Map, unit: float) -> Map:
 
 
 SHAPES = (disc, box, triangle, ring, cross, pole, fence)
-TEXTURES = (plain, stripes, checks, dots, speckle)
+TEXTURES = (plain, plain, plain, stripes, checks, dots, speckle)

@@ -216,7 +216,7 @@ def power(x: Any, exponent: float) -> Any:
     if tensor("power", x).dtype.kind != "f" and (exponent < 0 or exponent != int(exponent)):
         raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
     if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
-        return add(multiply(tensor("power", x), 0.0 if x.dtype.kind == "f" else 0), 1)
+        return add(Where(array_module(x._array).zeros(x.shape, bool))(x), 1)
     return tensor("power", x) if exponent == 1 else Power(exponent)(tensor("power", x))
 
 

@@ -40,7 +40,7 @@ def interpolate(
     x = image("interpolate", x)
     if (size is None) == (scale_factor is None):
         raise ArgumentError(f"interpolate: give either size or scale_factor, got {size} and {scale_factor}.")
-    factors: tuple[Any, Any] = (None, None)
+    factors: Any = (None, None)
     if size is None:
         factors = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
         if len(factors) != 2 or not all(isinstance(f, int | float | Fraction) and 0 < f < 2**31 for f in factors):

@@ -144,8 +144,8 @@ class Upscore(Module):
 def score_layer(channels: int, classes: int) -> Conv2d:
     """A 1x1 convolution from features to one score per class, starting at zero: a new skip changes nothing at first."""
     layer = Conv2d(channels, classes, 1, generator=np.random.default_rng(0))
-    init.zeros_(layer.weight)
-    init.zeros_(layer.bias)
+    for values in layer.parameters():
+        init.zeros_(values)
     return layer
 
 

@@ -161,7 +161,7 @@ def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:
     if not whole.ndim or not whole.size:
         yield arrays
         return
-    piece = working_bytes(whole) // 8  # a formula has up to four arrays and as many temporaries at hand
+    piece = working_bytes(whole) // 16  # a formula has up to four arrays and four temporaries at hand, with room left
     rows = max(1, piece * len(whole) // whole.nbytes)
     for start in range(0, len(whole), rows):
         yield tuple(array[start : start + rows] for array in arrays)

@@ -46,17 +46,18 @@ def learning_curve(history: Sequence[Mapping[str, Any]]) -> Figure:
         panels.append((0.5, _draw_rate))
     if not panels:
         raise ArgumentError("learning_curve: no entry of the history has a finite loss, mean IU or learning rate.")
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
     heights = [height for height, _ in panels]
     with styled():
-        figure = new_figure(7.2, 0.5 + 2.2 * sum(heights), layout="constrained")
-        figure.set_constrained_layout_pads(w_pad=0.08, h_pad=0.08)
+        figure = new_figure(7.2, 0.5 + 2.2 * sum(heights), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
         column = figure.subplots(len(panels), 1, sharex=True, squeeze=False, height_ratios=heights)[:, 0]
         for axes, (_, draw) in zip(column, panels, strict=True):
             axes.grid(axis="y")
             axes.margins(x=0.02)
             draw(axes, curves, unit)
         column[-1].set_xlabel(unit)
-        column[-1].xaxis.get_major_locator().set_params(integer=True)
+        column[-1].locator_params(axis="x", integer=True)
         if len(x) == 1:
             column[-1].set_xlim(x[0] - 1, x[0] + 1)
     return figure
@@ -89,7 +90,7 @@ def _draw_rate(axes: Axes, curves: Curves, unit: str) -> None:
     axes.set_title("learning rate")
     axes.plot(*curves["learning_rate"], color=QUIET, marker="o" if len(curves["learning_rate"][0]) == 1 else "")
     axes.set_ylim(bottom=0.0)
-    axes.yaxis.get_major_locator().set_params(nbins=3)
+    axes.locator_params(axis="y", nbins=3)
 
 
 def _draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:

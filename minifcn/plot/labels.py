@@ -18,7 +18,7 @@ from minifcn.weights import atomic_path
 
 VOID_COLOUR = (236, 236, 232)  # paper white: beside it, no class is mistaken for "nothing is known here"
 WRONG_COLOUR = (222, 45, 38)
-IGNORED_COLOUR = (128, 128, 128)
+IGNORED_COLOUR = (168, 168, 168)  # lighter than any dimmed pixel can be
 
 Palette = np.ndarray | Sequence[Sequence[int]]
 
@@ -30,7 +30,8 @@ def colorize(label: np.ndarray, palette: Palette) -> np.ndarray:
     """
     table = checked_palette(palette)
     label = checked_label(label, "label", len(table))
-    return _all_colours(table)[label]
+    colours: np.ndarray = _all_colours(table)[label]
+    return colours
 
 
 def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, alpha: float = 0.5) -> np.ndarray:
@@ -85,7 +86,7 @@ def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> n
     image = checked_image(image, "image")
     truth = checked_label(truth, "truth", 256, image.shape[:2])
     prediction = checked_label(prediction, "prediction", 256, image.shape[:2])
-    grey = (0.45 * luminance(image)).round().astype(np.uint8)
+    grey = (0.4 * luminance(image)).round().astype(np.uint8)
     errors = np.repeat(grey[..., None], 3, axis=2)
     errors[truth != prediction] = WRONG_COLOUR
     errors[truth == VOID] = IGNORED_COLOUR

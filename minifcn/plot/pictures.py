@@ -20,7 +20,7 @@ from minifcn.plot.labels import (
     colorize,
     error_map,
 )
-from minifcn.plot.style import QUIET, new_figure, picture_axes, styled
+from minifcn.plot.style import QUIET, new_figure, picture_axes, styled, text_width
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,7 +65,7 @@ def gallery(
         legend += [(void, "void"), (np.array(IGNORED_COLOUR), "void: not counted")]
     legend += [(np.array(WRONG_COLOUR), "wrong")]
     width = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
-    heights = [min(width * image.shape[0] / image.shape[1], 2 * width) for image, _, _ in rows]
+    heights = [float(np.clip(width * image.shape[0] / image.shape[1], 0.3, 2 * width)) for image, _, _ in rows]
     with styled():
         per_line, cell = _legend_grid([name for _, name in legend])
         under = MARGIN + LEGEND_LINE * math.ceil(len(legend) / per_line)
@@ -103,12 +103,7 @@ def _note_score(axes: Axes, truth: np.ndarray, prediction: np.ndarray) -> None:
 
 def _legend_grid(names: Sequence[str]) -> tuple[int, float]:
     """(entries in a line, width of an entry in inches), wide enough for the longest name."""
-    from matplotlib.font_manager import FontProperties
-    from matplotlib.textpath import TextToPath
-
-    font = FontProperties(size=LEGEND_SIZE)
-    longest = max(TextToPath().get_text_width_height_descent(name, font, ismath=False)[0] for name in names) / 72
-    cell = SWATCH + 0.08 + longest + 0.2
+    cell = SWATCH + 0.08 + text_width(names, LEGEND_SIZE) + 0.2
     lines = math.ceil(len(names) / max(1, int((WIDTH - 2 * MARGIN) / cell)))
     per_line = math.ceil(len(names) / lines)  # lines of equal length rather than full ones and a remainder
     return per_line, (WIDTH - 2 * MARGIN) / per_line

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,7 +66,8 @@ def styled() -> Iterator[None]:
     """The style, for what is drawn inside the block; the user's own settings are back after it."""
     import matplotlib
 
-    with matplotlib.rc_context(STYLE):
+    settings: Any = STYLE  # the stubs of matplotlib 3.11 ask for a dict with literal keys
+    with matplotlib.rc_context(settings):
         yield
 
 
@@ -88,6 +89,15 @@ def picture_axes(figure: Figure, left: float, bottom: float, width: float, heigh
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     return axes
+
+
+def text_width(texts: Iterable[str], size: float, weight: str = "normal") -> float:
+    """The width of the longest of `texts` in inches."""
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.textpath import TextToPath
+
+    font = FontProperties(family=STYLE["font.family"], size=size, weight=weight)
+    return max(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] for text in texts) / 72
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:

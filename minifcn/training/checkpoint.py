@@ -26,7 +26,7 @@ def save_checkpoint(
     """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
     check_finite(model, str(path))
     arrays = {MODEL + name: array for name, array in arrays_of(model).items()}
-    arrays |= {OPTIMIZER + name: array for name, array in optimizer.state_arrays().items()}
+    arrays |= {OPTIMIZER + name: array for name, array in optimizer.state_dict().items()}
     save_arrays(
         path,
         arrays,
@@ -51,6 +51,6 @@ def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: 
     """Put the arrays of a checkpoint back where they came from."""
     try:
         model.load_state_dict({k.removeprefix(MODEL): v for k, v in arrays.items() if k.startswith(MODEL)})
-        optimizer.load_state_arrays({k.removeprefix(OPTIMIZER): v for k, v in arrays.items() if k.startswith(OPTIMIZER)})
+        optimizer.load_state_dict({k.removeprefix(OPTIMIZER): v for k, v in arrays.items() if k.startswith(OPTIMIZER)})
     except MinifcnError as error:
         raise FileError(f"{path} does not fit this run: {error}") from None

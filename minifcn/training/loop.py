@@ -75,9 +75,7 @@ def train(
     while state.epoch < epochs:
         model.train()
         loader.set_epoch(state.epoch)
-        for step, batch in enumerate(loader):
-            if step < state.step:
-                continue  # done before the interruption
+        for step, batch in enumerate(loader.batches(state.step), state.step):
             reseed(model, seed, state.epoch, step)
             loss = train_step(model, optimizer, batch, class_weight, f"epoch {state.epoch + 1}, step {step + 1}")
             schedule.step()

@@ -1,0 +1,67 @@
+"""`minifcn evaluate`: the four metrics of the paper for given weights on a data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from minifcn import data
+from minifcn.commands.reporting import Counter, metrics_table
+from minifcn.commands.train import versions
+from minifcn.errors import ArgumentError, FileError
+from minifcn.training import evaluate, load_network
+from minifcn.weights import write_text_atomic
+
+
+def run(arguments: dict[str, Any]) -> int:
+    model, card = load_network(arguments["weights"])
+    kind = arguments["data"] or card.dataset
+    size = arguments["size"] or card.size
+    dataset = data.open_dataset(
+        kind, arguments["root"], arguments["split"], size, arguments["seed"] or 0, arguments["count"]
+    )
+    if tuple(dataset.classes) != card.classes:
+        raise ArgumentError(
+            f"{arguments['weights']} knows the classes {', '.join(card.classes)} but {dataset.name} has "
+            f"{', '.join(dataset.classes)}; evaluate on the kind of data it was trained on."
+        )
+    model.to(arguments["device"] or "cpu")
+    counter = Counter(len(dataset), "evaluate", arguments["quiet"])
+    matrix = evaluate(model, Prepared(dataset, card), counter)
+    seconds = counter.close()
+    folder = Path(arguments["out"] or ".")
+    if not folder.is_dir():
+        raise FileError(f"--out {folder} is not a folder; make it first.")
+    from minifcn.plot import confusion, save_figure
+
+    metrics, picture = folder / f"metrics-{arguments['split']}.json", folder / f"confusion-{arguments['split']}.png"
+    report = {
+        "weights": str(arguments["weights"]),
+        "data": dataset.name,
+        "split": arguments["split"],
+        "size": size,
+        "metrics": matrix.summary(list(dataset.classes)),
+        "confusion": matrix.hist.tolist(),
+        "seconds": seconds,
+        "versions": versions(),
+    }
+    write_text_atomic(metrics, json.dumps(report, indent=1) + "\n")
+    save_figure(confusion(matrix.hist, dataset.classes), picture)
+    print(metrics_table(matrix, dataset))
+    print(f"\n  {metrics}  all numbers\n  {picture}  which class is taken for which")
+    return 0
+
+
+class Prepared:
+    """A data set whose images are normalised as the network was trained to expect, not by its own mean."""
+
+    def __init__(self, dataset: Any, card: Any) -> None:
+        self.dataset, self.classes, self.palette, self.name = dataset, dataset.classes, dataset.palette, dataset.name
+        self.mean, self.std = card.mean, card.std
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[index]

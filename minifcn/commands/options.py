@@ -1,0 +1,77 @@
+"""The options of a training run, with the defaults of each data set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from minifcn.errors import ArgumentError, FileError
+
+SCHEDULES = ("poly", "cosine", "step", "constant")
+OPTIMIZERS = ("adamw", "adam", "sgd")
+BALANCES = ("none", "median")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Everything that decides a run; it is stored in the checkpoint, and `--resume` reads it back."""
+
+    data: str = "scenes"
+    root: str | None = None
+    size: tuple[int, int] | None = None
+    count: int | None = None  # scenes per epoch; real data sets are used whole
+    backbone: str = "small"
+    stride: int = 8
+    alignment: str = "compact"
+    width: float = 1.0
+    upsampling: str = "single"
+    learn_upsampling: bool = False
+    epochs: int = 10
+    batch_size: int = 8
+    optimizer: str = "adamw"
+    lr: float = 3e-3
+    weight_decay: float = 1e-4
+    momentum: float = 0.9
+    schedule: str = "poly"
+    balance: str = "none"
+    augment: bool = False
+    seed: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise ArgumentError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}.")
+        if not 0 < self.lr < float("inf"):
+            raise ArgumentError(f"--lr must be greater than 0 and finite, got {self.lr}.")
+        if not 0 <= self.weight_decay < float("inf"):
+            raise ArgumentError(f"--weight-decay must be at least 0 and finite, got {self.weight_decay}.")
+        if not 0 <= self.momentum < 1:
+            raise ArgumentError(f"--momentum must be at least 0 and less than 1, got {self.momentum}.")
+        if self.count is not None and self.data != "scenes":
+            raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], path: object) -> Options:
+        unknown = values.keys() - {field.name for field in fields(cls)}
+        if unknown:
+            raise FileError(f"{path}: the run has unknown options {sorted(unknown)}; use the minifcn it was made with.")
+        size = values.get("size")
+        return cls(**{**values, "size": None if size is None else (int(size[0]), int(size[1]))})
+
+
+# What a data set needs to train well without further options. Measured; the README shows the results.
+DEFAULTS: dict[str, dict[str, Any]] = {
+    "scenes": {"size": (96, 128), "count": 1200, "epochs": 6},
+    "camvid": {"size": (180, 240), "epochs": 14, "batch_size": 8, "balance": "median", "augment": True},
+    "folder": {"epochs": 30, "augment": True},
+}
+
+
+def options_for(given: dict[str, Any]) -> Options:
+    """Options from what the user gave (None where nothing was), filled up with the defaults of the data set."""
+    chosen = {name: value for name, value in given.items() if value is not None}
+    return Options(**{**DEFAULTS[chosen.get("data", "scenes")], **chosen})

@@ -1,0 +1,253 @@
+"""`minifcn train`: from images to a trained network, its metrics and its pictures, in one folder."""
+
+from __future__ import annotations
+
+import json
+import platform
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import minifcn
+from minifcn import data, optim
+from minifcn.commands.options import Options, options_for
+from minifcn.commands.reporting import Progress, metrics_table
+from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
+from minifcn.errors import ArgumentError, FileError
+from minifcn.metrics import ConfusionMatrix
+from minifcn.models import FCN
+from minifcn.tensor import Tensor
+from minifcn.training import (
+    CHECKPOINT_FILE,
+    WEIGHTS_FILE,
+    Card,
+    Interrupted,
+    State,
+    evaluate,
+    load_network,
+    predictions,
+    read_checkpoint,
+    restore,
+    save_checkpoint,
+    save_network,
+    stop_on_interrupt,
+    train,
+)
+from minifcn.training.balance import median_frequency_weights
+from minifcn.weights import write_text_atomic
+
+METRICS_FILE = "metrics.json"
+GALLERY_ROWS = 6
+CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
+
+
+def run(arguments: dict[str, Any]) -> int:
+    """Train, or go on with a run; returns the exit status."""
+    quiet, out, resume = arguments.pop("quiet"), arguments.pop("out"), arguments.pop("resume")
+    state, saved = State(), None
+    if resume is None:
+        options = options_for(arguments)
+    else:
+        folder = Path(resume)
+        card, state, stored, saved = read_checkpoint(folder / CHECKPOINT_FILE)
+        options = resumed_options(arguments, stored, folder / CHECKPOINT_FILE)
+        if out is not None:
+            raise ArgumentError("--out is fixed by --resume; the run goes on in its own folder.")
+        if state.epoch >= options.epochs:
+            raise ArgumentError(f"{folder} has finished its {options.epochs} epochs; pass --epochs with more to go on.")
+    training, validation, test = splits(options)
+    if resume is None:
+        card = card_of(options, training)
+        folder = new_folder(out, options)
+    model = card.build(np.random.default_rng(options.seed)).to(options.device)
+    optimizer, schedule, loader = learning(options, model, training)
+    if saved is not None:
+        restore(folder / CHECKPOINT_FILE, saved, model, optimizer)
+        schedule.last_epoch = state.epoch * len(loader) + state.step
+    weight = None
+    if options.balance == "median":
+        weight = Tensor(median_frequency_weights(training), device=options.device)
+
+    parameters = sum(parameter.size for parameter in model.parameters())
+    print(
+        f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
+        f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"
+    )
+    started = time.perf_counter()
+
+    def save(state: State) -> None:
+        save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
+
+    with stop_on_interrupt() as should_stop, Progress(options, state, len(training), quiet) as progress:
+
+        def after_epoch(state: State) -> None:
+            score = evaluate(model, validation).mean_iu()
+            entry = state.history[-1]
+            entry |= {
+                "step": state.epoch * len(loader),
+                "val_mean_iu": None if np.isnan(score) else score,
+                "learning_rate": optimizer.param_groups[0]["lr"],
+                "seconds": time.perf_counter() - started,
+            }
+            if state.best < 0 or score > state.best:
+                state.best = float(np.nan_to_num(score))
+                save_network(folder / WEIGHTS_FILE, model, card)
+            save(state)
+            progress.epoch(entry)
+
+        try:
+            train(
+                model,
+                loader,
+                optimizer,
+                schedule,
+                epochs=options.epochs,
+                seed=options.seed,
+                state=state,
+                class_weight=weight,
+                after_step=progress.step,
+                after_epoch=after_epoch,
+                on_stop=save,
+                should_stop=should_stop,
+            )
+        except Interrupted as error:
+            progress.close()
+            print(f"{error} Everything is saved; go on with: minifcn train --resume {folder}", file=sys.stderr)
+            return 130
+    seconds = state.history[-1]["seconds"]
+    finish(folder, options, test, state.history, seconds)
+    return 0
+
+
+def resumed_options(arguments: dict[str, Any], stored: dict[str, Any], path: Path) -> Options:
+    """The options of the run that goes on; only how long and where it runs may change."""
+    changes = {name: value for name, value in arguments.items() if value is not None}
+    fixed = [f"--{name.replace('_', '-')}" for name in changes if name not in CHANGEABLE]
+    if fixed:
+        allowed = ", ".join(f"--{name}" for name in CHANGEABLE)
+        raise ArgumentError(f"{', '.join(fixed)} cannot be changed by --resume, only {allowed} can.")
+    return Options.from_dict({**stored, **changes}, path)
+
+
+def splits(options: Options) -> tuple[Any, Any, Any]:
+    """Training, validation and test data. The network is chosen on validation and reported on test."""
+    counts = {"train": options.count, "val": None, "test": None}
+    training, validation, test = (
+        data.open_dataset(options.data, options.root, split, options.size, options.seed, count)
+        for split, count in counts.items()
+    )
+    return training, validation, test
+
+
+def card_of(options: Options, training: Any) -> Card:
+    return Card.describing(
+        training,
+        options.size,
+        backbone=options.backbone,
+        stride=options.stride,
+        alignment=options.alignment,
+        width=options.width,
+        learn_upsampling=options.learn_upsampling,
+        upsampling=options.upsampling,
+    )
+
+
+def new_folder(out: str | None, options: Options) -> Path:
+    """The folder of a new run. An existing run is never overwritten."""
+    if out is None:
+        name, number = f"{options.data}-fcn{options.stride}s", 1
+        while (folder := Path("runs") / f"{name}-{number}").exists():
+            number += 1
+    else:
+        folder = Path(out)
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise FileError(
+                f"--out {folder} exists and is not an empty folder; name a new one, or use --resume {folder}."
+            )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
+    return folder
+
+
+def learning(options: Options, model: FCN, training: Any) -> tuple[Any, Any, Any]:
+    """Optimiser, schedule (one step per batch) and loader."""
+    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if options.optimizer == "sgd":
+        optimizer: Any = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
+    else:
+        kind = optim.AdamW if options.optimizer == "adamw" else optim.Adam
+        optimizer = kind(learned, options.lr, weight_decay=options.weight_decay)
+    transform = augmentation(training, options.size) if options.augment else None
+    loader = data.DataLoader(
+        training, options.batch_size, shuffle=True, transform=transform, seed=options.seed, prefetch=True
+    )
+    steps = options.epochs * len(loader)
+    schedule: Any = {
+        "poly": lambda: optim.PolynomialLR(optimizer, steps, power=0.9),
+        "cosine": lambda: optim.CosineAnnealingLR(optimizer, steps),
+        "step": lambda: optim.StepLR(optimizer, max(1, steps // 3), gamma=0.1),
+        "constant": lambda: optim.StepLR(optimizer, steps, gamma=1.0),
+    }[options.schedule]()
+    return optimizer, schedule, loader
+
+
+def augmentation(training: Any, size: tuple[int, int] | None) -> Compose:
+    """Mirror, zoom and colour: what a road scene looks like under other circumstances."""
+    steps: list[Any] = [RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)]
+    if size is not None:
+        steps[1:1] = [RandomScale(0.75, 1.5), RandomCrop(size, training.mean)]
+    return Compose(steps)
+
+
+def finish(folder: Path, options: Options, test: Any, history: list[dict[str, Any]], seconds: float) -> None:
+    """Measure the best weights on the test data, write metrics and pictures, and say where everything is."""
+    from minifcn.plot import confusion, gallery, learning_curve, save_figure
+
+    model, card = load_network(folder)
+    model.to(options.device)
+    matrix = evaluate(model, test)
+    rows = np.linspace(0, len(test) - 1, min(GALLERY_ROWS, len(test))).astype(int)
+    shown = list(predictions(model, test, rows))
+    report = {
+        "options": options.to_dict(),
+        "test": matrix.summary(list(test.classes)),
+        "confusion": matrix.hist.tolist(),
+        "history": history,
+        "seconds": seconds,
+        "versions": versions(),
+    }
+    write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")
+    save_figure(learning_curve(history), folder / "learning_curve.png")
+    save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
+    images, truths, labels = zip(*((s.image, s.label, p) for s, p in shown), strict=True)
+    save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
+    print(metrics_table(matrix, test))
+    print(f"\ntrained in {seconds:.0f} s; the best of {len(history)} epochs on validation is in {folder}:")
+    for name, what in (
+        (WEIGHTS_FILE, "the weights"),
+        (METRICS_FILE, "all numbers"),
+        ("learning_curve.png", "loss and mean IU, epoch by epoch"),
+        ("gallery.png", "image | truth | prediction | errors"),
+        ("confusion.png", "which class is taken for which"),
+        (CHECKPOINT_FILE, "for --resume"),
+    ):
+        print(f"  {folder / name}  {what}")
+
+
+def versions() -> dict[str, str]:
+    return {
+        "minifcn": minifcn.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "machine": f"{platform.system()} {platform.machine()}",
+    }
+
+
+def matrix_of(path: Path) -> ConfusionMatrix:
+    """The confusion matrix in a metrics.json."""
+    return ConfusionMatrix.from_hist(np.array(json.loads(path.read_text())["confusion"]))

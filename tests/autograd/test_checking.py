@@ -1,0 +1,162 @@
+"""The test of the tester: gradcheck must catch every wrong backward, and complain about nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor, no_grad
+from minifcn.autograd import GradcheckError, Operation, gradcheck, gradgradcheck
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+
+def leaf(shape=(2, 3), seed=0):
+    return Tensor(np.random.default_rng(seed).standard_normal(shape), requires_grad=True)
+
+
+class Square(Operation):
+    """x², with whatever backward a test gives it."""
+
+    def __init__(self, rule):
+        self.rule = rule
+
+    def forward(self, x):
+        return x * x
+
+    def backward(self, gradient):
+        return self.rule(self.operands[0], gradient)
+
+
+def square(rule):
+    return lambda x: Square(rule)(x)
+
+
+def right(x, gradient):
+    return x * gradient * 2.0
+
+
+WRONG = {
+    "2.001 for 2": lambda x, g: x * g * 2.001,
+    "the sign": lambda x, g: x * g * -2.0,
+    "the incoming gradient ignored": lambda x, g: x * 2.0 + g * 0.0,
+    "the incoming gradient divided by": lambda x, g: x * 2.0 / g,
+    "the incoming gradient averaged": lambda x, g: x * 2.0 * g.mean(),
+    "the first row only": lambda x, g: x * g * Tensor(np.array([[2.0], [0.0]])),
+    "elements in another order": lambda x, g: (x * g * 2.0)[:, ::-1],
+    "nothing": lambda x, g: None,
+    "NaN": lambda x, g: x * g * Tensor(np.array([2.0, np.nan, 2.0])),
+}
+
+
+@pytest.mark.parametrize("mistake", WRONG)
+def test_a_wrong_gradient_is_caught(mistake):
+    assert gradcheck(square(right), leaf())
+    with pytest.raises(GradcheckError, match="input 0, element .* autograd gives .* but central differences give"):
+        gradcheck(square(WRONG[mistake]), leaf())
+
+
+def test_a_wrong_gradient_of_the_second_operand_names_it():
+    class Product(Operation):
+        def forward(self, a, b):
+            return a * b
+
+        def backward(self, gradient):
+            a, b = self.operands
+            return lambda: gradient * b, lambda: gradient * a * 2.001
+
+    with pytest.raises(GradcheckError, match="input 1"):
+        gradcheck(lambda a, b: Product()(a, b) * 1.0, [leaf(), leaf(seed=1)])
+
+
+def constant_in_x(x, gradient):
+    """Right to first order. But x is taken as a constant, so its own part of the second derivative is missing."""
+    return x.detach() * gradient * 2.0
+
+
+def constant_in_the_gradient(x, gradient):
+    return x * gradient.detach() * 2.0
+
+
+def second_order_too_large(x, gradient):
+    """2·x·g, made of an operation whose own backward is 2.001 for 2."""
+    half = Square(lambda y, g: y * g * 2.001)
+    return (half(x + gradient) - half(x - gradient)) * 0.5
+
+
+@pytest.mark.parametrize("rule", [constant_in_x, constant_in_the_gradient, second_order_too_large])
+def test_errors_of_second_order_are_caught_at_second_order(rule):
+    assert gradcheck(square(rule), leaf())
+    with pytest.raises(GradcheckError):
+        gradcheck(square(rule), leaf(), order=2)
+    with pytest.raises(GradcheckError):
+        gradgradcheck(square(rule), leaf())
+
+
+def test_errors_of_third_order_are_caught_at_third_order():
+    cube = square(lambda x, g: Square(constant_in_x)(x) * g)  # d/dx = x², whose own gradient is wrong from order 2 on
+    with pytest.raises(GradcheckError):
+        gradcheck(cube, leaf())
+    assert gradcheck(lambda x: x * x * x * x, leaf((2,)), order=3)
+
+
+def test_a_detached_operand_is_caught():
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: x * x.detach(), leaf())
+    with pytest.raises(GradcheckError):
+        gradcheck(lambda x: x.detach() * 2.0, leaf())
+
+
+def test_right_gradients_pass_at_order_two():
+    assert gradgradcheck(lambda a, b: F.exp(a) * b + b / 3.0, [leaf(), leaf((3,), 1)])
+    assert gradcheck(lambda x: x * 3.0, leaf(), order=2)  # its second derivative is 0
+    assert gradcheck(lambda x: x * 3.0, leaf((0, 2)), order=2)
+
+
+def test_step_one_is_exact_for_linear_functions():
+    x = Tensor(np.array([[3.0, -2.0]]), requires_grad=True)
+    assert gradcheck(lambda x: x * 7.0, x, eps=1, atol=0, rtol=0)
+
+
+def test_the_callers_tensors_are_left_alone():
+    x = leaf()
+    kept = x.data.copy()
+    gradcheck(lambda x: x * x, x, order=2)
+    assert x.grad is None
+    np.testing.assert_array_equal(x.data, kept)
+
+
+def test_it_works_inside_no_grad_and_with_constants():
+    constant = Tensor(np.arange(3.0))
+    with no_grad():
+        assert gradcheck(lambda a, b: a * a * b, [leaf(), constant], order=2)
+
+
+def test_what_cannot_be_checked_is_refused():
+    with pytest.raises(ArgumentError, match="no input requires grad, so there is nothing to check"):
+        gradcheck(lambda x: x, Tensor(np.ones(2)))
+    with pytest.raises(ArgumentTypeError, match="input 1 is float32; finite differences need float64"):
+        gradcheck(F.add, [leaf(), Tensor([1.0], requires_grad=True)])
+
+
+def test_random_cotangents_come_from_the_given_generator():
+    seen = []
+
+    def record(x):
+        y = x * 1.0
+        seen.append(y)
+        return y
+
+    class Source:
+        """A generator that says when it was asked."""
+
+        def __init__(self):
+            self.generator, self.calls = np.random.default_rng(3), 0
+
+        def __getattr__(self, name):
+            self.calls += 1
+            return getattr(self.generator, name)
+
+    source = Source()
+    gradcheck(record, leaf(), generator=source)
+    assert source.calls > 0

@@ -1,0 +1,353 @@
+"""What a graph keeps, for how long, and how it notices that somebody changed it."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import sys
+import tracemalloc
+import weakref
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor, as_tensor, grad, no_grad
+from minifcn.autograd import Operation
+from minifcn.errors import GraphError
+
+
+def leaf(*values):
+    return Tensor(np.array(values, np.float64), requires_grad=True)
+
+
+@contextmanager
+def shallow_recursion():
+    """Room for pytest and a few calls, not for a function that follows the graph by calling itself."""
+    before = sys.getrecursionlimit()
+    sys.setrecursionlimit(len(inspect.stack(0)) + 60)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)
+
+
+@contextmanager
+def without_garbage_collector():
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+# --- long chains ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("step", ["add", "multiply", "exp-log", "view"])
+def test_a_chain_of_ten_thousand_operations(step):
+    """Forward, backward, and being freed: with the graph used up, and without."""
+    steps = {
+        "add": lambda y: y + 1.0,
+        "multiply": lambda y: y * 1.0,
+        "exp-log": lambda y: F.log(F.exp(y)),
+        "view": lambda y: y.reshape(*y.shape[::-1]),
+    }
+    with shallow_recursion():
+        for used in (True, False):
+            x = Tensor(np.array([[0.5], [0.25]]), requires_grad=True)
+            y = x
+            for _ in range(5_000 if step == "exp-log" else 10_000):
+                y = steps[step](y)
+            if used:
+                y.sum().backward()
+                np.testing.assert_allclose(x.grad.data, [[1.0], [1.0]], rtol=1e-9)
+            died = weakref.ref(y)
+            del y
+            assert died() is None
+
+
+def test_a_long_chain_of_second_order():
+    with shallow_recursion():
+        x = leaf(1.0)
+        y = x
+        for _ in range(2_000):
+            y = y * 1.0
+        (first,) = grad(y * y, x, create_graph=True)
+        (second,) = grad(first, x)
+        np.testing.assert_array_equal(second.data, [2.0])
+
+
+# --- what dies, and when --------------------------------------------------------------------------------------------
+
+
+def test_intermediates_die_with_backward_without_the_garbage_collector():
+    with without_garbage_collector():
+        x = Tensor(np.arange(24.0).reshape(1, 2, 3, 4) % 7, requires_grad=True)
+        w = Tensor(np.ones((2, 2, 2, 2)), requires_grad=True)
+        steps = [F.conv2d(x, w, padding=1)]
+        for operation in (F.relu, F.sigmoid, lambda y: F.max_pool2d(y, 2), lambda y: F.softmax(y, 1), F.exp):
+            steps.append(operation(steps[-1]))
+        steps.append((steps[-1] * steps[-1]).sum())
+        alive = [weakref.ref(step) for step in steps] + [weakref.ref(step.grad_fn) for step in steps]
+        arrays = [weakref.ref(step._array) for step in steps]
+        loss = steps[-1]
+        steps.clear()
+        loss.backward()
+        dead = [reference() is None for reference in alive]
+        # The loss itself lives, and so does its operation; all others are gone, arrays included.
+        assert dead == [True] * 6 + [False] + [True] * 6 + [False]
+        assert [reference() is None for reference in arrays] == [True] * 6 + [False]
+        assert loss.grad_fn.parents == ()
+        last = weakref.ref(loss.grad_fn)
+        del loss
+        assert last() is None
+
+
+def test_a_graph_that_is_never_used_dies_too():
+    with without_garbage_collector():
+        x = leaf(1.0, 2.0)
+        y = F.exp(x) * F.tanh(x)
+        alive = [weakref.ref(y), weakref.ref(y.grad_fn), *(weakref.ref(parent) for parent in y.grad_fn.parents)]
+        del y
+        assert [reference() for reference in alive] == [None] * 4
+
+
+def test_gradients_of_second_order_die():
+    with without_garbage_collector():
+        x = leaf(1.0, 2.0)
+        (first,) = grad((x * x * x).sum(), x, create_graph=True)
+        operation = weakref.ref(first.grad_fn)
+        grad(first.sum(), x)
+        del first
+        assert operation() is None
+
+
+def test_memory_stays_flat():
+    with without_garbage_collector():
+        x = Tensor(np.ones((1, 2, 6, 5), np.float32))
+        w = Tensor(np.ones((3, 2, 3, 3), np.float32), requires_grad=True)
+
+        def step():
+            w.grad = None
+            F.relu(F.conv2d(x, w, padding=1)).mean().backward()
+
+        for _ in range(20):
+            step()
+        tracemalloc.start()
+        try:
+            before = tracemalloc.get_traced_memory()[0]
+            for _ in range(300):
+                step()
+            assert gc.collect() == 0  # no cycles; and it empties the interpreter's stock of unused tuples
+            grown = tracemalloc.get_traced_memory()[0] - before
+        finally:
+            tracemalloc.stop()
+    assert grown < 20_000  # a leak of one small array per step would be more than 100,000
+
+
+def test_what_backward_does_not_need_is_freed_early():
+    """x + 1 needs neither operand nor result, so an array in the middle of such a chain dies at once."""
+    x = leaf(1.0, 2.0)
+    y = x + 1.0
+    array = weakref.ref(y._array)
+    y = y + 1.0
+    assert array() is None
+    y.sum().backward()
+
+
+def test_no_graph_keeps_nothing():
+    x = leaf(1.0, 2.0)
+    with no_grad():
+        y = F.exp(x) * x
+    assert y.grad_fn is None
+    assert x._version.holders == 0
+
+
+# --- changes in place -----------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_a_saved_operand_is_an_error_with_both_versions():
+    x, w = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = (x * w).sum()
+    with no_grad():
+        w[0] = 7.0
+        w[1] = 7.0
+    with pytest.raises(
+        GraphError,
+        match=r"Multiply: operand 1 \(shape \(2,\)\) was changed in place .* at version 2, backward needs version 0",
+    ):
+        y.backward()
+
+
+def test_a_change_of_a_saved_result_is_an_error():
+    x = leaf(1.0, 2.0)
+    y = F.exp(x)
+    z = y.sum()
+    y.mutable()[0] = 0.0
+    with pytest.raises(GraphError, match=r"Exp: the result .* was changed in place .* version 1, backward needs"):
+        z.backward()
+
+
+def test_a_change_of_what_is_not_needed_is_allowed():
+    x = leaf(1.0, 2.0)
+    y = (x + 1.0).sum()
+    with no_grad():
+        x[0] = 7.0
+    y.backward()
+    np.testing.assert_array_equal(x.grad.data, [1.0, 1.0])
+
+
+def test_replacing_the_data_counts_as_a_change():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    x.data = [5.0, 6.0]
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+def test_changes_through_detached_tensors_are_noticed():
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    x.detach()[0] = 7.0
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda x: x.reshape(3, 2),
+        lambda x: x.T,
+        lambda x: x[::-1, 1:],
+        lambda x: x[1],
+        lambda x: F.broadcast_to(x, (2, 2, 3)),
+        lambda x: F.crop(x, (1, 2), (1, 0)),
+        lambda x: x.reshape(6)[2:].reshape(2, 2).T,
+    ],
+)
+def test_a_view_counts_together_with_what_it_shows(view):
+    """Saving a view saves the memory behind it: the base, too, is locked, and a change of it is noticed."""
+    for changed in ("base", "view"):
+        x = Tensor(np.arange(6.0).reshape(2, 3), requires_grad=True)
+        shown = view(x)
+        assert np.shares_memory(shown._array, x._array)
+        y = (shown * shown).sum()
+        with pytest.raises(ValueError, match="read-only"):
+            x.data[1, 0] = 100.0
+        with no_grad():
+            (x if changed == "base" else shown).mutable()
+        with pytest.raises(GraphError, match="changed in place"):
+            y.backward()
+
+
+def test_a_view_of_a_constant_counts_too():
+    x, w = Tensor(np.arange(3.0)), leaf(1.0, 2.0, 3.0)
+    y = (x.reshape(3) * w).sum() + (x[::-1] * w).sum()
+    x[0] = 9.0
+    with pytest.raises(GraphError, match="changed in place"):
+        y.backward()
+
+
+def test_copies_count_alone():
+    x = leaf(1.0, 2.0)
+    y = x[[0, 1]]  # an index array copies
+    z = (y * y).sum()
+    with no_grad():
+        x[0] = 5.0
+    z.backward()
+    np.testing.assert_array_equal(x.grad.data, [2.0, 4.0])
+
+
+def test_an_array_beside_a_tensor_is_copied():
+    x, array = leaf(1.0, 2.0), np.array([3.0, 4.0])
+    y = (x * array).sum()
+    array[:] = 0
+    y.backward()
+    np.testing.assert_array_equal(x.grad.data, [3.0, 4.0])
+
+
+def test_data_are_read_only_while_a_graph_needs_them():
+    x = leaf(1.0, 2.0)
+    x.data[0] = 4.0
+    y = (x * x).sum()
+    for array in (x.data, x.detach().numpy(), np.asarray(x.detach())):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 9.0
+    y.backward()
+    x.data[0] = 5.0  # the graph is used up
+    z = x * x
+    del z  # or gone
+    x.data[1] = 6.0
+    np.testing.assert_array_equal(x.data, [5.0, 6.0])
+    np.testing.assert_array_equal(x.grad.data, [8.0, 4.0])
+
+
+def test_an_optimiser_may_write_after_backward():
+    x = leaf(1.0, 2.0)
+    for _ in range(3):
+        x.grad = None
+        (x * x).sum().backward()
+        array = x.mutable()
+        array -= 0.25 * x.grad.data
+    np.testing.assert_array_equal(x.data, [0.125, 0.25])
+
+
+# --- the contract ---------------------------------------------------------------------------------------------------
+
+
+def test_an_operation_of_ones_own():
+    class Cube(Operation):
+        def forward(self, x):
+            return x**3
+
+        def backward(self, gradient):
+            (x,) = self.operands
+            return gradient * x * x * 3.0
+
+    x = leaf(2.0, -1.0)
+    (first,) = grad(Cube()(x).sum(), x, create_graph=True)
+    np.testing.assert_array_equal(first.data, [12.0, 3.0])
+    np.testing.assert_array_equal(grad(first.sum(), x)[0].data, [12.0, -6.0])
+
+
+def test_gradients_that_nobody_wants_are_not_computed():
+    calls = []
+
+    class Watched(Operation):
+        def forward(self, a, b):
+            return a + b
+
+        def backward(self, gradient):
+            return (lambda: calls.append("a") or gradient), (lambda: calls.append("b") or gradient)
+
+    Watched()(Tensor(np.ones(1)), leaf(1.0)).backward()
+    assert calls == ["b"]
+
+
+def test_missing_rules_are_named():
+    class Half(Operation):
+        def forward(self, x):
+            return x / 2
+
+    with pytest.raises(NotImplementedError, match="Half does not define backward, so it has no gradient"):
+        Half()(leaf(1.0)).backward()
+    with pytest.raises(NotImplementedError, match="Operation does not define forward"):
+        Operation()(leaf(1.0))
+    with pytest.raises(GraphError, match="Half did not keep its result; set keeps_output = True"):
+        Half().output  # noqa: B018
+
+
+def test_needs_tells_which_operand_wants_a_gradient():
+    y = Tensor(np.ones(1)) * leaf(1.0)
+    assert [y.grad_fn.needs(i) for i in (0, 1)] == [False, True]
+
+
+def test_memory_shared_with_the_outside_is_the_callers_business():
+    """as_tensor promises to share, so a write into the source shows; it cannot be counted."""
+    source = np.zeros(2)
+    shared = as_tensor(source)
+    source[0] = 5.0
+    np.testing.assert_array_equal(shared.data, [5.0, 0.0])

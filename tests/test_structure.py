@@ -1,0 +1,265 @@
+"""The house keeps its shape: floors, no cycles, one door to CuPy, no pickle, no global randomness, short files."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import minifcn
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "minifcn"
+
+FLOORS = [
+    {"errors", "backend", "geometry"},
+    {"arrays"},
+    {"autograd"},
+    {"functional"},
+    {"tensor"},
+    {"nn", "optim"},
+    {"models", "data", "metrics", "weights"},
+    {"training", "plot", "testing", "labs"},
+    {"commands"},
+    {"cli"},
+    {"__main__"},
+]
+FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
+NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public names of the floors below this one
+FOUNDATIONS = FLOORS[0]  # these three may use one another; the test against cycles watches over them
+
+LINES = 330
+LONG: dict[str, str] = {}  # path: why it is one idea all the same
+
+# Modules without a test file of their own name: the file under tests/ that tests them. The key may be a folder.
+TESTED_IN: dict[str, str] = {
+    "optim": "test_optim.py",
+    "__init__.py": "test_structure.py",
+}
+
+HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "cupy")
+SEEDED = {
+    "BitGenerator",
+    "Generator",
+    "MT19937",
+    "PCG64",
+    "PCG64DXSM",
+    "Philox",
+    "SFC64",
+    "SeedSequence",
+    "default_rng",
+}
+PICKLES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+
+
+def sources(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.py") if "__pycache__" not in path.parts)
+
+
+def name_of(path: Path) -> str:
+    """minifcn/optim/sgd.py -> minifcn.optim.sgd"""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {name_of(path): path for path in sources(PACKAGE)}
+TREES = {name: ast.parse(path.read_text(encoding="utf-8")) for name, path in MODULES.items()}
+
+
+def executed(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node that can run: all but `if TYPE_CHECKING:`, functions included."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from executed(child)
+
+
+def imported(name: str, tree: ast.AST, modules: frozenset[str] = frozenset(MODULES)) -> set[str]:
+    """The modules that the module `name` imports, our own by their full name, others as they are written."""
+    found: set[str] = set()
+    for node in executed(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name} line {node.lineno} imports relatively; write the full name"
+            source = str(node.module)
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            found |= (names & modules) | ({source} if names - modules else set())
+    return found
+
+
+GRAPH = {name: imported(name, tree) for name, tree in TREES.items()}
+
+
+def unit_of(name: str) -> str:
+    """The folder or file directly under minifcn/ that a module belongs to: "optim" for minifcn.optim.sgd."""
+    return (name.split(".") + [""])[1]
+
+
+def floor_of(name: str) -> int:
+    return FLOOR[unit_of(name)] if unit_of(name) else NAMESPACE_FLOOR
+
+
+def allowed(importer: str, target: str) -> bool:
+    """From below, or from a sibling in the same folder."""
+    unit, other = unit_of(importer), unit_of(target)
+    siblings = unit == other or {unit, other} <= FOUNDATIONS
+    return floor_of(target) < floor_of(importer) or (siblings and unit != "")
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """One cycle of the graph as a path that ends where it begins, or []."""
+    done: set[str] = set()
+
+    def visit(name: str, path: list[str]) -> list[str]:
+        if name in path:
+            return [*path[path.index(name) :], name]
+        if name in done or name not in graph:
+            return []
+        for target in sorted(graph[name]):
+            if found := visit(target, [*path, name]):
+                return found
+        done.add(name)
+        return []
+
+    return next((found for name in sorted(graph) if (found := visit(name, []))), [])
+
+
+def test_every_module_stands_on_a_floor() -> None:
+    units = {unit_of(name) for name in MODULES} - {""}
+    assert units <= set(FLOOR), f"{sorted(units - set(FLOOR))} stand on no floor; add them to FLOORS"
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_imports_come_from_floors_below_or_from_siblings(name: str) -> None:
+    wrong = [
+        f"{target} (floor {floor_of(target)})"
+        for target in sorted(GRAPH[name])
+        if target.partition(".")[0] == "minifcn" and not allowed(name, target)
+    ]
+    assert not wrong, f"{name} (floor {floor_of(name)}) must not import {', '.join(wrong)}"
+
+
+def test_no_import_cycles() -> None:
+    assert not cycle(GRAPH), " -> ".join(cycle(GRAPH))
+
+
+def test_the_checks_of_imports_can_fail() -> None:
+    assert not allowed("minifcn.arrays.im2col", "minifcn.functional.conv"), "upwards"
+    assert not allowed("minifcn.models.fcn", "minifcn.data.scenes"), "across"
+    assert not allowed("minifcn.optim.sgd", "minifcn"), "the namespace, which is above"
+    assert allowed("minifcn.optim.sgd", "minifcn.optim.optimizer")
+    assert allowed("minifcn.optim.sgd", "minifcn.errors")
+    hidden = ast.parse(
+        "def f():\n    from minifcn.arrays import loops\n    import minifcn.tensor\n    import cupy.cuda"
+    )
+    assert imported("x", hidden) == {"minifcn.arrays.loops", "minifcn.tensor", "cupy.cuda"}
+    typing = ast.parse("if TYPE_CHECKING:\n    import minifcn.cli\nfrom minifcn.errors import ArgumentError")
+    assert imported("x", typing) == {"minifcn.errors"}
+    assert cycle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
+
+
+def test_only_the_backend_imports_cupy() -> None:
+    names = {name for name, targets in GRAPH.items() if any(target.partition(".")[0] == "cupy" for target in targets)}
+    quoted = {name for name, tree in TREES.items() if any(_names_cupy(node) for node in ast.walk(tree))}
+    assert names | quoted == {"minifcn.backend"}
+
+
+def _names_cupy(node: ast.AST) -> bool:
+    """importlib.import_module("cupy") and __import__("cupy")"""
+    if not isinstance(node, ast.Call) or not node.args or not isinstance(node.args[0], ast.Constant):
+        return False
+    return "import" in ast.unparse(node.func) and str(node.args[0].value).partition(".")[0] == "cupy"
+
+
+def faults(tree: ast.AST) -> list[str]:
+    """Uses of NumPy's global random state and of pickle, each with its line."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("np.random", "numpy.random"):
+            if node.attr not in SEEDED:
+                found.append(f"line {node.lineno}: {ast.unparse(node)} draws from a global state; pass a Generator")
+        elif isinstance(node, ast.ImportFrom) and node.module == "numpy.random":
+            if {alias.name for alias in node.names} - SEEDED:
+                found.append(f"line {node.lineno}: {ast.unparse(node)} draws from a global state; pass a Generator")
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            if PICKLES & {module.partition(".")[0] for module in modules}:
+                found.append(f"line {node.lineno}: {ast.unparse(node)} can run code from a file")
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
+            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
+                found.append(f"line {node.value.lineno}: {ast.unparse(node)} can run code from a file")
+    return found
+
+
+@pytest.mark.parametrize("folder", ["minifcn", "benchmarks", "tutorials"])
+def test_no_global_randomness_and_no_pickle(folder: str) -> None:
+    found = [
+        f"{path.relative_to(ROOT)} {fault}"
+        for path in sources(ROOT / folder)
+        for fault in faults(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "count"),
+    [
+        ("np.random.seed(0)", 1),
+        ("x = numpy.random.rand(3)", 1),
+        ("from numpy.random import randn", 1),
+        ("rng: np.random.Generator = np.random.default_rng(0)", 0),
+        ("import pickle", 1),
+        ("from pickle import loads", 1),
+        ("np.load(path, allow_pickle=True)", 1),
+        ("np.load(path, allow_pickle=flag)", 1),
+        ("np.load(path, allow_pickle=False)", 0),
+    ],
+)
+def test_the_check_of_randomness_and_pickle_can_fail(line: str, count: int) -> None:
+    assert len(faults(ast.parse(line))) == count
+
+
+def test_files_stay_short() -> None:
+    lengths = {
+        str(path.relative_to(PACKAGE)): len(path.read_text(encoding="utf-8").splitlines()) for path in sources(PACKAGE)
+    }
+    long = {name: length for name, length in lengths.items() if length > LINES and name not in LONG}
+    assert not long, f"more than {LINES} lines: {long}; split by ideas, or give a reason in LONG"
+    idle = {name for name in LONG if lengths.get(name, 0) <= LINES}
+    assert not idle, f"{idle} no longer need an exception in LONG"
+
+
+def test_tests_mirror_the_package() -> None:
+    tests = ROOT / "tests"
+    lost = [path for path in TESTED_IN.values() if not (tests / path).is_file()]
+    assert not lost, f"TESTED_IN names {lost}, which are not there"
+    missing = []
+    for path in sources(PACKAGE):
+        module = path.relative_to(PACKAGE)
+        if module.name == "__init__.py" and len(module.parts) > 1:
+            continue  # gathers names; the modules are tested where they are
+        folder = tests / module.parent
+        names = (f"test_{module.stem}.py", f"test_{module.parent.name}_{module.stem}.py")
+        listed = any(str(place) in TESTED_IN for place in (module, *module.parents))
+        if not listed and not any((folder / name).is_file() for name in names):
+            missing.append(str(module))
+    assert not missing, (
+        f"no tests/.../test_<name>.py for {missing}; write it, or name the file that tests it in TESTED_IN"
+    )
+
+
+def test_import_needs_numpy_only(tmp_path: Path) -> None:
+    """In a fresh process, since this one has imported everything already."""
+    script = f"import sys, minifcn; print(*sorted(set(sys.modules) & {set(HEAVY)!r}))"
+    environment = os.environ | {"PYTHONPATH": str(Path(minifcn.__file__).parent.parent)}
+    answer = subprocess.run(
+        [sys.executable, "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert answer.stdout.split() == [], f"import minifcn loads {answer.stdout}"
