@@ -41,7 +41,10 @@ def parser() -> argparse.ArgumentParser:
     kinds = ("scenes", "camvid", "folder")
 
     train = commands.add_parser(
-        "train", parents=[source, common], help="train an FCN", description="Train an FCN, by default on generated scenes."
+        "train",
+        parents=[source, common],
+        help="train an FCN",
+        description="Train an FCN, by default on generated scenes.",
     )
     train.add_argument("--data", choices=kinds, help="what to train on (default: scenes)")
     train.add_argument("--stride", type=int, choices=(8, 16, 32), help="FCN-8s, FCN-16s or FCN-32s (default: 8)")

@@ -17,7 +17,7 @@ class Tensor(Variable):
     """An array that can be differentiated: `Tensor([[1.0, 2.0]], requires_grad=True)`.
 
     data: numbers, lists or an array; copied. Python floats become float32, arrays keep their dtype.
-    requires_grad, dtype, device: as in PyTorch. See `Variable` for `.data`, `.grad`, `.detach()`, `.numpy()`, `.item()`.
+    requires_grad, dtype, device: as in PyTorch. `.data`, `.grad`, `.detach()`, `.numpy()`, `.item()`: see `Variable`.
 
     >>> x = Tensor([1.0, 2.0], requires_grad=True)
     >>> (x * x).sum().backward()

@@ -99,7 +99,7 @@ GRAPH = {name: imported(name, tree) for name, tree in TREES.items()}
 
 def unit_of(name: str) -> str:
     """The folder or file directly under minifcn/ that a module belongs to: "optim" for minifcn.optim.sgd."""
-    return (name.split(".") + [""])[1]
+    return [*name.split("."), ""][1]
 
 
 def floor_of(name: str) -> int:
@@ -192,9 +192,8 @@ def faults(tree: ast.AST) -> list[str]:
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
             if PICKLES & {module.partition(".")[0] for module in modules}:
                 found.append(f"line {node.lineno}: {ast.unparse(node)} can run code from a file")
-        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle":
-            if not (isinstance(node.value, ast.Constant) and node.value.value is False):
-                found.append(f"line {node.value.lineno}: {ast.unparse(node)} can run code from a file")
+        elif isinstance(node, ast.keyword) and node.arg == "allow_pickle" and ast.unparse(node.value) != "False":
+            found.append(f"line {node.value.lineno}: {ast.unparse(node)} can run code from a file")
     return found
 
 

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
+import numpy as np
+
 from minifcn.arrays import im2col, loops, matrix
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
@@ -29,6 +31,9 @@ class Algorithm(Protocol):
 
 
 ALGORITHMS: dict[str, Algorithm] = {"loops": loops, "matrix": matrix, "im2col": im2col}
+
+# An infinite weight on a padding of zeros gives NaN, as IEEE 754 has it: an answer, not an accident to warn of.
+quiet = np.errstate(invalid="ignore")
 
 # The one piece of global state of the library. A context variable, so that threads do not disturb each other.
 _chosen: ContextVar[str] = ContextVar("minifcn_algorithm", default="im2col")
@@ -49,16 +54,19 @@ def use_algorithm(name: str) -> Iterator[None]:
         _chosen.reset(token)
 
 
+@quiet
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
     return ALGORITHMS[_chosen.get()].to_output(x, w, geometry)
 
 
+@quiet
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
     return ALGORITHMS[_chosen.get()].to_input(w, y, geometry)
 
 
+@quiet
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
     return ALGORITHMS[_chosen.get()].to_weight(x, y, geometry)

@@ -99,7 +99,7 @@ def flat_indices(taps: Array, geometry: Geometry) -> Array:
     """
     xp = array_module(taps)
     _require(taps, geometry.output_size, "max_pool2d: taps")
-    k, l = xp.divmod(taps.astype(np.int64), geometry.kernel_size[1])  # noqa: E741 (k and l are the taps everywhere)
+    k, l = xp.divmod(taps.astype(np.int64), geometry.kernel_size[1])
     rows, columns = (
         xp.arange(geometry.output_size[axis]) * geometry.stride[axis] - geometry.padding[axis] for axis in (0, 1)
     )
@@ -219,7 +219,7 @@ def _taps(geometry: Geometry) -> list[tuple[int, tuple[Any, ...], tuple[Any, ...
     """For every tap in row-major order: its number k·KW + l, where it reads in x, and which part of y it meets."""
     met = []
     for k in range(geometry.kernel_size[0]):
-        for l in range(geometry.kernel_size[1]):  # noqa: E741
+        for l in range(geometry.kernel_size[1]):
             (rows, out_rows), (columns, out_columns) = geometry.tap(0, k), geometry.tap(1, l)
             here, there = (..., rows, columns), (..., out_rows, out_columns)
             met.append((k * geometry.kernel_size[1] + l, here, there))

@@ -124,6 +124,6 @@ def _sharing(result: Variable, operands: tuple[Variable, ...]) -> Variable:
     array = result._array
     for operand in operands:
         owner = operand._array
-        if array is owner or array.base is not None and (array.base is owner or array.base is owner.base):
+        if array is owner or (array.base is not None and (array.base is owner or array.base is owner.base)):
             result._version = operand._version
     return result

@@ -7,16 +7,13 @@ is a Variable that has them as Python operators and methods.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 
 from minifcn.autograd.mode import is_grad_enabled
 from minifcn.backend import Array, device_of, is_array, is_cupy, to_device, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
-
-if TYPE_CHECKING:
-    from minifcn.autograd.operation import Operation
 
 
 class Version:
@@ -90,16 +87,16 @@ class Variable:
         self._wrap(array.copy() if device is None else to_device(array, device).copy(), None)
         self.requires_grad = requires_grad
 
-    def _wrap(self, array: Array, grad_fn: Operation | None) -> None:
+    def _wrap(self, array: Array, grad_fn: Any) -> None:
         self._array = array
         self._version = Version()
         self._retains = False
         self._requires_grad = grad_fn is not None
         self.grad: Self | None = None
-        self.grad_fn = grad_fn
+        self.grad_fn = grad_fn  # an Operation; this file knows none, so that it stands below them
 
     @classmethod
-    def of(cls, array: Array, grad_fn: Operation | None = None) -> Self:
+    def of(cls, array: Array, grad_fn: Any = None) -> Self:
         """A Variable around `array` itself, without copy or check: how operations wrap their results."""
         variable = cls.__new__(cls)
         variable._wrap(array, grad_fn)
@@ -153,7 +150,7 @@ class Variable:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        return self._array.dtype  # type: ignore[no-any-return]
+        return self._array.dtype
 
     @property
     def device(self) -> str:
@@ -174,7 +171,7 @@ class Variable:
         """The only element, as a Python number."""
         if self.size != 1:
             raise ArgumentError(f"item() needs exactly one element, this tensor has {self.size} (shape {self.shape}).")
-        return self._array.item()  # type: ignore[no-any-return]
+        return self._array.item()
 
     def detach(self) -> Self:
         """The same memory outside the graph."""

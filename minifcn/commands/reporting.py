@@ -26,7 +26,7 @@ class Progress:
             disable=quiet,
             dynamic_ncols=True,
             mininterval=0.5,
-            bar_format="{desc} {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
+            bar_format="{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         )
         scores = [entry["val_mean_iu"] for entry in state.history if entry.get("val_mean_iu") is not None]
         self.mean_iu = f"{scores[-1]:.3f}" if scores else "-"

@@ -186,14 +186,19 @@ def learning(options: Options, model: FCN, training: Any) -> tuple[Any, Any, Any
     loader = data.DataLoader(
         training, options.batch_size, shuffle=True, transform=transform, seed=options.seed, prefetch=True
     )
-    steps = options.epochs * len(loader)
-    schedule: Any = {
-        "poly": lambda: optim.PolynomialLR(optimizer, steps, power=0.9),
-        "cosine": lambda: optim.CosineAnnealingLR(optimizer, steps),
-        "step": lambda: optim.StepLR(optimizer, max(1, steps // 3), gamma=0.1),
-        "constant": lambda: optim.StepLR(optimizer, steps, gamma=1.0),
-    }[options.schedule]()
+    schedule = scheduled(options.schedule, optimizer, options.epochs * len(loader))
     return optimizer, schedule, loader
+
+
+def scheduled(name: str, optimizer: Any, steps: int) -> optim.LRScheduler:
+    """How the learning rate falls over all steps of the run."""
+    if name == "poly":
+        return optim.PolynomialLR(optimizer, steps, power=0.9)
+    if name == "cosine":
+        return optim.CosineAnnealingLR(optimizer, steps)
+    if name == "step":
+        return optim.StepLR(optimizer, max(1, steps // 3), gamma=0.1)
+    return optim.StepLR(optimizer, steps, gamma=1.0)
 
 
 def augmentation(training: Any, size: tuple[int, int] | None) -> Compose:

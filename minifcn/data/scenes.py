@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.data.listing import SPLITS, check_split
 from minifcn.data.sample import VOID, Image, Label, Sample, index_in, size_of, whole
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
-from minifcn.errors import ArgumentError
 
-SPLITS = ("train", "val", "test")
 CLASSES = ("background", "disc", "box", "triangle", "ring", "cross", "pole", "fence")
 PALETTE = np.array(
     [[40, 44, 52], [228, 87, 86], [76, 120, 168], [242, 183, 1],
@@ -58,9 +57,7 @@ class Scenes:
         self.count = whole(count, "Scenes: count", 1, 2**32 - 1)
         self.size = size_of(size, "Scenes: size", 16, 4096)
         self.seed = whole(seed, "Scenes: seed", 0, 2**64 - 1)
-        if split not in SPLITS:
-            raise ArgumentError(f"Scenes: the split {split!r} is not known; choose one of {', '.join(SPLITS)}.")
-        self.split = split
+        self.split = check_split(split, "Scenes")
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
         self.std: NDArray[np.float32] = STD.copy()

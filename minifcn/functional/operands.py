@@ -72,13 +72,13 @@ def _constant(name: str, value: object, beside: Variable) -> Variable:
         )
     if beside.dtype.kind != "f" and isinstance(value, float | np.floating):
         raise ArgumentTypeError(
-            f"{name}: the number {float(value)} does not fit a Tensor of dtype {beside.dtype}; convert the Tensor first."
+            f"{name}: the number {float(value)} does not fit a Tensor of {beside.dtype}; convert the Tensor first."
         )
     try:
         return type(beside).of(xp.asarray(value, beside.dtype))
     except OverflowError:
         raise ArgumentError(
-            f"{name}: the number {int(value)} does not fit a Tensor of dtype {beside.dtype}; convert the Tensor first."
+            f"{name}: the number {int(value)} does not fit a Tensor of {beside.dtype}; convert the Tensor first."
         ) from None
 
 

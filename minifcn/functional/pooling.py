@@ -13,7 +13,7 @@ from minifcn.geometry import Geometry, Pair, pair
 
 
 class MaxPool(Operation):
-    """The largest of each window. Ties go to the first in row-major order, so exactly one pixel receives the gradient."""
+    """The largest of each window. Ties go to the first in row-major order: one pixel receives the gradient."""
 
     keeps_operands = False
 

@@ -129,7 +129,7 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Any:
         raise ArgumentTypeError(f"reshape: the sizes must be integers, got {shape!r}.") from None
     known = prod(size for size in sizes if size != -1)
     unknown = sizes.count(-1)
-    fits = unknown == 0 and known == x.size or unknown == 1 and known > 0 and x.size % known == 0
+    fits = (unknown == 0 and known == x.size) or (unknown == 1 and known > 0 and x.size % known == 0)
     if not fits or any(size < -1 for size in sizes):
         raise ArgumentError(f"reshape: {x.shape} has {x.size} elements, which do not fill {sizes}.")
     full = tuple(x.size // known if size == -1 else size for size in sizes)
@@ -190,7 +190,7 @@ def getitem(x: Any, key: Any) -> Any:
 
 
 def _is_mask(part: Any) -> bool:
-    return getattr(part, "dtype", None) == bool and part.ndim > 0
+    return getattr(getattr(part, "dtype", None), "kind", "") == "b" and part.ndim > 0
 
 
 def _width(part: Any) -> int:

@@ -53,7 +53,7 @@ def astype(x: Any, dtype: Any) -> Any:
     except TypeError:
         raise ArgumentTypeError(f"astype: {dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
     if wanted.kind not in "fiub":
-        raise ArgumentTypeError(f"astype: a Tensor cannot hold dtype {wanted}; use float32, float64 or an integer type.")
+        raise ArgumentTypeError(f"astype: a Tensor cannot hold {wanted}; use float32, float64 or an integer type.")
     if tensor("astype", x).dtype == wanted:
         return x
     return AsType(wanted)(x if wanted.kind == "f" else x.detach())

@@ -14,7 +14,7 @@ from typing import Any
 from minifcn import functional as F
 from minifcn.errors import ArgumentError
 from minifcn.geometry import CoordinateMap, ReceptiveField, crop_offset
-from minifcn.nn import ConvTranspose2d, Module, Sequential, Window
+from minifcn.nn import ConvTranspose2d, MaxUnpool2d, Module, Sequential, Upsample, Window
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,20 @@ class Trace:
 
 
 def windows(layer: Module) -> Iterator[Window]:
-    """The sliding windows of a layer or a column of layers, in order."""
+    """The sliding windows of a layer or a column of layers, in order.
+
+    ArgumentError for a module that has windows inside but is no column: to pass it over would give wrong crops.
+    """
     if isinstance(layer, Window):
         yield layer
     elif isinstance(layer, Sequential):
         for part in layer:
             yield from windows(part)
+    elif any(isinstance(part, Window | Upsample | MaxUnpool2d) for part in layer.modules()):
+        raise ArgumentError(
+            f"a Trace cannot follow {type(layer).__name__}, which moves pixels in a way of its own; "
+            f"write it as a Sequential of convolutions and poolings."
+        )
 
 
 @dataclass(frozen=True)

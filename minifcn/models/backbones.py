@@ -6,8 +6,10 @@ and a head, the former fully connected layers. FCN takes pool3 and pool4 for its
 `alignment` settles how the loss of pixels at the border is made good:
     "caffe"    the first convolution pads by 100 and the head does not pad: what the reference code does. Any image
                is large enough then, and the crops are 19; 5, 27; 5, 9, 31. It doubles the work.
-    "compact"  the first convolution pads by 1 and the head pads to keep its size: the same weights, the same
-               scores inside, crops 16; 1, 8; 1, 1, 4, at half the cost.
+    "compact"  the first convolution pads by 1 and the head pads to keep its size: the same weights, crops 16; 1, 8;
+               1, 1, 4, at half the cost. Far from the border the scores are those of a first padding of 97. 100 lays
+               the grid of the poolings three pixels further up and left: "caffe" gives what "compact" gives for the
+               image moved down and right by three.
 """
 
 from __future__ import annotations
@@ -53,8 +55,7 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
     """
     rng = np.random.default_rng() if generator is None else generator
-    if not 0 < width <= 4:
-        raise ArgumentError(f"vgg16: width must be greater than 0 and at most 4, got {width}.")
+    _checked_width("vgg16", width, 4)
     padding = first_padding(alignment)
     counts, channels, stages = (2, 2, 3, 3, 3), [_scaled(c, width) for c in (64, 128, 256, 512, 512)], []
     before = 3
@@ -88,8 +89,7 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
     """
     rng = np.random.default_rng() if generator is None else generator
-    if not 0 < width <= 16:
-        raise ArgumentError(f"small: width must be greater than 0 and at most 16, got {width}.")
+    _checked_width("small", width, 16)
     padding = first_padding(alignment)
     channels, stages = [_scaled(c, width) for c in (16, 32, 64, 96, 128)], []
     before = 3
@@ -109,6 +109,11 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
 
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {"small": small, "vgg16": vgg16}
+
+
+def _checked_width(name: str, width: object, largest: int) -> None:
+    if isinstance(width, bool) or not isinstance(width, int | float | np.floating) or not 0 < width <= largest:
+        raise ArgumentError(f"{name}: width must be a number greater than 0 and at most {largest}, got {width!r}.")
 
 
 def _scaled(channels: int, width: float) -> int:

@@ -20,9 +20,9 @@ import numpy as np
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as checked_image
-from minifcn.geometry import integer
-from minifcn.models.alignment import Trace, align, windows
-from minifcn.models.backbones import BACKBONES, Backbone
+from minifcn.geometry import crop_offset, integer
+from minifcn.models.alignment import Alignment, Trace, align, windows
+from minifcn.models.backbones import BACKBONES, Backbone, first_padding
 from minifcn.nn import Conv2d, ConvTranspose2d, Module, Sequential, init
 
 STRIDES = (32, 16, 8)
@@ -134,10 +134,17 @@ class Upscore(Module):
     def __init__(self, score: Trace, factor: int, *, classes: int, learn: bool) -> None:
         self.up = upsampling_layer(classes, factor, score, Trace(), learn)
         self.traces = {"upsampled": score.through(self.up)}
-        self.alignment = align(self.traces["upsampled"], Trace())
+        # Only the score may be cropped: a score that begins inside the image could not cover it.
+        self.alignment = Alignment(crop_offset(self.traces["upsampled"].map, Trace().map), 0)
 
     def forward(self, score: Any, image: Any) -> Any:
-        upsampled = self.up(score)
+        upsampled, offset, (H, W) = self.up(score), self.alignment.first, image.shape[2:]
+        h, w = upsampled.shape[2:]
+        if h - offset < H or w - offset < W:
+            raise ArgumentError(
+                f"FCN: the upsampled score of {h}x{w}, cropped by {offset}, does not cover the image of {H}x{W}; "
+                f"pool with ceil_mode=True or pad more in the backbone."
+            )
         return self.alignment(upsampled, image)[0]
 
 
@@ -169,6 +176,7 @@ def upsampling_layer(classes: int, factor: int, score: Trace, target: Trace, lea
 
 
 def _backbone(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
+    first_padding(alignment)  # an unknown one is an error for a Backbone of one's own, too
     if isinstance(backbone, Backbone):
         return backbone
     if not isinstance(backbone, str):
@@ -205,7 +213,8 @@ def explain(model: FCN) -> str:
     for name, fuse in (("pool4", model.fuse_pool4), ("pool3", model.fuse_pool3)):
         if isinstance(fuse, Fuse):
             up, pool, kernel = fuse.traces["upsampled"], fuse.traces["pool"], fuse.up.kernel_size[0]
-            offset, which = (fuse.alignment.first, "the score") if fuse.alignment.first else (fuse.alignment.second, name)
+            first, second = fuse.alignment.first, fuse.alignment.second
+            offset, which = (first, "the score") if first else (second, name)
             lines.append(
                 f"  upsampled x2 (kernel {kernel}): scale {up.map.scale}, offset {up.map.offset};  {name}: offset "
                 f"{pool.map.offset};  crop {which} by {offset}"

@@ -107,18 +107,17 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, generator: np.random.G
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
     """Every element is `val`. Returns the tensor."""
-    _checked("constant_", tensor).mutable()[...] = val
-    return tensor
+    return _fill_constant("constant_", tensor, val)
 
 
 def zeros_(tensor: Tensor) -> Tensor:
     """Every element is 0: how FCN's score layers begin, so that a new skip changes nothing at first."""
-    return constant_(tensor, 0.0)
+    return _fill_constant("zeros_", tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
     """Every element is 1."""
-    return constant_(tensor, 1.0)
+    return _fill_constant("ones_", tensor, 1.0)
 
 
 def bilinear_(tensor: Tensor) -> Tensor:
@@ -150,6 +149,11 @@ def _kaiming_scale(name: str, tensor: Tensor, a: float, mode: str, nonlinearity:
         raise ArgumentError(f'{name}: mode {mode!r} is unknown; use "fan_in" or "fan_out".')
     fan = calculate_fan(tensor)[mode == "fan_out"]
     return calculate_gain(nonlinearity, a) / sqrt(fan)
+
+
+def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
+    _checked(name, tensor).mutable()[...] = value
+    return tensor
 
 
 def _fill_normal(name: str, tensor: Tensor, scale: float, generator: np.random.Generator) -> Tensor:

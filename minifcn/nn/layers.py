@@ -42,7 +42,8 @@ class Linear(Module):
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}"
+        frozen = "" if self.weight.requires_grad else ", frozen"
+        return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{frozen}"
 
 
 class Window(Module):
@@ -157,6 +158,9 @@ class ConvTranspose2d(Conv2d):
     def coordinate_map(self, axis: int = 0) -> CoordinateMap:
         return super().coordinate_map(axis).inverse()
 
+    def _settings(self) -> str:
+        return super()._settings() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
+
 
 class MaxPool2d(Window):
     """See `functional.max_pool2d`."""
@@ -182,7 +186,8 @@ class MaxPool2d(Window):
         )
 
     def extra_repr(self) -> str:
-        return self._settings() + (", ceil_mode=True" if self.ceil_mode else "")
+        indices = ", return_indices=True" if self.return_indices else ""
+        return self._settings() + indices + (", ceil_mode=True" if self.ceil_mode else "")
 
 
 class AvgPool2d(Window):
@@ -217,7 +222,10 @@ class AvgPool2d(Window):
         )
 
     def extra_repr(self) -> str:
-        return self._settings() + (", ceil_mode=True" if self.ceil_mode else "")
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        pad = "" if self.count_include_pad else ", count_include_pad=False"
+        divisor = "" if self.divisor_override is None else f", divisor_override={self.divisor_override}"
+        return self._settings() + ceil + pad + divisor
 
 
 class MaxUnpool2d(Module):
@@ -252,7 +260,8 @@ class BatchNorm2d(Module):
         )
 
     def extra_repr(self) -> str:
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+        affine = ", affine=False" if self.weight is None else ""
+        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{affine}"
 
 
 class LocalResponseNorm(Module):
@@ -274,8 +283,8 @@ class Dropout(Module):
     drop = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        if not 0 <= p <= 1:
-            raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p}.")
+        if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
+            raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p!r}.")
         self.p = p
         self.generator = np.random.default_rng() if generator is None else generator
 
@@ -355,6 +364,9 @@ class Flatten(Module):
     def forward(self, x: Any) -> Any:
         return F.flatten(x, self.start_dim, self.end_dim)
 
+    def extra_repr(self) -> str:
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
+
 
 class Upsample(Module):
     """See `functional.interpolate`."""
@@ -368,7 +380,8 @@ class Upsample(Module):
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
-        return f"size={self.size}, scale_factor={self.scale_factor}, mode={self.mode!r}"
+        corners = ", align_corners=True" if self.align_corners else ""
+        return f"size={self.size}, scale_factor={self.scale_factor}, mode={self.mode!r}{corners}"
 
 
 class CrossEntropyLoss(Module):
@@ -382,4 +395,5 @@ class CrossEntropyLoss(Module):
         return F.cross_entropy(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
     def extra_repr(self) -> str:
-        return f"ignore_index={self.ignore_index}, reduction={self.reduction!r}"
+        weight = "" if self.weight is None else f"weight of {self.weight.size} classes, "
+        return f"{weight}ignore_index={self.ignore_index}, reduction={self.reduction!r}"

@@ -6,8 +6,8 @@
             self.scale = Parameter(numpy.ones(8))  # a Parameter: learned, named scale
         def forward(self, x): ...
 
-There is no registration: whatever is a Module, Parameter or Buffer among `vars(self)` counts, in the order in which it
-was assigned.
+There is no registration: whatever is a Module, Parameter or Buffer among `vars(self)` counts, alone or in a list, tuple
+or dict, in the order in which it was assigned.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
-from minifcn.backend import array_module, to_device
+import numpy as np
+
+from minifcn.backend import array_module, is_array, to_device
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.tensor import Buffer, Parameter, Tensor
 
@@ -33,15 +35,19 @@ class Module:
 
     # What it consists of --------------------------------------------------------------------------------------------
 
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        """The modules directly inside this one; those in a list are numbered, those in a dict named by their key."""
+    def _members(self) -> Iterator[tuple[str, Any]]:
+        """All attributes by name; what is in a list is numbered, what is in a dict is named by its key."""
         for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
-            elif isinstance(value, list | tuple):
-                yield from ((f"{name}.{i}", item) for i, item in enumerate(value) if isinstance(item, Module))
+            if isinstance(value, list | tuple):
+                yield from ((f"{name}.{i}", item) for i, item in enumerate(value))
             elif isinstance(value, dict):
-                yield from ((f"{name}.{key}", item) for key, item in value.items() if isinstance(item, Module))
+                yield from ((f"{name}.{key}", item) for key, item in value.items())
+            else:
+                yield name, value
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside this one."""
+        yield from ((name, value) for name, value in self._members() if isinstance(value, Module))
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
         """This module (named `prefix`) and all modules inside it, each before its own parts."""
@@ -55,7 +61,7 @@ class Module:
     def _named_tensors(self, *kinds: type[Tensor]) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()  # a parameter that two modules share is one parameter
         for prefix, module in self.named_modules():
-            for name, value in vars(module).items():
+            for name, value in module._members():
                 if isinstance(value, kinds) and id(value) not in seen:
                     seen.add(id(value))
                     yield f"{prefix}.{name}" if prefix else name, value
@@ -92,6 +98,8 @@ class Module:
     def to(self, device_or_dtype: Any) -> Self:
         """Move every parameter and buffer to a device ("cpu", "cuda", "cuda:1") or dtype, in place."""
         named = isinstance(device_or_dtype, str) and device_or_dtype.partition(":")[0] in ("cpu", "cuda")
+        if not named:
+            _require_floating(device_or_dtype)
         for _, value in self._named_tensors(Parameter, Buffer):
             if named:
                 value.replace_(to_device(value._array, device_or_dtype))
@@ -112,7 +120,17 @@ class Module:
         error lists everything that is wrong, and then nothing has been loaded.
         """
         own = dict(self._named_tensors(Parameter, Buffer))
-        given = {name: getattr(value, "_array", value) for name, value in state.items()}
+        if not isinstance(state, Mapping):
+            raise ArgumentTypeError(
+                f"load_state_dict: state must be a dict of arrays by name, got {type(state).__name__}; read a file first."
+            )
+        given = {name: value._array if isinstance(value, Tensor) else value for name, value in state.items()}
+        for name, value in given.items():
+            if not is_array(value):
+                raise ArgumentTypeError(
+                    f"load_state_dict: {name} is {type(value).__name__}, not a Tensor or an array; convert it with "
+                    f"numpy.asarray."
+                )
         missing = [name for name in own if name not in given]
         unexpected = [name for name in given if name not in own]
         shared = [name for name in own if name in given]
@@ -155,6 +173,18 @@ class Module:
             return f"{type(self).__name__}({self.extra_repr()})"
         head = f"{type(self).__name__}({self.extra_repr()}"
         return "\n".join([head, *lines, ")"])
+
+
+def _require_floating(dtype: Any) -> None:
+    try:
+        known = None if dtype is None else np.dtype(dtype)  # NumPy takes None for float64
+    except TypeError:
+        known = None
+    if known is None or known.kind != "f":
+        raise ArgumentTypeError(
+            f'to: {dtype!r} is neither a device nor a floating point dtype; use "cpu", "cuda", "cuda:<index>", '
+            f"numpy.float32 or numpy.float64."
+        )
 
 
 class Sequential(Module):

@@ -79,7 +79,7 @@ class Card:
             fields["size"] = None if fields["size"] is None else (int(fields["size"][0]), int(fields["size"][1]))
             return cls(**fields)
         except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise FileError(f"{path}: the description of the network is damaged ({error}); train or save it again.") from None
+            raise FileError(f"{path}: the description of the network is damaged ({error}); save it again.") from None
 
 
 def _three(values: Any) -> tuple[float, float, float]:
@@ -95,7 +95,7 @@ def check_finite(model: FCN, what: str) -> None:
     """Refuse to write weights that hold NaN or infinity over good ones."""
     for name, array in arrays_of(model).items():
         if not np.isfinite(array).all():
-            raise FileError(f"{what} was not written: {name} holds NaN or infinite values; what was there is unchanged.")
+            raise FileError(f"{what} was not written: {name} holds NaN or infinity; what was there is unchanged.")
 
 
 def save_network(path: str | os.PathLike[str], model: FCN, card: Card, notes: dict[str, str] | None = None) -> None:
@@ -128,6 +128,6 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
     if given.is_dir():
         file = given / WEIGHTS_FILE
         if not file.exists():
-            raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; give a run of minifcn train or a weights file.")
+            raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; give a run or a weights file.")
         return file
     return given

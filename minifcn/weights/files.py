@@ -88,14 +88,16 @@ def _suffix(path: str | os.PathLike[str]) -> str:
 def _check_regular_file(path: str | os.PathLike[str]) -> None:
     try:
         mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise FileError(f"{path} is a folder; give the name of a file in it.")
+        if not stat.S_ISREG(mode):  # a pipe or a device could be read for ever
+            raise FileError(f"{path} is not a regular file; give the name of one.")
+        with open(path, "rb"):
+            pass  # may it be read? The libraries would say so in words of their own, or wrongly
     except FileNotFoundError:
         raise FileError(f"{path} does not exist; check the path.") from None
     except OSError as error:
         raise FileError(f"{path} could not be read ({error.strerror}); check the path.") from error
-    if stat.S_ISDIR(mode):
-        raise FileError(f"{path} is a folder; give the name of a file in it.")
-    if not stat.S_ISREG(mode):  # a pipe or a device could be read for ever
-        raise FileError(f"{path} is not a regular file; give the name of one.")
 
 
 def _checked_name(name: str) -> str:

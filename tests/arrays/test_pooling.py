@@ -61,7 +61,7 @@ def pooled(geometry: Geometry, seed: int = 0, batch: int = 2, channels: int = 3)
 def window(geometry: Geometry, i: int, j: int) -> Iterator[tuple[int, int, int]]:
     """(tap, row, column) of every tap of window (i, j) that falls on the image, in row-major order."""
     (height, width), (kh, kw) = geometry.input_size, geometry.kernel_size
-    for k, l in itertools.product(range(kh), range(kw)):  # noqa: E741
+    for k, l in itertools.product(range(kh), range(kw)):
         row = i * geometry.stride[0] - geometry.padding[0] + k * geometry.dilation[0]
         column = j * geometry.stride[1] - geometry.padding[1] + l * geometry.dilation[1]
         if 0 <= row < height and 0 <= column < width:

@@ -143,7 +143,7 @@ def test_missing_files_folders_pipes(tmp_path: Path, suffix: str) -> None:
 def test_a_file_that_may_not_be_read(tmp_path: Path, suffix: str) -> None:
     path = saved(tmp_path, suffix)
     path.chmod(0)
-    assert "ermission denied" in refusal(path)
+    assert "could not be read (Permission denied)" in refusal(path)
 
 
 @pytest.mark.parametrize("call", [lambda path: save_arrays(path, {}), load_arrays])
