@@ -1,22 +1,31 @@
-"""How the tests are run: the effort of Hypothesis, and that they test this very tree."""
+"""How the tests are run: the effort of Hypothesis, that they test this very tree, and that they leave no trace in it."""
 
 from __future__ import annotations
 
 import filecmp
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from hypothesis import HealthCheck, settings
+# Before NumPy is loaded: the matrices of the tests are small, and BLAS threads that wait for each other on a busy
+# machine can cost a hundred times what they bring.
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
 
-import minifcn
+import numpy as np  # noqa: E402
+import pytest  # noqa: E402
+from hypothesis import HealthCheck, settings  # noqa: E402
 
-# "ci" draws the same examples on every run, so it fails for a change and never by chance; "thorough" is for a search.
-COMMON = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("default", max_examples=50, **COMMON)
-settings.register_profile("ci", max_examples=50, derandomize=True, print_blob=True, **COMMON)
-settings.register_profile("thorough", max_examples=2000, **COMMON)
-settings.load_profile(os.environ.get("MINIFCN_HYPOTHESIS", "default"))
+import minifcn  # noqa: E402
+from minifcn.arrays import convolution  # noqa: E402
+
+# "dev" draws other examples on every run; "ci" the same ones, so it fails for a change and never by chance; "intense"
+# is for a search. A busy machine must not turn a right answer into a failure, so nothing is timed.
+COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=50, **COMMON)
+settings.register_profile("ci", max_examples=50, derandomize=True, **COMMON)
+settings.register_profile("intense", max_examples=2000, **COMMON)
+settings.load_profile(os.environ.get("MINIFCN_HYPOTHESIS", "dev"))
 
 
 def pytest_sessionstart() -> None:
@@ -36,3 +45,17 @@ def pytest_sessionstart() -> None:
 
 def pytest_report_header() -> str:
     return f"minifcn {minifcn.__version__} from {Path(minifcn.__file__).parent}"
+
+
+def global_state() -> tuple[object, ...]:
+    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (to see that nobody uses it)
+    return minifcn.is_grad_enabled(), convolution._chosen.get(), kind, keys.tobytes(), *rest
+
+
+@pytest.fixture(autouse=True)
+def sealed_global_state() -> Iterator[None]:
+    """Gradients are recorded, the algorithm is the default, and nobody draws from NumPy's global generator."""
+    before = global_state()
+    assert before[:2] == (True, "im2col")
+    yield
+    assert global_state() == before, "the test, or what it tested, left global state changed"

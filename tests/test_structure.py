@@ -36,10 +36,37 @@ FOUNDATIONS = FLOORS[0]  # these three may use one another; the test against cyc
 LINES = 330
 LONG: dict[str, str] = {}  # path: why it is one idea all the same
 
-# Modules without a test file of their own name: the file under tests/ that tests them. The key may be a folder.
+# Modules without a test file of their own name, by the file under tests/ that tests them; a key may be a whole folder.
 TESTED_IN: dict[str, str] = {
-    "optim": "test_optim.py",
     "__init__.py": "test_structure.py",
+    # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
+    "arrays/loops.py": "arrays/test_convolution.py",
+    "arrays/matrix.py": "arrays/test_convolution.py",
+    "arrays/im2col.py": "arrays/test_convolution.py",
+    "arrays/scatter.py": "arrays/test_pooling.py",
+    # Every differentiable operation goes through one table of gradient checks.
+    "functional/activation.py": "functional/test_gradients.py",
+    "functional/arithmetic.py": "functional/test_gradients.py",
+    "functional/dropout.py": "functional/test_gradients.py",
+    "functional/loss.py": "functional/test_gradients.py",
+    "functional/matmul.py": "functional/test_gradients.py",
+    "functional/normalization.py": "functional/test_gradients.py",
+    "functional/operands.py": "functional/test_gradients.py",
+    "functional/pooling.py": "functional/test_gradients.py",
+    "functional/reductions.py": "functional/test_gradients.py",
+    "functional/resampling.py": "functional/test_gradients.py",
+    "functional/shaping.py": "functional/test_gradients.py",
+    "functional/transfer.py": "functional/test_gradients.py",
+    # Small files of one idea, tested through what they serve.
+    "optim": "test_optim.py",
+    "data/listing.py": "data/test_folder.py",
+    "data/shapes.py": "data/test_scenes.py",
+    "plot/curves.py": "plot/test_plot_figures.py",
+    "plot/matrix.py": "plot/test_plot_figures.py",
+    "plot/pictures.py": "plot/test_plot_figures.py",
+    "plot/style.py": "plot/test_plot_figures.py",
+    "weights/npz.py": "weights/test_weights_files.py",
+    "weights/safetensors_file.py": "weights/test_weights_files.py",
 }
 
 HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "cupy")
@@ -239,6 +266,8 @@ def test_tests_mirror_the_package() -> None:
     tests = ROOT / "tests"
     lost = [path for path in TESTED_IN.values() if not (tests / path).is_file()]
     assert not lost, f"TESTED_IN names {lost}, which are not there"
+    idle = [place for place in TESTED_IN if not (PACKAGE / place).exists()]
+    assert not idle, f"TESTED_IN speaks of {idle}, which are not there"
     missing = []
     for path in sources(PACKAGE):
         module = path.relative_to(PACKAGE)

@@ -16,7 +16,7 @@ from minifcn.weights import write_text_atomic
 
 def run(arguments: dict[str, Any]) -> int:
     model, card = load_network(arguments["weights"])
-    kind = arguments["data"] or card.dataset
+    kind = arguments["data"] or card.data
     size = arguments["size"] or card.size
     dataset = data.open_dataset(
         kind, arguments["root"], arguments["split"], size, arguments["seed"] or 0, arguments["count"]

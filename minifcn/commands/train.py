@@ -144,6 +144,7 @@ def splits(options: Options) -> tuple[Any, Any, Any]:
 
 def card_of(options: Options, training: Any) -> Card:
     return Card.describing(
+        options.data,
         training,
         options.size,
         backbone=options.backbone,
@@ -227,7 +228,7 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
         "versions": versions(),
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")
-    save_figure(learning_curve(history), folder / "learning_curve.png")
+    save_figure(learning_curve(curve(history)), folder / "learning_curve.png")
     save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
     images, truths, labels = zip(*((s.image, s.label, p) for s, p in shown), strict=True)
     save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
@@ -242,6 +243,16 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
         (CHECKPOINT_FILE, "for --resume"),
     ):
         print(f"  {folder / name}  {what}")
+
+
+def curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One point per step, at a fraction of its epoch; what was measured once per epoch stands at the last of them."""
+    points = []
+    for entry in history:
+        count = len(entry["losses"])
+        steps = [{"epoch": entry["epoch"] - 1 + (i + 1) / count, "loss": loss} for i, loss in enumerate(entry["losses"])]
+        points += [*steps[:-1], {**steps[-1], **{key: entry[key] for key in ("val_mean_iu", "learning_rate")}}]
+    return points
 
 
 def versions() -> dict[str, str]:

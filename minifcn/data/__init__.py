@@ -8,6 +8,7 @@ from minifcn.data import camvid, folder, transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.folder import Folder
 from minifcn.data.loader import Batch, DataLoader, collate, normalize
+from minifcn.data.memory import InMemory
 from minifcn.data.sample import VOID, Dataset, Sample, check_sample
 from minifcn.data.scenes import Scenes
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Resize
@@ -55,6 +56,7 @@ __all__ = [
     "DataLoader",
     "Dataset",
     "Folder",
+    "InMemory",
     "RandomCrop",
     "RandomHorizontalFlip",
     "RandomScale",

@@ -1,7 +1,7 @@
 """One labelled image, and what a data set is.
 
-    image   uint8 (H, W, 3), RGB
-    label   uint8 (H, W), the index of the class of each pixel; 255 is void: neither learnt nor counted
+image   uint8 (H, W, 3), RGB
+label   uint8 (H, W), the index of the class of each pixel; 255 is void: neither learnt nor counted
 """
 
 from __future__ import annotations

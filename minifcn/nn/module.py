@@ -122,7 +122,7 @@ class Module:
         own = dict(self._named_tensors(Parameter, Buffer))
         if not isinstance(state, Mapping):
             raise ArgumentTypeError(
-                f"load_state_dict: state must be a dict of arrays by name, got {type(state).__name__}; read a file first."
+                f"load_state_dict: state must be a dict of arrays by name, got {type(state).__name__}."
             )
         given = {name: value._array if isinstance(value, Tensor) else value for name, value in state.items()}
         for name, value in given.items():

@@ -26,7 +26,11 @@ WEIGHTS_FILE = "weights.safetensors"
 
 @dataclass(frozen=True)
 class Card:
-    """How to build and feed a network. mean and std per channel, RGB in 0..255; size is that of its training images."""
+    """How to build and feed a network.
+
+    data: the kind of data it was trained on, as `data.open_dataset` names it. mean, std: per channel, RGB in 0..255.
+    size: that of the training images, None if each had its own.
+    """
 
     backbone: str
     stride: int
@@ -34,7 +38,7 @@ class Card:
     width: float
     learn_upsampling: bool
     upsampling: str
-    dataset: str
+    data: str
     classes: tuple[str, ...]
     palette: tuple[tuple[int, int, int], ...]
     mean: tuple[float, float, float]
@@ -42,9 +46,9 @@ class Card:
     size: tuple[int, int] | None
 
     @classmethod
-    def describing(cls, dataset: Dataset, size: tuple[int, int] | None, **network: Any) -> Card:
+    def describing(cls, data: str, dataset: Dataset, size: tuple[int, int] | None, **network: Any) -> Card:
         return cls(
-            dataset=dataset.name,
+            data=data,
             classes=tuple(dataset.classes),
             palette=tuple((int(r), int(g), int(b)) for r, g, b in dataset.palette),
             mean=_three(dataset.mean),

@@ -75,7 +75,8 @@ def test_disconnected_inputs():
 
 
 @pytest.mark.parametrize(
-    "first, second", [((3,), (2, 1)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((1, 1), (5,)), ((2, 3), (2, 3)), ((0, 3), (3,))]
+    "first, second",
+    [((3,), (2, 1)), ((2, 1, 4), (3, 1)), ((), (2, 3)), ((1, 1), (5,)), ((2, 3), (2, 3)), ((0, 3), (3,))],
 )
 def test_broadcasting_is_summed_back(first, second):
     generator = np.random.default_rng(1)

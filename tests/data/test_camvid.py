@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minifcn.data import VOID, CamVid
+from minifcn.data import VOID, CamVid, open_dataset
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 
 COUNTS = {"train": 3, "val": 2, "test": 1}
@@ -95,6 +95,13 @@ def test_a_size_resizes_image_and_label_and_makes_no_new_label(tutorial):
     assert np.array_equal(small.label, whole.label[rows[:, None], columns])
 
 
+def test_it_is_opened_by_its_kind(tutorial):
+    data = open_dataset("camvid", tutorial, "val", (6, 8))
+    assert isinstance(data, CamVid)
+    assert len(data) == 2
+    assert data[0].size == (6, 8)
+
+
 def save_label(root: Path, values: np.ndarray) -> None:
     Image.fromarray(values).save(root / "valannot" / "val_1.png")
 
@@ -105,10 +112,14 @@ def test_bad_label_files(tutorial):
     save_label(tutorial, bad)
     data = CamVid(tutorial, "val")
     data[0]
-    with pytest.raises(FileError, match=r"val_1.png: the label holds values 12, 40, 255; CamVid's classes are 0..10 and 11"):
+    with pytest.raises(
+        FileError, match=r"val_1.png: the label holds values 12, 40, 255; CamVid's classes are 0..10 and 11"
+    ):
         data[1]
     save_label(tutorial, image_of("val", 1))
-    with pytest.raises(FileError, match=r"val_1.png: the label holds RGB colours, not class indices; CamVid's labels are grey"):
+    with pytest.raises(
+        FileError, match=r"val_1.png: the label holds RGB colours, not class indices; CamVid's labels are grey"
+    ):
         data[1]
     save_label(tutorial, bad[:, :9] % 11)
     with pytest.raises(FileError, match=r"val_1.png: the image is 12x16 but its label is 12x9"):
@@ -142,7 +153,9 @@ def test_missing_files(tutorial, tmp_path):
     with pytest.raises(FileError, match=r"train_1.png and 1 more: listed in train.txt but not there"):
         CamVid(tutorial)
     (tutorial / "val.txt").unlink()
-    with pytest.raises(FileError, match=r"there is no val.txt in it, nor in a folder CamVid below it; a CamVid folder holds"):
+    with pytest.raises(
+        FileError, match=r"there is no val.txt in it, nor in a folder CamVid below it; a CamVid folder holds"
+    ):
         CamVid(tutorial, "val")
     with pytest.raises(FileError, match=r"nowhere: there is no such folder; a CamVid folder holds train.txt"):
         CamVid(tmp_path / "nowhere")

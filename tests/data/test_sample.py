@@ -1,3 +1,5 @@
+"""What a sample must be, and the checks of numbers and sizes that all of data shares."""
+
 from __future__ import annotations
 
 import numpy as np

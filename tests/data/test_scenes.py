@@ -1,3 +1,5 @@
+"""Scenes: the same by seed, never the same by split, every class with its share, and shapes that are what they say."""
+
 from __future__ import annotations
 
 import time
@@ -137,7 +139,7 @@ def test_colour_alone_does_not_give_the_class(many):
 
 
 def test_shapes_are_distances_with_the_inside_negative():
-    """Beyond its half-sizes a shape is nowhere, and somewhere within it is; its distance grows by at most 1 per pixel."""
+    """A shape lies within its half-sizes, and its distance grows by at most 1 per pixel."""
     y, x = np.mgrid[-70:71, -70:71].astype(np.float32)
     for number, make in enumerate(SHAPES):
         for seed in range(10):
@@ -146,7 +148,8 @@ def test_shapes_are_distances_with_the_inside_negative():
             assert d.dtype == np.float32, make.__name__
             inside = d < 0
             assert inside.any()
-            assert not inside[(np.abs(x) > shape.half_u + 1e-3) | (np.abs(y) > shape.half_v + 1e-3)].any(), make.__name__
+            beyond = (np.abs(x) > shape.half_u + 1e-3) | (np.abs(y) > shape.half_v + 1e-3)
+            assert not inside[beyond].any(), make.__name__
             assert np.abs(np.diff(d, axis=0)).max() < 1.001
             assert np.abs(np.diff(d, axis=1)).max() < 1.001
 
@@ -187,14 +190,14 @@ def _seconds(data, indices) -> float:
         ({"count": 0}, ArgumentError, "Scenes: count is 0; it must be between 1 and"),
         ({"count": 2.0}, ArgumentTypeError, "Scenes: count must be an integer, not 2.0"),
         ({"count": True}, ArgumentTypeError, "count must be an integer, not True"),
-        ({"count": 1, "size": (15, 64)}, ArgumentError, "Scenes: size: the height is 15; it must be between 16 and 4096"),
+        ({"count": 1, "size": (15, 64)}, ArgumentError, "Scenes: size: the height is 15; it must be between 16"),
         ({"count": 1, "size": (64, 5000)}, ArgumentError, "the width is 5000"),
         ({"count": 1, "size": 64}, ArgumentTypeError, r"size must be a pair \(height, width\), not 64"),
         ({"count": 1, "size": (64, 64, 3)}, ArgumentTypeError, r"not \(64, 64, 3\)"),
         ({"count": 1, "seed": -1}, ArgumentError, "Scenes: seed is -1; it must be between 0 and 18446744073709551615"),
         ({"count": 1, "seed": 2**64}, ArgumentError, "seed is 18446744073709551616"),
         ({"count": 1, "seed": None}, ArgumentTypeError, "seed must be an integer, not None"),
-        ({"count": 1, "split": "dev"}, ArgumentError, "Scenes: the split 'dev' is not known; choose one of train, val, test"),
+        ({"count": 1, "split": "dev"}, ArgumentError, "Scenes: the split 'dev' is not known; choose one of"),
     ],
 )
 def test_bad_arguments(arguments, error, said):

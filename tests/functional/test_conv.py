@@ -111,7 +111,9 @@ def test_the_gradient_of_convolution_is_transposed_convolution(data):
 
 def reachable(geometry):
     """Whether output_padding < max(stride, dilation) can name the size: not where padding alone made the windows."""
-    rows = ((geometry.output_size[a] - 1) * geometry.stride[a] - 2 * geometry.padding[a] + geometry.reach[a] for a in (0, 1))
+    rows = (
+        (geometry.output_size[a] - 1) * geometry.stride[a] - 2 * geometry.padding[a] + geometry.reach[a] for a in (0, 1)
+    )
     return all(0 <= geometry.input_size[a] - least < geometry.stride[a] for a, least in enumerate(rows))
 
 
@@ -119,9 +121,7 @@ def reachable(geometry):
 def test_the_gradient_of_transposed_convolution_is_convolution(data):
     geometry = data.draw(transposed_geometries())
     made, w, x = (Tensor(array, requires_grad=True) for array in data.draw(operands(geometry)))
-    result = F.conv_transpose2d(
-        x, w, groups=geometry.groups, output_size=geometry.input_size, **settings_of(geometry)
-    )
+    result = F.conv_transpose2d(x, w, groups=geometry.groups, output_size=geometry.input_size, **settings_of(geometry))
     by_x, by_w = grad(result, [x, w], made)
     np.testing.assert_array_equal(by_w.data, loops.to_weight(made.data, x.data, geometry))
     np.testing.assert_array_equal(by_x.data, loops.to_output(made.data, w.data, geometry))
@@ -279,7 +279,9 @@ def test_numbers_that_are_too_small_or_no_integers(function, name, smallest):  #
     x, w = zeros(1, 1, 5, 5), zeros(1, 1, 3, 3)
     label = f"{function.__name__}: {name} must be"
     for value in (smallest - 1, -7, np.int64(-1)) + (((1, -1),) if name != "groups" else ()):
-        refused(rf"{label} between {smallest} and \d+, got -?\d+\.$", function, x, w, error=ArgumentError, **{name: value})
+        refused(
+            rf"{label} between {smallest} and \d+, got -?\d+\.$", function, x, w, error=ArgumentError, **{name: value}
+        )
     for value in (2.0, True, "2", None):
         refused(rf"{label} an integer.*got {value!r}", function, x, w, error=ArgumentTypeError, **{name: value})
     if name != "groups":
@@ -299,9 +301,7 @@ def test_channels_that_do_not_match():  # 7, 8, 11
         zeros(8, 4, 3, 3),
     )
     refused("x has 3 channels but weight expects 4.*groups 2", F.conv2d, zeros(1, 3, 5, 5), zeros(8, 2, 3, 3), groups=2)
-    refused(
-        "groups 2 must divide the 3 channels", F.conv2d, zeros(1, 4, 5, 5), zeros(3, 2, 3, 3), groups=2
-    )
+    refused("groups 2 must divide the 3 channels", F.conv2d, zeros(1, 4, 5, 5), zeros(3, 2, 3, 3), groups=2)
     refused(
         r"conv_transpose2d: x has 3 channels but weight expects 4 .*layout is \(in, out/groups, KH, KW\).*size is 3",
         F.conv_transpose2d,
@@ -394,4 +394,6 @@ def test_convolution_matrix_takes_a_tensor_or_an_array():
         np.testing.assert_array_equal(C @ x.data.ravel(), y.data.ravel())
         sparse = convolution_matrix(weight, (5, 4), 2, 1, sparse=True)
         np.testing.assert_array_equal(sparse @ x.data.ravel(), y.data.ravel())
-    refused("weight must be a Tensor or an array, got list", convolution_matrix, [[1.0]], (2, 2), error=ArgumentTypeError)
+    refused(
+        "weight must be a Tensor or an array, got list", convolution_matrix, [[1.0]], (2, 2), error=ArgumentTypeError
+    )

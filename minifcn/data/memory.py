@@ -1,0 +1,51 @@
+"""Samples read once: decoding a JPEG and shrinking it takes longer than training on what is left of it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minifcn.data.sample import Dataset, Sample, index_in
+
+
+class InMemory:
+    """`dataset`, whose samples stay in memory once they were asked for: 4 bytes per pixel, 63 MB for CamVid at 180x240.
+
+    Its arrays cannot be written to, because the next epoch gets the same ones; the transforms make new ones.
+    """
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+        self._samples: dict[int, Sample] = {}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int, /) -> Sample:
+        index = index_in(index, len(self.dataset), self.name)
+        if index not in self._samples:
+            sample = self.dataset[index]
+            sample.image.setflags(write=False)
+            sample.label.setflags(write=False)
+            self._samples[index] = sample
+        return self._samples[index]
+
+    @property
+    def name(self) -> str:
+        return self.dataset.name
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.dataset.classes
+
+    @property
+    def palette(self) -> NDArray[np.uint8]:
+        return self.dataset.palette
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        return self.dataset.mean
+
+    @property
+    def std(self) -> NDArray[np.float32]:
+        return self.dataset.std

@@ -1,0 +1,68 @@
+"""Dropout: what is kept, how it is scaled, and where the randomness comes from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+
+def seeded(seed=0):
+    return np.random.default_rng(seed)
+
+
+def test_elements_are_dropped_or_scaled_and_gradients_alike():
+    x = Tensor(np.arange(1.0, 1001).reshape(2, 5, 10, 10), requires_grad=True)
+    y = F.dropout(x, 0.2, generator=seeded())
+    kept = y.data != 0
+    np.testing.assert_allclose(y.data[kept], x.data[kept] / 0.8, rtol=1e-15)
+    assert 0.76 < kept.mean() < 0.84
+    y.backward(np.full(x.shape, 3.0))
+    np.testing.assert_allclose(x.grad.data, kept * 3 / 0.8, rtol=1e-15)
+
+
+def test_whole_channels_are_dropped():
+    x = Tensor(np.ones((20, 30, 2, 3)))
+    y = F.dropout2d(x, 0.5, generator=seeded()).data
+    np.testing.assert_array_equal(y, np.broadcast_to(y[:, :, :1, :1], y.shape))
+    assert set(np.unique(y)) == {0.0, 2.0}
+    assert 0.42 < (y[:, :, 0, 0] != 0).mean() < 0.58
+    assert len({tuple(row) for row in y[:, :, 0, 0]}) > 1  # images differ
+
+
+def test_the_generator_decides():
+    x = Tensor(np.ones((4, 100)))
+    one, same, other = (F.dropout(x, generator=seeded(seed)).data for seed in (1, 1, 2))
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    source = seeded(1)
+    F.dropout(x, generator=source)
+    assert (F.dropout(x, generator=source).data != one).any()  # a second call draws anew
+
+
+def test_identities_and_extremes():
+    x = Tensor(np.ones((2, 3, 1, 2), np.float32))
+    for function in (F.dropout, F.dropout2d):
+        assert function(x, 0.5, training=False) is x
+        assert function(x, 0.0) is x
+        found = function(x, 1.0, generator=seeded())
+        np.testing.assert_array_equal(found.data, np.zeros(x.shape))
+        assert found.dtype == np.float32
+
+
+def test_errors():
+    x = Tensor(np.ones((1, 1, 2, 2)))
+    for function in (F.dropout, F.dropout2d):
+        for p in (-0.1, 1.5, float("nan"), "0.5", None):
+            with pytest.raises(ArgumentError, match=f"dropout.*: p must be a probability between 0 and 1, got {p!r}"):
+                function(x, p, generator=seeded())
+        for source in (None, 0, np.random.RandomState(0)):  # noqa: NPY002
+            with pytest.raises(ArgumentTypeError, match=r"training needs generator=numpy\.random\.default_rng\(seed\)"):
+                function(x, 0.5, generator=source)
+        with pytest.raises(ArgumentTypeError, match="x must be a Tensor, got ndarray"):
+            function(np.ones((1, 1, 2, 2)))
+    with pytest.raises(ArgumentError, match=r"dropout2d: x must have 4 dimensions"):
+        F.dropout2d(Tensor(np.ones((2, 2))), generator=seeded())

@@ -1,0 +1,155 @@
+"""Cross entropy against a slow loop: void pixels, class weights, all reductions, logits that overflow."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+WEIGHT = np.array([0.5, 2.0, 3.0])
+
+
+def slow(x, labels, weight, reduction, ignore):
+    """(loss, gradient) by the definition, pixel by pixel, in Python numbers."""
+    pixels = list(np.ndindex(*labels.shape))
+    factor = {at: 0.0 if labels[at] == ignore else float(weight[labels[at]]) for at in pixels}
+    total = math.fsum(factor.values()) if reduction == "mean" else 1.0
+    total = total if total else 1.0
+    loss, gradient = np.zeros(labels.shape), np.zeros(x.shape)
+    for at in pixels:
+        logits = [float(x[at[0], c, *at[1:]]) for c in range(x.shape[1])]
+        largest = max(logits)
+        log_sum = math.log(math.fsum(math.exp(v - largest) for v in logits))
+        if factor[at]:
+            loss[at] = factor[at] / total * (log_sum - (logits[labels[at]] - largest))
+        for c, v in enumerate(logits):
+            probability = math.exp(v - largest - log_sum)
+            gradient[at[0], c, *at[1:]] = factor[at] / total * (probability - (c == labels[at]))
+    return (loss if reduction == "none" else math.fsum(loss.ravel())), gradient
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (6, 3), (2, 3, 7)])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_against_a_slow_loop(reduction, weighted, shape, scale):
+    source = np.random.default_rng(0)
+    x = Tensor(source.standard_normal(shape) * scale, requires_grad=True)
+    labels = source.choice(np.array([0, 1, 2, 255], np.uint8), (shape[0], *shape[2:]))
+    labels.ravel()[:2] = 255, 1
+    found = F.cross_entropy(x, labels, WEIGHT if weighted else None, reduction=reduction)
+    loss, gradient = slow(x.data, labels, WEIGHT if weighted else np.ones(3), reduction, 255)
+    np.testing.assert_allclose(found.data, loss, rtol=1e-12, atol=1e-14)
+    found.sum().backward()
+    np.testing.assert_allclose(x.grad.data, gradient, rtol=1e-11, atol=1e-14)
+    assert not x.grad.data[0][(slice(None), *np.argwhere(labels[:1] == 255)[0][1:])].any() or len(shape) == 2
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+def test_small_differences_of_large_logits_survive_in_float32(reduction):
+    """log(1 + 1/e) has to come out of 10000 and 9999, where float32 has steps of a thousandth."""
+    for offset in (1e4, -1e4):
+        x = np.array([[offset, offset - 1]], np.float32)
+        found = F.cross_entropy(Tensor(x), np.array([0]), reduction=reduction)
+        assert found.dtype == np.float32
+        np.testing.assert_allclose(found.data.sum(), math.log1p(math.exp(-1)), rtol=1e-6)
+
+
+def test_logits_of_ten_thousand_have_finite_gradients():
+    x = Tensor(np.array([[1e4, -1e4], [-1e4, 1e4]], np.float32), requires_grad=True)
+    loss = F.cross_entropy(x, np.array([1, 1]), reduction="none")
+    np.testing.assert_array_equal(loss.data, [2e4, 0.0])
+    loss.backward(np.array([1.0, 1.0], np.float32))
+    np.testing.assert_array_equal(x.grad.data, [[1.0, -1.0], [0.0, 0.0]])
+
+
+@pytest.mark.parametrize("reduction, weighted", itertools.product(["mean", "sum", "none"], [False, True]))
+def test_all_void_gives_zero_and_zero_gradients(reduction, weighted):
+    x = Tensor(np.random.default_rng(1).standard_normal((2, 3, 2, 4)), requires_grad=True)
+    labels = np.full((2, 2, 4), 255, np.uint8)
+    loss = F.cross_entropy(x, labels, WEIGHT if weighted else None, reduction=reduction)
+    np.testing.assert_array_equal(loss.data, np.zeros(labels.shape if reduction == "none" else ()))
+    loss.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, np.zeros(x.shape))
+
+
+def test_void_pixels_do_not_count_in_the_mean():
+    x = Tensor(np.random.default_rng(2).standard_normal((1, 3, 2, 2)))
+    labels = np.array([[[0, 255], [255, 2]]], np.uint8)
+    seen = Tensor(np.stack([x.data[0, :, 0, 0], x.data[0, :, 1, 1]]))
+    assert F.cross_entropy(x, labels).item() == pytest.approx(F.cross_entropy(seen, np.array([0, 2])).item(), rel=1e-14)
+
+
+def test_an_empty_batch_and_classes_of_no_weight():
+    empty = Tensor(np.zeros((0, 3, 2, 2)), requires_grad=True)
+    loss = F.cross_entropy(empty, np.zeros((0, 2, 2), np.uint8))
+    assert loss.item() == 0
+    loss.backward()
+    assert empty.grad.shape == (0, 3, 2, 2)
+    x = Tensor(np.ones((2, 3)))
+    assert F.cross_entropy(x, np.array([1, 1]), np.array([1.0, 0.0, 1.0])).item() == 0
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.int64, np.uint32])
+def test_labels_of_every_whole_dtype(dtype):
+    x = Tensor(np.random.default_rng(3).standard_normal((3, 4)))
+    labels = np.array([0, 3, 127], dtype)
+    expected, _ = slow(x.data, labels, np.ones(4), "mean", 127)
+    assert F.cross_entropy(x, labels, ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
+    assert F.cross_entropy(x, Tensor(labels), ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
+
+
+def test_another_ignore_index():
+    x = Tensor(np.random.default_rng(4).standard_normal((2, 3)))
+    labels = np.array([-100, 2])
+    expected = F.cross_entropy(Tensor(x.data[1:]), labels[1:]).item()
+    assert F.cross_entropy(x, labels, ignore_index=-100).item() == expected
+    only_class_two = F.cross_entropy(x, np.array([0, 2]), ignore_index=0).item()  # a class may be the ignored one
+    assert only_class_two == expected
+
+
+def test_labels_and_operands_are_left_alone():
+    x, labels = np.random.default_rng(5).standard_normal((2, 3)), np.array([255, 1], np.uint8)
+    weight = Tensor(WEIGHT)
+    loss = F.cross_entropy(Tensor(x, requires_grad=True), labels, weight)
+    labels[:] = 0  # after the fact; the loss keeps what it was given
+    loss.backward()
+    np.testing.assert_array_equal(weight.data, WEIGHT)
+
+
+def test_label_errors_name_the_values():
+    x = Tensor(np.zeros((1, 3, 2, 3)))
+    with pytest.raises(
+        ArgumentError,
+        match=r"labels \[3, 254\] at 3 pixels are outside \[0, 3\) and not ignore_index 255; fix the labels",
+    ):
+        F.cross_entropy(x, np.array([[[0, 254, 255], [3, 3, 2]]], np.uint8))
+    with pytest.raises(ArgumentError, match=r"labels \[-1\] at 1 pixels are outside \[0, 3\)"):
+        F.cross_entropy(x, np.array([[[0, -1, 255], [1, 1, 2]]]))
+    for target in (np.zeros((1, 2, 3)), np.zeros((1, 2, 3), bool), [[[0, 0, 0], [0, 0, 0]]], None):
+        with pytest.raises(ArgumentTypeError, match="target must be an array of integer labels, got .*; use uint8"):
+            F.cross_entropy(x, target)
+    with pytest.raises(
+        ArgumentError, match=r"target must have shape \(1, 2, 3\) for x of shape \(1, 3, 2, 3\), got \(1, 3, 2\)"
+    ):
+        F.cross_entropy(x, np.zeros((1, 3, 2), np.uint8))
+
+
+def test_option_errors():
+    x, labels = Tensor(np.zeros((2, 3))), np.array([0, 1])
+    with pytest.raises(ArgumentError, match='reduction \'average\' is unknown; use "mean", "sum" or "none"'):
+        F.cross_entropy(x, labels, reduction="average")
+    for weight in (np.ones(2), np.ones((1, 3)), 1.0, [1.0, 1.0, 1.0]):
+        with pytest.raises(ArgumentError, match=r"weight must have shape \(3,\), one factor per class, got"):
+            F.cross_entropy(x, labels, weight)
+    for shape in ((3,), (2, 0), ()):
+        with pytest.raises(ArgumentError, match=r"x must be \(N, C, ...\) with at least one class, got shape"):
+            F.cross_entropy(Tensor(np.zeros(shape)), labels)
+    with pytest.raises(ArgumentTypeError, match="cross_entropy: x must be floating point, got int64"):
+        F.cross_entropy(Tensor(np.zeros((2, 3), np.int64)), labels)

@@ -1,0 +1,101 @@
+"""Where features lie over the image: traces against what gradients really see, and crops against both."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from minifcn import CoordinateMap, ReceptiveField, Tensor, nn
+from minifcn.errors import ArgumentError
+from minifcn.models import Alignment, Trace, align, vgg16
+from minifcn.models.alignment import windows
+from tests.models.trunks import adding_vgg
+
+
+def at(scale, offset):
+    return Trace(CoordinateMap(Fraction(scale), Fraction(offset)))
+
+
+def test_a_trace_begins_at_the_image():
+    assert Trace() == Trace(CoordinateMap(), ReceptiveField(1, 1))
+    assert str(Trace()) == "scale 1, offset 0, sees 1 pixels"
+
+
+def test_a_trace_goes_through_layers_in_order():
+    column = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2), nn.Dropout()), nn.BatchNorm2d(1))
+    trace = Trace().through(column)
+    assert trace == Trace().through(nn.Conv2d(1, 1, 3)).through(nn.MaxPool2d(2))
+    assert trace.map == CoordinateMap(Fraction(1, 2), Fraction(-3, 4))
+    assert trace.field == ReceptiveField(4, 2)
+    assert trace.through(nn.ConvTranspose2d(1, 1, 4, 2)).map == CoordinateMap(Fraction(1), Fraction(0))
+    assert trace.cropped(3).map == CoordinateMap(Fraction(1, 2), Fraction(-15, 4))
+    assert [type(w).__name__ for w in windows(column)] == ["Conv2d", "MaxPool2d"]
+
+
+def test_a_trace_refuses_layers_that_are_not_square():
+    with pytest.raises(ArgumentError, match=r"Conv2d\(1, 1, kernel_size=\(3, 1\), .*treats rows and columns differently"):
+        Trace().through(nn.Conv2d(1, 1, (3, 1)))
+
+
+@pytest.mark.parametrize("inner", [nn.Conv2d(1, 1, 3, 2), nn.Upsample(scale_factor=2), nn.MaxUnpool2d(2)])
+def test_a_trace_refuses_modules_that_it_cannot_see_through(inner):
+    """To take a block with convolutions inside for one that moves nothing would give wrong crops without a word."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            self.inner = inner
+
+    with pytest.raises(ArgumentError, match=r"cannot follow Block, .*Sequential of convolutions and poolings"):
+        Trace().through(nn.Sequential(nn.ReLU(), Block()))
+
+
+def test_align_crops_the_map_that_begins_earlier():
+    assert align(at("1/8", 5), at("1/8", 2)) == Alignment(3, 0)
+    assert align(at("1/8", 2), at("1/8", 5)) == Alignment(0, 3)
+    assert align(at("1/8", "1/2"), at("1/8", "1/2")) == Alignment(0, 0)
+    with pytest.raises(ArgumentError, match=r"the scales differ: 1/8 and 1/16"):
+        align(at("1/8", 2), at("1/16", 2))
+    with pytest.raises(ArgumentError, match=r"the offset 5/2 is not an integer"):
+        align(at("1/8", 0), at("1/8", "5/2"))
+
+
+def test_an_alignment_crops_both_to_what_they_share():
+    first = Tensor(np.arange(2 * 6 * 7.0).reshape(1, 2, 6, 7))
+    second = Tensor(np.arange(9 * 4.0).reshape(1, 1, 9, 4))
+    a, b = Alignment(2, 0)(first, second)
+    np.testing.assert_array_equal(a.numpy(), first.numpy()[:, :, 2:6, 2:6])
+    np.testing.assert_array_equal(b.numpy(), second.numpy()[:, :, :4, :4])
+    a, b = Alignment(0, 1)(first, second)
+    np.testing.assert_array_equal(a.numpy(), first.numpy()[:, :, :6, :3])
+    np.testing.assert_array_equal(b.numpy(), second.numpy()[:, :, 1:7, 1:4])
+
+
+@pytest.mark.parametrize(("padding", "head_padding"), [(1, 3), (100, 0)])
+def test_traces_of_vgg_are_what_its_gradients_see(padding, head_padding):
+    """The pixels that reach one feature: as many as the receptive field says, and centred where the map says.
+
+    All weights are 1, so the gradient counts the ways from a pixel to the feature, which is symmetric about its centre.
+    """
+    trunk = adding_vgg(padding, head_padding)
+    x = Tensor(np.zeros((1, 3, 440, 470)), requires_grad=True)
+    real = vgg16("caffe" if padding == 100 else "compact", width=1 / 64, generator=np.random.default_rng(0))
+    y, trace, real_trace = x, Trace(), Trace()
+    for position, (part, real_part) in enumerate(zip((*trunk.stages, trunk.head), (*real.stages, real.head), strict=True)):
+        y, trace, real_trace = part.to("float64")(y), trace.through(part), real_trace.through(real_part)
+        assert trace == real_trace
+        if position < 2:
+            continue
+        i, j = (int(trace.map(size // 2)) for size in (440, 470))
+        x.grad = None
+        y[0, 0, i, j].backward(retain_graph=True)
+        ways = x.grad.numpy()[0, 1]
+        for axis, feature in ((0, i), (1, j)):
+            seen = np.flatnonzero(ways.any(axis=1 - axis))
+            centre = trace.map.inverse()(feature)
+            assert seen.size == seen[-1] - seen[0] + 1 == trace.field.size
+            assert Fraction(int(seen[0] + seen[-1]), 2) == centre
+            inside = np.take(ways, seen, axis)
+            np.testing.assert_array_equal(inside, np.flip(inside, axis))
+    assert trace.field == ReceptiveField(404, 32)

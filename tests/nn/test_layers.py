@@ -1,0 +1,388 @@
+"""Every layer against its functional, PyTorch's argument orders and defaults, initial values, coordinate maps, repr."""
+
+from __future__ import annotations
+
+import inspect
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import CoordinateMap, ReceptiveField, Tensor, nn
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+# (name, default) in PyTorch's order; what is PyTorch's business alone (device, dtype, inplace, padding_mode, deprecated
+# arguments) comes after all of these there, so positional calls mean the same.
+REQUIRED = inspect.Parameter.empty
+POOL = [("kernel_size", REQUIRED), ("stride", None), ("padding", 0)]
+CONV = [("in_channels", REQUIRED), ("out_channels", REQUIRED), ("kernel_size", REQUIRED), ("stride", 1), ("padding", 0)]
+SIGNATURES = {
+    "Linear": [("in_features", REQUIRED), ("out_features", REQUIRED), ("bias", True)],
+    "Conv2d": [*CONV, ("dilation", 1), ("groups", 1), ("bias", True)],
+    "ConvTranspose2d": [*CONV, ("output_padding", 0), ("groups", 1), ("bias", True), ("dilation", 1)],
+    "MaxPool2d": [*POOL, ("dilation", 1), ("return_indices", False), ("ceil_mode", False)],
+    "AvgPool2d": [*POOL, ("ceil_mode", False), ("count_include_pad", True), ("divisor_override", None)],
+    "MaxUnpool2d": POOL,
+    "BatchNorm2d": [("num_features", REQUIRED), ("eps", 1e-5), ("momentum", 0.1), ("affine", True)],
+    "LocalResponseNorm": [("size", REQUIRED), ("alpha", 1e-4), ("beta", 0.75), ("k", 1.0)],
+    "Dropout": [("p", 0.5)],
+    "Dropout2d": [("p", 0.5)],
+    "ReLU": [],
+    "LeakyReLU": [("negative_slope", 0.01)],
+    "Sigmoid": [],
+    "Tanh": [],
+    "Softmax": [("dim", REQUIRED)],
+    "Identity": [],
+    "Flatten": [("start_dim", 1), ("end_dim", -1)],
+    "Upsample": [("size", None), ("scale_factor", None), ("mode", "nearest"), ("align_corners", False)],
+    "CrossEntropyLoss": [("weight", None)],
+}
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def whole(*shape, seed=0):
+    """Whole numbers, so that sums are exact."""
+    return Tensor(rng(seed).integers(-9, 10, shape).astype(np.float32))
+
+
+def values(tensor):
+    return tensor.detach().numpy()
+
+
+def same(a, b):
+    np.testing.assert_array_equal(values(a), values(b))
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_arguments_are_pytorchs_in_name_order_and_default(name):
+    parameters = inspect.signature(getattr(nn, name)).parameters.values()
+    positional = [(p.name, p.default) for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    assert positional == SIGNATURES[name]
+
+
+def test_every_layer_that_is_exported_is_compared_here():
+    layers = {name for name, kind in vars(nn).items() if inspect.isclass(kind) and issubclass(kind, nn.Module)}
+    assert layers - {"Module", "Sequential", "Window"} == set(SIGNATURES)
+
+
+# --- layers with weights ----------------------------------------------------------------------------------------------
+
+
+def test_linear():
+    layer = nn.Linear(3, 2, generator=rng())
+    assert layer.weight.shape == (2, 3) and layer.bias.shape == (2,)
+    x = whole(4, 5, 3)
+    same(layer(x), F.linear(x, layer.weight, layer.bias))
+    same(nn.Linear(3, 2, False, generator=rng())(x), F.linear(x, layer.weight))
+
+
+def test_conv2d_hands_over_every_setting_in_its_place():
+    layer = nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 3), (1, 2), 2, generator=rng())
+    assert layer.weight.shape == (6, 2, 3, 2) and layer.bias.shape == (6,)
+    x = whole(2, 4, 7, 9)
+    same(layer(x), F.conv2d(x, layer.weight, layer.bias, (2, 1), (1, 3), (1, 2), 2))
+    assert layer(x).shape == (2, 6, 4, 13)
+    assert nn.Conv2d(4, 6, 3, 1, 0, 1, 1, False).bias is None
+    assert nn.Conv2d(4, 6, 3, bias=False, stride=2)(x).shape == (2, 6, 3, 4)
+
+
+def test_conv_transpose2d_hands_over_every_setting_in_its_place():
+    layer = nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), 2, True, (1, 2), generator=rng())
+    assert layer.weight.shape == (4, 3, 3, 2) and layer.bias.shape == (6,)
+    x = whole(2, 4, 3, 5)
+    same(layer(x), F.conv_transpose2d(x, layer.weight, layer.bias, (2, 3), (1, 0), (1, 2), 2, (1, 2)))
+    assert layer(x).shape == (2, 6, 6, 17)
+    # Asked for a size, it chooses the output_padding itself.
+    wanted = layer(x, (5, 16))
+    assert wanted.shape == (2, 6, 5, 16)
+    same(wanted, F.conv_transpose2d(x, layer.weight, layer.bias, (2, 3), (1, 0), (0, 1), 2, (1, 2)))
+    assert nn.ConvTranspose2d(4, 6, 3, 1, 0, 0, 1, False).bias is None
+
+
+def test_conv_transpose2d_undoes_the_shape_of_conv2d_with_its_weight():
+    down = nn.Conv2d(3, 5, (3, 2), 2, 1, generator=rng())
+    up = nn.ConvTranspose2d(5, 3, (3, 2), 2, 1, bias=False, generator=rng())
+    up.load_state_dict({"weight": down.weight})
+    x, y = whole(2, 3, 8, 6), whole(2, 5, 4, 4, seed=1)
+    up.weight.mutable()[...] = whole(5, 3, 3, 2, seed=2)._array
+    down.load_state_dict({"weight": up.weight, "bias": np.zeros(5)})
+    # The adjoint law with layers: <down(x), y> = <x, up(y)>.
+    assert (values(down(x)) * values(y)).sum() == (values(x) * values(up(y, (8, 6)))).sum() != 0
+
+
+@pytest.mark.parametrize(
+    ("build", "fan"),
+    [
+        (lambda g: nn.Linear(50, 40, generator=g), 50),
+        (lambda g: nn.Conv2d(12, 30, (3, 5), groups=3, generator=g), 4 * 15),
+        (lambda g: nn.ConvTranspose2d(30, 12, (3, 5), groups=3, generator=g), 4 * 15),
+    ],
+)
+def test_initial_values_are_uniform_as_pytorchs_and_repeatable(build, fan):
+    layer, again, other = build(rng(1)), build(rng(1)), build(rng(2))
+    bound = fan**-0.5
+    weight, bias = values(layer.weight), values(layer.bias)
+    assert weight.dtype == bias.dtype == np.float32
+    assert 0.98 * bound < np.abs(weight).max() <= bound * (1 + 1e-6) and np.abs(bias).max() <= bound * (1 + 1e-6)
+    assert abs(weight.mean()) < 0.1 * bound and abs(weight.std() - bound / 3**0.5) < 0.05 * bound
+    assert len(np.unique(bias)) == bias.size
+    same(layer.weight, again.weight)
+    assert not np.array_equal(weight, values(other.weight))
+    assert not np.array_equal(values(build(None).weight), values(build(None).weight))
+
+
+# --- layers without ---------------------------------------------------------------------------------------------------
+
+
+def test_max_pool2d():
+    x = whole(2, 3, 7, 9)
+    same(nn.MaxPool2d((2, 3))(x), F.max_pool2d(x, (2, 3)))
+    same(nn.MaxPool2d((3, 2), (1, 2), (1, 0), (2, 1), False, True)(x), F.max_pool2d(x, (3, 2), (1, 2), (1, 0), (2, 1), True))
+    pooled, indices = nn.MaxPool2d(2, 2, 0, 1, True)(x)
+    expected, places = F.max_pool2d(x, 2, return_indices=True)
+    same(pooled, expected)
+    same(indices, places)
+    assert nn.MaxPool2d(2)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d(2, ceil_mode=True)(x).shape == (2, 3, 4, 5)
+
+
+def test_avg_pool2d():
+    x = whole(2, 3, 7, 9)
+    same(nn.AvgPool2d((2, 3))(x), F.avg_pool2d(x, (2, 3)))
+    for settings in (((3, 2), (2, 1), (1, 0), True, False), (3, 2, 1, True, True), (3, 1, 1, False, True, 5)):
+        same(nn.AvgPool2d(*settings)(x), F.avg_pool2d(x, *settings))
+    assert not np.array_equal(values(nn.AvgPool2d(3, 2, 1)(x)), values(nn.AvgPool2d(3, 2, 1, False, False)(x)))
+
+
+def test_max_unpool2d():
+    x = whole(2, 3, 7, 9)
+    pooled, indices = F.max_pool2d(x, (2, 3), return_indices=True)
+    same(nn.MaxUnpool2d((2, 3))(pooled, indices), F.max_unpool2d(pooled, indices, (2, 3)))
+    same(nn.MaxUnpool2d((2, 3))(pooled, indices, (7, 9)), F.max_unpool2d(pooled, indices, (2, 3), output_size=(7, 9)))
+    pooled, indices = F.max_pool2d(x, 3, 2, 1, return_indices=True)
+    layer = nn.MaxUnpool2d(3, 2, 1)
+    same(layer(pooled, indices), F.max_unpool2d(pooled, indices, 3, 2, 1))
+
+
+def test_batch_norm2d_normalises_in_training_and_remembers():
+    layer = nn.BatchNorm2d(3, 0.25, 0.5)
+    layer.weight.mutable()[...] = [1, 2, 3]
+    layer.bias.mutable()[...] = [0, 1, -1]
+    x = whole(2, 3, 4, 5)
+    mean, var = Tensor(np.zeros(3, np.float32)), Tensor(np.ones(3, np.float32))
+    same(layer(x), F.batch_norm(x, mean, var, layer.weight, layer.bias, True, 0.5, 0.25))
+    same(layer.running_mean, mean)
+    same(layer.running_var, var)
+    assert (values(mean) != 0).all() and (values(var) != 1).all()
+    same(layer.eval()(x), F.batch_norm(x, mean, var, layer.weight, layer.bias, False, 0.5, 0.25))
+    plain = nn.BatchNorm2d(3, affine=False)
+    assert list(plain.parameters()) == [] and list(plain.state_dict()) == ["running_mean", "running_var"]
+    same(plain(x), F.batch_norm(x, None, None, training=True))
+
+
+def test_local_response_norm():
+    x = whole(2, 7, 3, 4)
+    same(nn.LocalResponseNorm(5)(x), F.local_response_norm(x, 5))
+    same(nn.LocalResponseNorm(4, 0.5, 0.25, 2.0)(x), F.local_response_norm(x, 4, 0.5, 0.25, 2.0))
+
+
+@pytest.mark.parametrize(("kind", "function"), [(nn.Dropout, F.dropout), (nn.Dropout2d, F.dropout2d)])
+def test_dropout_draws_from_its_generator_and_does_nothing_in_eval(kind, function):
+    x = Tensor(np.ones((3, 8, 4, 5), np.float32))
+    layer = kind(0.25, generator=rng(5))
+    source = rng(5)
+    first, second = layer(x), layer(x)
+    same(first, function(x, 0.25, generator=source))
+    same(second, function(x, 0.25, generator=source))  # the stream goes on
+    assert not np.array_equal(values(first), values(second))
+    np.testing.assert_allclose(np.unique(values(first)), [0, 4 / 3], rtol=1e-6)
+    planes = values(first).reshape(24, 20)
+    assert (planes.min(1) == planes.max(1)).all() == (kind is nn.Dropout2d)
+    assert layer.eval()(x) is x
+    assert kind(0.0)(x) is x
+    assert not values(kind(1.0)(x)).any()
+
+
+@pytest.mark.parametrize(
+    ("layer", "function"),
+    [
+        (nn.ReLU(), F.relu),
+        (nn.LeakyReLU(), lambda x: F.leaky_relu(x, 0.01)),
+        (nn.LeakyReLU(0.5), lambda x: F.leaky_relu(x, 0.5)),
+        (nn.Sigmoid(), F.sigmoid),
+        (nn.Tanh(), F.tanh),
+        (nn.Softmax(1), lambda x: F.softmax(x, 1)),
+        (nn.Softmax(dim=-1), lambda x: F.softmax(x, -1)),
+        (nn.Identity(), lambda x: x),
+        (nn.Flatten(), lambda x: F.flatten(x, 1)),
+        (nn.Flatten(0, 2), lambda x: F.flatten(x, 0, 2)),
+        (nn.Upsample((9, 4)), lambda x: F.interpolate(x, (9, 4))),
+        (nn.Upsample(None, 2, "bilinear"), lambda x: F.interpolate(x, None, 2, "bilinear")),
+        (nn.Upsample((9, 4), None, "bilinear", True), lambda x: F.interpolate(x, (9, 4), None, "bilinear", True)),
+    ],
+    ids=repr,
+)
+def test_layers_without_parameters(layer, function):
+    x = whole(2, 3, 4, 5)
+    same(layer(x), function(x))
+    assert list(layer.parameters()) == []
+
+
+def test_flatten_is_row_major_channels_first():
+    same(nn.Flatten()(Tensor(np.arange(24.0).reshape(2, 3, 2, 2))), Tensor(np.arange(24.0).reshape(2, 12)))
+
+
+def test_cross_entropy_loss():
+    x = whole(2, 3, 4, 5)
+    target = rng(1).integers(0, 3, (2, 4, 5)).astype(np.uint8)
+    target[0, :2] = 255
+    same(nn.CrossEntropyLoss()(x, target), F.cross_entropy(x, target))
+    weighted = nn.CrossEntropyLoss(np.array([1, 2, 5], np.float32), ignore_index=2, reduction="sum")
+    target[target == 255] = 2
+    factors = Tensor(np.array([1, 2, 5], np.float32))
+    same(weighted(x, target), F.cross_entropy(x, target, factors, ignore_index=2, reduction="sum"))
+    assert [name for name, _ in weighted.named_buffers()] == ["weight"] and list(weighted.parameters()) == []
+    assert nn.CrossEntropyLoss(reduction="none")(x, np.zeros((2, 4, 5), np.uint8)).shape == (2, 4, 5)
+
+
+# --- where things are -------------------------------------------------------------------------------------------------
+
+
+def test_coordinate_maps_of_windows():
+    conv = nn.Conv2d(1, 1, (3, 5), (2, 4), (1, 0), (3, 2))
+    assert conv.coordinate_map() == conv.coordinate_map(0) == CoordinateMap(Fraction(1, 2), Fraction(1 - 3, 2))
+    assert conv.coordinate_map(1) == CoordinateMap(Fraction(1, 4), Fraction(-4, 4))
+    assert nn.MaxPool2d(2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 4))
+    assert nn.MaxPool2d(3, 2, 1, 2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 2))
+    assert nn.AvgPool2d(3, 2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 2))
+    up = nn.ConvTranspose2d(1, 1, (4, 3), 2, 1)
+    assert up.coordinate_map(0) == CoordinateMap(Fraction(2), Fraction(1, 2))
+    assert up.coordinate_map(1) == CoordinateMap(Fraction(2), Fraction(0))
+
+
+@pytest.mark.parametrize("layer", [nn.Conv2d(1, 1, (3, 4), (2, 3), (1, 2), (2, 1)), nn.AvgPool2d((3, 4), (2, 3), (1, 2))])
+def test_the_map_says_where_the_centre_of_what_an_output_sees_lies(layer):
+    """The gradient of one output is spread over its window: its centre is what the map takes to that output."""
+    x = Tensor(np.ones((1, 1, 24, 26), np.float32), requires_grad=True)
+    if isinstance(layer, nn.Conv2d):
+        layer.weight.mutable()[...] = 1
+    i, j = 4, 5
+    layer(x)[0, 0, i, j].backward()
+    seen = x.grad.numpy()[0, 0] != 0
+    for axis, position in ((0, i), (1, j)):
+        rows = np.flatnonzero(seen.any(axis=1 - axis))
+        assert layer.coordinate_map(axis)(Fraction(int(rows[0] + rows[-1]), 2)) == position
+        assert layer.receptive_field(ReceptiveField(), axis).size == rows[-1] - rows[0] + 1
+
+
+def test_receptive_fields_of_windows_add_up():
+    before = ReceptiveField(10, 4)
+    layer = nn.Conv2d(1, 1, (3, 5), (2, 1), 0, (1, 2))
+    assert layer.receptive_field(before) == ReceptiveField(18, 8)
+    assert layer.receptive_field(before, 1) == ReceptiveField(42, 4)
+
+
+# --- repr and errors --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("layer", "text"),
+    [
+        (nn.Linear(3, 2), "Linear(3, 2, bias=True)"),
+        (nn.Linear(3, 2).requires_grad_(False), "Linear(3, 2, bias=True, frozen)"),
+        (nn.Conv2d(3, 8, 3), "Conv2d(3, 8, kernel_size=3, stride=1)"),
+        (
+            nn.Conv2d(4, 8, (3, 1), 2, (1, 0), 2, 4, False).requires_grad_(False),
+            "Conv2d(4, 8, kernel_size=(3, 1), stride=2, padding=(1, 0), dilation=2, groups=4, bias=False, frozen)",
+        ),
+        (
+            nn.ConvTranspose2d(4, 8, 4, 2, 1, (1, 0)),
+            "ConvTranspose2d(4, 8, kernel_size=4, stride=2, padding=1, output_padding=(1, 0))",
+        ),
+        (nn.MaxPool2d(2), "MaxPool2d(kernel_size=2, stride=2)"),
+        (
+            nn.MaxPool2d(3, 2, 1, 2, True, True),
+            "MaxPool2d(kernel_size=3, stride=2, padding=1, dilation=2, return_indices=True, ceil_mode=True)",
+        ),
+        (
+            nn.AvgPool2d((2, 3), 1, 1, True, False, 7),
+            "AvgPool2d(kernel_size=(2, 3), stride=1, padding=1, ceil_mode=True, count_include_pad=False, "
+            "divisor_override=7)",
+        ),
+        (nn.MaxUnpool2d(2), "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"),
+        (nn.BatchNorm2d(8), "BatchNorm2d(8, eps=1e-05, momentum=0.1)"),
+        (nn.BatchNorm2d(8, 0.1, 0.2, False), "BatchNorm2d(8, eps=0.1, momentum=0.2, affine=False)"),
+        (nn.LocalResponseNorm(5), "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"),
+        (nn.Dropout(), "Dropout(p=0.5)"),
+        (nn.Dropout2d(0.25), "Dropout2d(p=0.25)"),
+        (nn.ReLU(), "ReLU()"),
+        (nn.LeakyReLU(0.2), "LeakyReLU(0.2)"),
+        (nn.Softmax(1), "Softmax(dim=1)"),
+        (nn.Flatten(), "Flatten(start_dim=1, end_dim=-1)"),
+        (nn.Upsample(scale_factor=2), "Upsample(size=None, scale_factor=2, mode='nearest')"),
+        (
+            nn.Upsample((5, 7), mode="bilinear", align_corners=True),
+            "Upsample(size=(5, 7), scale_factor=None, mode='bilinear', align_corners=True)",
+        ),
+        (nn.CrossEntropyLoss(), "CrossEntropyLoss(ignore_index=255, reduction='mean')"),
+        (
+            nn.CrossEntropyLoss([1.0, 2.0], ignore_index=9, reduction="sum"),
+            "CrossEntropyLoss(weight of 2 classes, ignore_index=9, reduction='sum')",
+        ),
+    ],
+)
+def test_repr_shows_every_setting_that_is_not_the_usual_one(layer, text):
+    assert repr(layer) == text
+
+
+@pytest.mark.parametrize(
+    ("build", "error", "message"),
+    [
+        (lambda: nn.Linear(0, 2), ArgumentError, r"Linear: in_features must be between 1 and \d+, got 0"),
+        (lambda: nn.Linear(2, 2.5), ArgumentTypeError, r"Linear: out_features must be an integer .* got 2.5 \(float\)"),
+        (lambda: nn.Conv2d(0, 2, 3), ArgumentError, r"Conv2d: in_channels .* got 0"),
+        (lambda: nn.Conv2d(2, -1, 3), ArgumentError, r"Conv2d: out_channels .* got -1"),
+        (lambda: nn.Conv2d(2, 2, 0), ArgumentError, r"Conv2d: kernel_size .* got 0"),
+        (lambda: nn.Conv2d(2, 2, (3, 3, 3)), ArgumentError, r"Conv2d: kernel_size .* of length 3"),
+        (lambda: nn.Conv2d(2, 2, 3, 0), ArgumentError, r"Conv2d: stride .* got 0"),
+        (lambda: nn.Conv2d(2, 2, 3, padding=-1), ArgumentError, r"Conv2d: padding .* got -1"),
+        (lambda: nn.Conv2d(2, 2, 3, padding="same"), ArgumentTypeError, r"Conv2d: padding .* got 'same' \(str\)"),
+        (lambda: nn.Conv2d(2, 2, 3, dilation=0), ArgumentError, r"Conv2d: dilation .* got 0"),
+        (lambda: nn.Conv2d(6, 4, 3, groups=4), ArgumentError, r"Conv2d: groups 4 must divide in_channels 6 and out_chan"),
+        (lambda: nn.Conv2d(6, 4, 3, groups=0), ArgumentError, r"Conv2d: groups .* got 0"),
+        (lambda: nn.ConvTranspose2d(4, 6, 3, groups=4), ArgumentError, r"ConvTranspose2d: groups 4 .* out_channels 6"),
+        (lambda: nn.ConvTranspose2d(2, 2, 3, 2, 0, -1), ArgumentError, r"ConvTranspose2d: output_padding .* got -1"),
+        (lambda: nn.MaxPool2d(0), ArgumentError, r"MaxPool2d: kernel_size .* got 0"),
+        (lambda: nn.MaxPool2d(2, 0), ArgumentError, r"MaxPool2d: stride .* got 0"),
+        (lambda: nn.AvgPool2d(2, padding=0.5), ArgumentTypeError, r"AvgPool2d: padding .* got 0.5"),
+        (lambda: nn.MaxUnpool2d("2"), ArgumentTypeError, r"MaxUnpool2d: kernel_size .* got '2'"),
+        (lambda: nn.BatchNorm2d(True), ArgumentTypeError, r"BatchNorm2d: num_features .* got True \(bool\)"),
+        (lambda: nn.LocalResponseNorm(0), ArgumentError, r"LocalResponseNorm: size .* got 0"),
+        (lambda: nn.Dropout(1.5), ArgumentError, r"Dropout: p must be a probability between 0 and 1, got 1.5"),
+        (lambda: nn.Dropout2d(float("nan")), ArgumentError, r"Dropout2d: p must be a probability .* got nan"),
+        (lambda: nn.Dropout("0.5"), ArgumentError, r"Dropout: p must be a probability .* got '0.5'"),
+    ],
+)
+def test_wrong_settings_are_refused_when_the_layer_is_built(build, error, message):
+    with pytest.raises(error, match=message):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "message"),
+    [
+        (nn.Linear(3, 2), (4, 2), r"linear: x has 2 features but weight is \(2, 3\)"),
+        (nn.Conv2d(3, 2, 3), (1, 4, 5, 5), r"conv2d: x has 4 channels but weight expects 3"),
+        (nn.Conv2d(3, 2, 3), (3, 5, 5), r"conv2d: x must have 4 dimensions .* got 3"),
+        (nn.ConvTranspose2d(3, 2, 3), (1, 4, 5, 5), r"conv_transpose2d: x has 4 channels but weight expects 3"),
+        (nn.MaxPool2d(4), (1, 1, 3, 9), r"max_pool2d: the window does not fit: padded input 3x9"),
+        (nn.BatchNorm2d(3), (2, 4, 5, 5), r"batch_norm: weight must have shape \(4,\), got \(3,\)"),
+        (nn.BatchNorm2d(3), (1, 3, 1, 1), r"batch_norm: training needs at least two values per channel"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused_by_number(layer, shape, message):
+    with pytest.raises(ArgumentError, match=message):
+        layer(Tensor(np.zeros(shape, np.float32)))
