@@ -3,8 +3,9 @@
 from minifcn import functional, nn, optim
 from minifcn.arrays.convolution import use_algorithm
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
+from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.functional import convolution_matrix
-from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
+from minifcn.geometry import Geometry
 from minifcn.tensor import Tensor, as_tensor
 
 __version__ = "0.1.0"

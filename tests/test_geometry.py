@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import LARGEST_SIZE, CoordinateMap, Geometry, ReceptiveField, crop_offset, integer, pair
+from minifcn.geometry import LARGEST_SIZE, Geometry, integer, pair
 
 # --- integers and pairs ---------------------------------------------------------------------------------------------
 

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from minifcn.backend import Array, array_module
+from minifcn.coordinates import CoordinateMap
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import CoordinateMap, integer, pair
+from minifcn.geometry import integer, pair
 
 MODES = ("bilinear", "nearest", "nearest-exact")
 

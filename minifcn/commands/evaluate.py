@@ -15,24 +15,22 @@ from minifcn.weights import write_text_atomic
 
 
 def run(arguments: dict[str, Any]) -> int:
+    folder = Path(arguments["out"] or ".")
+    if not folder.is_dir():
+        raise FileError(f"--out {folder} is not a folder; make it first.")
     model, card = load_network(arguments["weights"])
     kind = arguments["data"] or card.data
+    if arguments["count"] is not None and kind != "scenes":
+        raise ArgumentError(f"--count is for generated scenes; --data {kind} is used whole.")
     size = arguments["size"] or card.size
     dataset = data.open_dataset(
         kind, arguments["root"], arguments["split"], size, arguments["seed"] or 0, arguments["count"]
     )
-    if tuple(dataset.classes) != card.classes:
-        raise ArgumentError(
-            f"{arguments['weights']} knows the classes {', '.join(card.classes)} but {dataset.name} has "
-            f"{', '.join(dataset.classes)}; evaluate on the kind of data it was trained on."
-        )
+    card.check_classes(dataset, str(arguments["weights"]))
     model.to(arguments["device"] or "cpu")
-    counter = Counter(len(dataset), "evaluate", arguments["quiet"])
-    matrix = evaluate(model, Prepared(dataset, card), counter)
-    seconds = counter.close()
-    folder = Path(arguments["out"] or ".")
-    if not folder.is_dir():
-        raise FileError(f"--out {folder} is not a folder; make it first.")
+    with Counter(len(dataset), "evaluate", arguments["quiet"]) as counter:
+        matrix = evaluate(model, Prepared(dataset, card), counter)
+        seconds = counter.seconds()
     from minifcn.plot import confusion, save_figure
 
     metrics, picture = folder / f"metrics-{arguments['split']}.json", folder / f"confusion-{arguments['split']}.png"
@@ -48,7 +46,7 @@ def run(arguments: dict[str, Any]) -> int:
     }
     write_text_atomic(metrics, json.dumps(report, indent=1) + "\n")
     save_figure(confusion(matrix.hist, dataset.classes), picture)
-    print(metrics_table(matrix, dataset))
+    print(metrics_table(matrix, dataset, arguments["split"]))
     print(f"\n  {metrics}  all numbers\n  {picture}  which class is taken for which")
     return 0
 

@@ -7,9 +7,16 @@ from typing import Any
 
 from minifcn.errors import ArgumentError, FileError
 
-SCHEDULES = ("poly", "cosine", "step", "constant")
-OPTIMIZERS = ("adamw", "adam", "sgd")
-BALANCES = ("none", "median")
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "data": ("scenes", "camvid", "folder"),
+    "backbone": ("small", "vgg16"),
+    "stride": (8, 16, 32),
+    "alignment": ("compact", "caffe"),
+    "upsampling": ("single", "staged"),
+    "optimizer": ("adamw", "adam", "sgd"),
+    "schedule": ("poly", "cosine", "step", "constant"),
+    "balance": ("none", "median"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,6 +46,10 @@ class Options:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                known = ", ".join(str(value) for value in allowed)
+                raise ArgumentError(f"--{name} must be one of {known}, got {getattr(self, name)!r}.")
         for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ArgumentError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}.")
@@ -56,11 +67,16 @@ class Options:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], path: object) -> Options:
+        """The options that `to_dict` gave; FileError, naming the file `path` they came from, if they are none."""
         unknown = values.keys() - {field.name for field in fields(cls)}
         if unknown:
             raise FileError(f"{path}: the run has unknown options {sorted(unknown)}; use the minifcn it was made with.")
         size = values.get("size")
-        return cls(**{**values, "size": None if size is None else (int(size[0]), int(size[1]))})
+        try:
+            return cls(**{**values, "size": None if size is None else (int(size[0]), int(size[1]))})
+        except (TypeError, ValueError, IndexError) as error:
+            reason = str(error).rstrip(".")
+            raise FileError(f"{path}: the options of the run are damaged ({reason}); start the run again.") from None
 
 
 # What a data set needs to train well without further options. Measured; the README shows the results.

@@ -58,7 +58,7 @@ class Progress:
 
 
 class Counter:
-    """A plain tqdm bar over images."""
+    """A plain tqdm bar over images; a context, so that the bar's line ends before an error is printed."""
 
     def __init__(self, total: int, what: str, quiet: bool) -> None:
         from tqdm import tqdm
@@ -69,11 +69,16 @@ class Counter:
     def __call__(self, count: int) -> None:
         self.bar.update(count)
 
-    def close(self) -> float:
-        """Seconds since the beginning."""
-        self.bar.close()
+    def seconds(self) -> float:
+        """Since the beginning."""
         return time.perf_counter() - self.started
 
+    def __enter__(self) -> Self:
+        return self
 
-def metrics_table(matrix: ConfusionMatrix, dataset: Any) -> str:
-    return f"\non {len(dataset)} test images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.bar.close()
+
+
+def metrics_table(matrix: ConfusionMatrix, dataset: Any, split: str) -> str:
+    return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"

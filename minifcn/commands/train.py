@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -41,6 +46,7 @@ from minifcn.weights import write_text_atomic
 
 METRICS_FILE = "metrics.json"
 GALLERY_ROWS = 6
+MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
 CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
 
 
@@ -50,18 +56,23 @@ def run(arguments: dict[str, Any]) -> int:
     state, saved = State(), None
     if resume is None:
         options = options_for(arguments)
+        folder = new_folder(out, options)
     else:
         folder = Path(resume)
+        if out is not None:
+            raise ArgumentError(f"--out {out} cannot be given with --resume; the run goes on in {folder}.")
         card, state, stored, saved = read_checkpoint(folder / CHECKPOINT_FILE)
         options = resumed_options(arguments, stored, folder / CHECKPOINT_FILE)
-        if out is not None:
-            raise ArgumentError("--out is fixed by --resume; the run goes on in its own folder.")
-        if state.epoch >= options.epochs:
-            raise ArgumentError(f"{folder} has finished its {options.epochs} epochs; pass --epochs with more to go on.")
+        # Without metrics.json the run was interrupted after its last epoch: what is left to do is to report.
+        if state.epoch >= options.epochs and (folder / METRICS_FILE).exists():
+            raise ArgumentError(
+                f"{folder} has finished: {state.epoch} of {options.epochs} epochs are done; "
+                f"pass --epochs with more than {state.epoch} to go on."
+            )
     training, validation, test = splits(options)
     if resume is None:
         card = card_of(options, training)
-        folder = new_folder(out, options)
+    card.check_classes(training, str(folder))
     model = card.build(np.random.default_rng(options.seed)).to(options.device)
     optimizer, schedule, loader = learning(options, model, training)
     if saved is not None:
@@ -76,12 +87,12 @@ def run(arguments: dict[str, Any]) -> int:
         f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
         f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"
     )
-    started = time.perf_counter()
+    started = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
 
     def save(state: State) -> None:
         save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
 
-    with stop_on_interrupt() as should_stop, Progress(options, state, len(training), quiet) as progress:
+    with made(folder), stop_on_interrupt() as should_stop, Progress(options, state, len(training), quiet) as progress:
 
         def after_epoch(state: State) -> None:
             score = evaluate(model, validation).mean_iu()
@@ -115,7 +126,7 @@ def run(arguments: dict[str, Any]) -> int:
             )
         except Interrupted as error:
             progress.close()
-            print(f"{error} Everything is saved; go on with: minifcn train --resume {folder}", file=sys.stderr)
+            print(f"{error} Everything is saved; go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)
             return 130
     seconds = state.history[-1]["seconds"]
     finish(folder, options, test, state.history, seconds)
@@ -124,12 +135,21 @@ def run(arguments: dict[str, Any]) -> int:
 
 def resumed_options(arguments: dict[str, Any], stored: dict[str, Any], path: Path) -> Options:
     """The options of the run that goes on; only how long and where it runs may change."""
-    changes = {name: value for name, value in arguments.items() if value is not None}
-    fixed = [f"--{name.replace('_', '-')}" for name in changes if name not in CHANGEABLE]
-    if fixed:
-        allowed = ", ".join(f"--{name}" for name in CHANGEABLE)
-        raise ArgumentError(f"{', '.join(fixed)} cannot be changed by --resume, only {allowed} can.")
-    return Options.from_dict({**stored, **changes}, path)
+    before = Options.from_dict(stored, path)
+    changes = {name: value for name, value in arguments.items() if value is not None and value != getattr(before, name)}
+    for name, value in changes.items():
+        if name not in CHANGEABLE:
+            option, allowed = name.replace("_", "-"), ", ".join(f"--{each}" for each in CHANGEABLE)
+            raise ArgumentError(
+                f"--{option} is {shown(getattr(before, name))} in this run and cannot become {shown(value)} with "
+                f"--resume, which can change {allowed}; leave --{option} out or start a new run."
+            )
+    return replace(before, **changes)
+
+
+def shown(value: Any) -> str:
+    """As it is written on the command line."""
+    return "x".join(str(side) for side in value) if isinstance(value, tuple) else str(value)
 
 
 def splits(options: Options) -> tuple[Any, Any, Any]:
@@ -139,7 +159,14 @@ def splits(options: Options) -> tuple[Any, Any, Any]:
         data.open_dataset(options.data, options.root, split, options.size, options.seed, count)
         for split, count in counts.items()
     )
-    return training, validation, test
+    return remembered(training, options), remembered(validation, options), test
+
+
+def remembered(dataset: Any, options: Options) -> Any:
+    """The data set in memory after its first epoch, where it fits: reading files again would cost more than training."""
+    if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
+        return dataset
+    return data.InMemory(dataset)
 
 
 def card_of(options: Options, training: Any) -> Card:
@@ -157,7 +184,7 @@ def card_of(options: Options, training: Any) -> Card:
 
 
 def new_folder(out: str | None, options: Options) -> Path:
-    """The folder of a new run. An existing run is never overwritten."""
+    """Where a new run will be. An existing run is never overwritten."""
     if out is None:
         name, number = f"{options.data}-fcn{options.stride}s", 1
         while (folder := Path("runs") / f"{name}-{number}").exists():
@@ -168,11 +195,25 @@ def new_folder(out: str | None, options: Options) -> Path:
             raise FileError(
                 f"--out {folder} exists and is not an empty folder; name a new one, or use --resume {folder}."
             )
+    return folder
+
+
+@contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Makes the folder of a run, after all else that can fail; if nothing comes to be in it, it is gone again."""
+    new = not folder.exists()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
-    return folder
+    if not os.access(folder, os.W_OK | os.X_OK):  # now, and not after an hour of training
+        raise FileError(f"{folder} cannot be written to; change its permissions or choose another folder.")
+    try:
+        yield
+    finally:
+        if new:
+            with suppress(OSError):
+                folder.rmdir()  # which refuses a folder that is not empty
 
 
 def learning(options: Options, model: FCN, training: Any) -> tuple[Any, Any, Any]:
@@ -232,7 +273,7 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
     save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
     images, truths, labels = zip(*((s.image, s.label, p) for s, p in shown), strict=True)
     save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
-    print(metrics_table(matrix, test))
+    print(metrics_table(matrix, test, "test"))
     print(f"\ntrained in {seconds:.0f} s; the best of {len(history)} epochs on validation is in {folder}:")
     for name, what in (
         (WEIGHTS_FILE, "the weights"),

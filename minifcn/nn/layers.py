@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn.coordinates import CoordinateMap, ReceptiveField
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, Pair, ReceptiveField, integer, pair
+from minifcn.geometry import Pair, integer, pair
 from minifcn.nn.module import Module
 from minifcn.tensor import Buffer, Parameter
 

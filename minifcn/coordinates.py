@@ -1,0 +1,91 @@
+"""Where a feature lies over the image: coordinate maps and receptive fields, in exact fractions.
+
+Every layer moves the centre of a pixel by an affine map. Maps compose, and two feature maps that descend from one
+image are aligned by the crop that makes their maps equal: FCN's crops are derived here and written down nowhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from minifcn.errors import ArgumentError
+
+
+@dataclass(frozen=True)
+class CoordinateMap:
+    """Where the centre of a pixel lands: position in the output = scale · position in the input + offset, exactly.
+
+    The idea is Caffe's (`coord_map.py`): each layer is such a map, maps compose, and two feature maps that descend
+    from one image are aligned by the crop that makes their maps equal.
+    """
+
+    scale: Fraction = Fraction(1)
+    offset: Fraction = Fraction(0)
+
+    @classmethod
+    def of_convolution(cls, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> CoordinateMap:
+        """Convolution or pooling: scale 1/s, offset (p − d·(k − 1)/2) / s."""
+        centre = Fraction(dilation * (kernel_size - 1), 2)
+        return cls(Fraction(1, stride), (padding - centre) / stride)
+
+    @classmethod
+    def of_transposed_convolution(
+        cls, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
+    ) -> CoordinateMap:
+        """Transposed convolution: scale s, offset d·(k − 1)/2 − p. It is the inverse of the convolution's map."""
+        return cls.of_convolution(kernel_size, stride, padding, dilation).inverse()
+
+    @classmethod
+    def of_crop(cls, offset: int) -> CoordinateMap:
+        """Dropping the first `offset` rows: what was at `offset` is now at 0."""
+        return cls(Fraction(1), Fraction(-offset))
+
+    def then(self, later: CoordinateMap) -> CoordinateMap:
+        """This map first, then `later`: (a₂·a₁, a₂·b₁ + b₂)."""
+        return CoordinateMap(later.scale * self.scale, later.scale * self.offset + later.offset)
+
+    def inverse(self) -> CoordinateMap:
+        """From the output back to the input: (1/a, −b/a)."""
+        return CoordinateMap(1 / self.scale, -self.offset / self.scale)
+
+    def __call__(self, position: Fraction | int) -> Fraction:
+        return self.scale * position + self.offset
+
+
+def crop_offset(larger: CoordinateMap, smaller: CoordinateMap) -> int:
+    """How many rows (or columns) of `larger` come before the first one of `smaller`, exactly.
+
+    Both maps start at the same image. The crop by `o` must make them equal: larger.offset − o = smaller.offset.
+    Raises ArgumentError, with the numbers, if the scales differ, or the offset is negative or not an integer: then
+    no crop aligns the two, whatever their sizes.
+    """
+    if larger.scale != smaller.scale:
+        raise ArgumentError(
+            f"crop: the scales differ: {larger.scale} and {smaller.scale} of the image; "
+            f"resample one of them so that both have the same stride."
+        )
+    offset = larger.offset - smaller.offset
+    if offset.denominator != 1:
+        raise ArgumentError(
+            f"crop: the offset {offset} is not an integer (offsets {larger.offset} and {smaller.offset}); "
+            f"change the parity of an upsampling kernel by one."
+        )
+    if offset < 0:
+        raise ArgumentError(
+            f"crop: the offset {offset} is negative (offsets {larger.offset} and {smaller.offset}); "
+            f"increase the padding of the first layer or exchange the two."
+        )
+    return int(offset)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """The square of the image that one feature sees: `size` pixels wide, moving `stride` pixels per feature."""
+
+    size: int = 1
+    stride: int = 1
+
+    def then(self, kernel_size: int, stride: int = 1, dilation: int = 1) -> ReceptiveField:
+        """Through one more window: size + d·(k − 1)·stride, stride·s (Araujo et al. 2019, eq. 1)."""
+        return ReceptiveField(self.size + dilation * (kernel_size - 1) * self.stride, self.stride * stride)
