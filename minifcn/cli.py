@@ -11,7 +11,11 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
+from minifcn.commands.options import CHOICES, DEFAULTS, Options
+from minifcn.data import SCENE_COUNTS
 from minifcn.errors import MinifcnError
+
+LARGEST = 16384  # pixels on a side
 
 
 def size(text: str) -> tuple[int, int]:
@@ -19,7 +23,33 @@ def size(text: str) -> tuple[int, int]:
     rows, cross, columns = text.lower().partition("x")
     if not cross or not rows.isdecimal() or not columns.isdecimal() or 0 in (int(rows), int(columns)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write height x width, for example 180x240")
+    if max(int(rows), int(columns)) > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large; a side has at most {LARGEST} pixels")
     return int(rows), int(columns)
+
+
+def device(text: str) -> str:
+    """ "cpu", "cuda" or "cuda:1". Whether it is there is found out when it is used."""
+    kind, colon, index = text.partition(":")
+    if (kind != "cuda" if colon else kind not in ("cpu", "cuda")) or (colon and not index.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device; use cpu, cuda or cuda:<index>")
+    return text
+
+
+def default(name: str) -> str:
+    """What a run takes for an option that is not given: "8", or "none; camvid median" where data sets differ."""
+
+    def shown(value: object) -> str:
+        if isinstance(value, bool) or value is None:
+            return "yes" if value else "no"
+        if isinstance(value, tuple):
+            return "x".join(str(side) for side in value)
+        return f"{value:g}" if isinstance(value, float) else str(value)
+
+    usual = getattr(Options(), name)
+    others = {kind: values[name] for kind, values in DEFAULTS.items() if values.get(name, usual) != usual}
+    known = [] if usual is None or len(others) == len(DEFAULTS) else [shown(usual)]
+    return "; ".join(known + [f"{kind} {shown(value)}" for kind, value in others.items()])
 
 
 def parser() -> argparse.ArgumentParser:
@@ -30,15 +60,13 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="command")
 
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--device", metavar="cpu|cuda", help="where to compute (default: cpu)")
+    common.add_argument(
+        "--device", type=device, metavar="cpu|cuda", help=f"where to compute (default: {default('device')})"
+    )
     common.add_argument("--quiet", action="store_true", help="no progress bar")
 
     source = argparse.ArgumentParser(add_help=False)
     source.add_argument("--root", metavar="PATH", help="the folder of camvid or folder data")
-    source.add_argument("--size", type=size, metavar="HxW", help="resize the images, for example 180x240")
-    source.add_argument("--count", type=int, metavar="N", help="how many scenes to generate")
-    source.add_argument("--seed", type=int, metavar="N", help="seed of everything random (default: 0)")
-    kinds = ("scenes", "camvid", "folder")
 
     train = commands.add_parser(
         "train",
@@ -46,24 +74,47 @@ def parser() -> argparse.ArgumentParser:
         help="train an FCN",
         description="Train an FCN, by default on generated scenes.",
     )
-    train.add_argument("--data", choices=kinds, help="what to train on (default: scenes)")
-    train.add_argument("--stride", type=int, choices=(8, 16, 32), help="FCN-8s, FCN-16s or FCN-32s (default: 8)")
-    train.add_argument("--backbone", choices=("small", "vgg16"), help="default: small")
-    train.add_argument("--alignment", choices=("compact", "caffe"), help="default: compact; caffe pads by 100")
-    train.add_argument("--width", type=float, metavar="F", help="factor on the channels of the backbone (default: 1)")
-    train.add_argument("--upsampling", choices=("single", "staged"), help="default: single, as in the paper")
-    train.add_argument("--learn-upsampling", action="store_true", default=None, help="learn the bilinear kernels too")
-    train.add_argument("--epochs", type=int, metavar="N")
-    train.add_argument("--batch-size", type=int, metavar="N")
-    train.add_argument("--optimizer", choices=("adamw", "adam", "sgd"), help="default: adamw")
-    train.add_argument("--lr", type=float, metavar="LR", help="learning rate at the beginning (default: 0.003)")
-    train.add_argument("--weight-decay", type=float, metavar="F")
-    train.add_argument("--momentum", type=float, metavar="F", help="for sgd (default: 0.9)")
-    train.add_argument("--schedule", choices=("poly", "cosine", "step", "constant"), help="default: poly")
-    train.add_argument("--balance", choices=("none", "median"), help="weight classes by their median frequency")
-    train.add_argument("--augment", action=argparse.BooleanOptionalAction, help="mirror, zoom and recolour")
+
+    def choice(name: str, what: str, kind: type = str) -> None:
+        text = f"{what} (default: {default(name)})"
+        train.add_argument(f"--{name}", type=kind, choices=CHOICES[name], help=text)
+
+    def number(name: str, what: str, kind: type = int, metavar: str = "N") -> None:
+        text = f"{what} (default: {default(name)})"
+        train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
+
+    choice("data", "what to train on")
+    train.add_argument(
+        "--size", type=size, metavar="HxW",
+        help=f"resize the images, height x width (default: {default('size')}; folder: as the files are)",
+    )  # fmt: skip
+    number("count", "how many scenes to generate for training")
+    choice("stride", "FCN-8s, FCN-16s or FCN-32s", int)
+    choice("backbone", "the network that gives the features")
+    choice("alignment", "how borders are made good; caffe pads the image by 100")
+    number("width", "factor on the channels of the backbone", float, "F")
+    choice("upsampling", "to the image in one step, as in the paper, or always x2, x2, x8")
+    train.add_argument(
+        "--learn-upsampling", action="store_true", default=None,
+        help=f"learn the bilinear kernels too (default: {default('learn_upsampling')})",
+    )  # fmt: skip
+    number("epochs", "passes over the training images")
+    number("batch_size", "images per step")
+    choice("optimizer", "how weights follow the gradient")
+    number("lr", "learning rate at the beginning", float, "LR")
+    number("weight_decay", "pull of the weights towards 0", float, "F")
+    number("momentum", "for sgd", float, "F")
+    choice("schedule", "how the learning rate falls")
+    choice("balance", "median: weight classes by their median frequency")
+    train.add_argument(
+        "--augment", action=argparse.BooleanOptionalAction,
+        help=f"mirror, zoom and recolour at random (default: {default('augment')})",
+    )  # fmt: skip
+    number("seed", "seed of everything random")
     train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
-    train.add_argument("--resume", metavar="RUN", help="go on with the run in this folder")
+    train.add_argument(
+        "--resume", metavar="RUN", help="go on with the run in this folder; only --epochs, --device, --root may change"
+    )
 
     evaluate = commands.add_parser(
         "evaluate",
@@ -71,9 +122,13 @@ def parser() -> argparse.ArgumentParser:
         help="the four metrics of the paper",
         description="Pixel accuracy, mean accuracy, mean IU and frequency weighted IU of trained weights.",
     )
-    evaluate.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
-    evaluate.add_argument("--data", choices=kinds, help="default: the kind the weights were trained on")
+    evaluate.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
+    evaluate.add_argument("--data", choices=CHOICES["data"], help="default: the kind the weights were trained on")
     evaluate.add_argument("--split", choices=("train", "val", "test"), default="test", help="default: test")
+    evaluate.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as in training)")
+    scenes = ", ".join(f"{split} {count}" for split, count in SCENE_COUNTS.items())
+    evaluate.add_argument("--count", type=int, metavar="N", help=f"how many scenes to generate (default: {scenes})")
+    evaluate.add_argument("--seed", type=int, metavar="N", help="seed of the scenes (default: 0)")
     evaluate.add_argument("--out", metavar="DIR", help="where metrics and the confusion picture go (default: here)")
 
     segment = commands.add_parser(
@@ -82,21 +137,22 @@ def parser() -> argparse.ArgumentParser:
         help="label images",
         description="Write a label image (palette PNG) and an overlay for every image.",
     )
-    segment.add_argument("--weights", required=True, metavar="RUN_OR_FILE")
-    segment.add_argument("images", nargs="+", metavar="IMAGE")
+    segment.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
+    segment.add_argument("images", nargs="+", metavar="IMAGE", help="a picture file, of any size")
     segment.add_argument(
         "--size", type=size, metavar="HxW", help="look at the images at this size (default: as high as in training)"
     )
-    segment.add_argument("--out", metavar="DIR", help="default: segmented/")
+    segment.add_argument("--out", metavar="DIR", help="where label images and overlays go (default: segmented/)")
 
     explain = commands.add_parser(
         "explain",
         help="derive the crops of an FCN",
         description="Print where every feature of a network lies over the image, and so every crop.",
     )
-    explain.add_argument("--backbone", choices=("small", "vgg16"), default="vgg16")
-    explain.add_argument("--stride", type=int, choices=(8, 16, 32), default=8)
-    explain.add_argument("--alignment", choices=("compact", "caffe"), default="caffe")
+    for name, usual in (("backbone", "vgg16"), ("stride", 8), ("alignment", "caffe")):
+        explain.add_argument(
+            f"--{name}", type=type(usual), choices=CHOICES[name], default=usual, help=f"default: {usual}"
+        )
     return top
 
 
@@ -120,7 +176,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"minifcn {command}: {error}", file=sys.stderr)
         return 2
     except MemoryError as error:
-        print(f"minifcn {command}: out of memory ({error}); reduce --batch-size or --size.", file=sys.stderr)
+        smaller = "--batch-size or --size" if command == "train" else "--size"
+        print(f"minifcn {command}: out of memory ({error}); choose a smaller {smaller}.", file=sys.stderr)
         return 2
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""

@@ -139,15 +139,20 @@ def test_metrics_lie_between_zero_and_one_and_a_union_is_never_smaller_than_the_
 
 
 def test_absent_classes_by_each_convention() -> None:
-    # Class 1 is predicted but never true, class 2 is in neither, class 3 is true but never predicted.
-    matrix = matrix_of(np.array([[6, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [2, 0, 0, 0]]))
-    np.testing.assert_array_equal(matrix.iu(), [0.6, 0.0, math.nan, 0.0])
-    np.testing.assert_array_equal(matrix.class_accuracy(), [0.75, math.nan, math.nan, 0.0])
-    assert matrix.mean_accuracy() == 0.75 / 2
-    assert matrix.mean_iu() == pytest.approx(0.6 / 3, abs=1e-15)
-    assert matrix.mean_iu(only_gt_classes=True) == pytest.approx(0.6 / 2, abs=1e-15)
-    assert matrix.mean_iu(absent="zero") == pytest.approx(0.6 / 4, abs=1e-15)
-    assert matrix.frequency_weighted_iu() == pytest.approx(0.8 * 0.6, abs=1e-15)
+    # Class 1 is predicted but never true, class 2 is in neither, class 3 is in both.
+    matrix = matrix_of(np.array([[6, 2, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0], [2, 0, 0, 4]]))
+    np.testing.assert_array_equal(matrix.iu(), [6 / 10, 0.0, math.nan, 4 / 6])
+    np.testing.assert_array_equal(matrix.class_accuracy(), [6 / 8, math.nan, math.nan, 4 / 6])
+    assert matrix.mean_accuracy() == pytest.approx((6 / 8 + 4 / 6) / 2, abs=1e-15)
+    assert matrix.mean_iu() == pytest.approx((6 / 10 + 0 + 4 / 6) / 3, abs=1e-15)
+    assert matrix.mean_iu(only_gt_classes=True) == pytest.approx((6 / 10 + 4 / 6) / 2, abs=1e-15)
+    assert matrix.mean_iu(absent="zero") == pytest.approx((6 / 10 + 0 + 0 + 4 / 6) / 4, abs=1e-15)
+    assert matrix.frequency_weighted_iu() == pytest.approx((8 * 6 / 10 + 6 * 4 / 6) / 14, abs=1e-15)
+
+
+def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
+    matrix = matrix_of(np.array([[6, 0], [2, 0]]))
+    assert matrix.iu().tolist() == [6 / 8, 0.0] and matrix.mean_iu() == matrix.mean_iu(only_gt_classes=True) == 3 / 8
 
 
 def test_it_is_one_ratio_over_the_set_and_not_a_mean_over_images() -> None:

@@ -126,7 +126,8 @@ def run(arguments: dict[str, Any]) -> int:
             )
         except Interrupted as error:
             progress.close()
-            print(f"{error} Everything is saved; go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)
+            go_on = f"minifcn train --resume {quote(str(folder))}"
+            print(f"{error} Everything is saved; go on with: {go_on}", file=sys.stderr)
             return 130
     seconds = state.history[-1]["seconds"]
     finish(folder, options, test, state.history, seconds)
@@ -259,7 +260,11 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
     model.to(options.device)
     matrix = evaluate(model, test)
     rows = np.linspace(0, len(test) - 1, min(GALLERY_ROWS, len(test))).astype(int)
-    shown = list(predictions(model, test, rows))
+    examples = list(predictions(model, test, rows))
+    save_figure(learning_curve(curve(history)), folder / "learning_curve.png")
+    save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
+    images, truths, labels = zip(*((s.image, s.label, p) for s, p in examples), strict=True)
+    save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
     report = {
         "options": options.to_dict(),
         "test": matrix.summary(list(test.classes)),
@@ -268,11 +273,7 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
         "seconds": seconds,
         "versions": versions(),
     }
-    write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")
-    save_figure(learning_curve(curve(history)), folder / "learning_curve.png")
-    save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
-    images, truths, labels = zip(*((s.image, s.label, p) for s, p in shown), strict=True)
-    save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
+    write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
     print(metrics_table(matrix, test, "test"))
     print(f"\ntrained in {seconds:.0f} s; the best of {len(history)} epochs on validation is in {folder}:")
     for name, what in (

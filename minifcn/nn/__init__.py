@@ -2,10 +2,7 @@
 
 from minifcn.nn import init
 from minifcn.nn.layers import (
-    AvgPool2d,
     BatchNorm2d,
-    Conv2d,
-    ConvTranspose2d,
     CrossEntropyLoss,
     Dropout,
     Dropout2d,
@@ -14,16 +11,14 @@ from minifcn.nn.layers import (
     LeakyReLU,
     Linear,
     LocalResponseNorm,
-    MaxPool2d,
-    MaxUnpool2d,
     ReLU,
     Sigmoid,
     Softmax,
     Tanh,
     Upsample,
-    Window,
 )
 from minifcn.nn.module import Module, Sequential
+from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
 
 __all__ = [

@@ -21,7 +21,7 @@ import numpy as np
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.backend import array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.tensor import Tensor
+from minifcn.tensor import Parameter, Tensor
 
 GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0)}
 
@@ -192,3 +192,9 @@ def _checked_generator(name: str, generator: Any) -> np.random.Generator:
             f"{name}: generator must be numpy.random.default_rng(seed), got {type(generator).__name__}."
         )
     return generator
+
+
+def fan_in_uniform(shape: tuple[int, ...], fan_in: int, generator: np.random.Generator) -> Parameter:
+    """A new Parameter of U(−1/√fan_in, 1/√fan_in), float32: PyTorch's default for linear and convolutional layers."""
+    bound = np.float32(1 / sqrt(max(fan_in, 1)))
+    return Parameter((2 * generator.random(shape, np.float32) - 1) * bound)

@@ -24,7 +24,7 @@ def save_checkpoint(
     path: str | os.PathLike[str], model: FCN, optimizer: Any, card: Card, state: State, options: dict[str, Any]
 ) -> None:
     """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
-    check_finite(model, str(path))
+    check_finite(model, f"{path} was not written", "what was there is unchanged")
     arrays = {MODEL + name: array for name, array in arrays_of(model).items()}
     arrays |= {OPTIMIZER + name: array for name, array in optimizer.state_dict().items()}
     save_arrays(
@@ -40,11 +40,26 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Card, State, dict[str
     if not {"network", "state", "options"} <= metadata.keys():
         raise FileError(f"{path} is not a checkpoint of a run; give the folder of a run of minifcn train.")
     try:
-        return Card.from_json(metadata["network"], path), State(**json.loads(metadata["state"])), json.loads(
-            metadata["options"]
-        ), arrays
-    except (ValueError, TypeError) as error:
+        state, options = state_from(json.loads(metadata["state"])), dict(json.loads(metadata["options"]))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise FileError(f"{path}: the state of the run is damaged ({error}); start the run again.") from None
+    return Card.from_json(metadata["network"], path), state, options, arrays
+
+
+def state_from(fields: dict[str, Any]) -> State:
+    """The State of `asdict`; ValueError, TypeError or KeyError if it is none."""
+    state = State(
+        epoch=int(fields["epoch"]),
+        step=int(fields["step"]),
+        losses=[float(loss) for loss in fields["losses"]],
+        history=[dict(entry) for entry in fields["history"]],
+        best=float(fields["best"]),
+    )
+    if len(state.losses) != state.step or len(state.history) != state.epoch:
+        raise ValueError(
+            f"{state.step} steps and {len(state.losses)} losses, {state.epoch} epochs and {len(state.history)} entries"
+        )
+    return state
 
 
 def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Any) -> None:

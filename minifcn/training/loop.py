@@ -93,6 +93,7 @@ def train(
     return state
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the loss, and said once
 def train_step(model: FCN, optimizer: Any, batch: Batch, class_weight: Any, where: str) -> float:
     """One step of gradient descent; returns the loss, the mean over the labelled pixels of the batch."""
     device = next(iter(model.parameters())).device
@@ -112,12 +113,13 @@ def train_step(model: FCN, optimizer: Any, batch: Batch, class_weight: Any, wher
 
 def largest_gradient(model: FCN) -> str:
     """The parameter with the largest gradient, in words."""
-    worst, name_of_worst = -1.0, "none"
+    worst, name_of_worst = -1.0, "no parameter"
     for name, parameter in model.named_parameters():
         if parameter.grad is None or not parameter.size:
             continue
         size = float(array_module(parameter.grad._array).abs(parameter.grad._array).max())
-        size = math.inf if math.isnan(size) else size
+        if math.isnan(size):
+            return f"the largest gradient is {size} in {name}"
         if size > worst:
             worst, name_of_worst = size, name
     return f"the largest gradient is {worst:.3g} in {name_of_worst}"

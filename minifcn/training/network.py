@@ -17,7 +17,7 @@ import numpy as np
 
 from minifcn.backend import to_numpy
 from minifcn.data import Dataset
-from minifcn.errors import FileError, MinifcnError
+from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.models import FCN
 from minifcn.weights import load_arrays, save_arrays
 
@@ -76,14 +76,36 @@ class Card:
     @classmethod
     def from_json(cls, text: str, path: str | os.PathLike[str]) -> Card:
         try:
-            fields = json.loads(text)
+            fields = dict(json.loads(text))
+            fields["stride"], fields["width"] = int(fields["stride"]), float(fields["width"])
             fields["classes"] = tuple(str(name) for name in fields["classes"])
             fields["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in fields["palette"])
             fields["mean"], fields["std"] = _three(fields["mean"]), _three(fields["std"])
             fields["size"] = None if fields["size"] is None else (int(fields["size"][0]), int(fields["size"][1]))
-            return cls(**fields)
-        except (ValueError, TypeError, KeyError, IndexError) as error:
-            raise FileError(f"{path}: the description of the network is damaged ({error}); save it again.") from None
+            return cls(**fields).checked()
+        except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
+            raise FileError(f"{path}: the description of the network is damaged ({reason}); save it again.") from None
+
+    def checked(self) -> Card:
+        """This card, or ValueError if its parts do not fit each other."""
+        if not self.classes or len(self.classes) != len(self.palette):
+            raise ValueError(f"{len(self.classes)} classes and {len(self.palette)} colours")
+        if not all(0 <= value <= 255 for colour in self.palette for value in colour):
+            raise ValueError("colours outside 0..255")
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.std).all() and min(self.std) > 0):
+            raise ValueError(f"mean {self.mean} and std {self.std}")
+        if self.size is not None and min(self.size) < 1:
+            raise ValueError(f"size {self.size[0]}x{self.size[1]}")
+        return self
+
+    def check_classes(self, dataset: Dataset, what: str) -> None:
+        """Raises ArgumentError unless `dataset` has the classes that `what` was trained on, in the same order."""
+        if tuple(dataset.classes) != self.classes:
+            raise ArgumentError(
+                f"{what} knows the {len(self.classes)} classes {', '.join(self.classes)} but {dataset.name} has the "
+                f"{len(dataset.classes)} classes {', '.join(dataset.classes)}; use the kind of data it was trained on."
+            )
 
 
 def _three(values: Any) -> tuple[float, float, float]:
@@ -95,16 +117,16 @@ def arrays_of(model: FCN) -> dict[str, np.ndarray]:
     return {name: to_numpy(value._array) for name, value in model.state_dict().items()}
 
 
-def check_finite(model: FCN, what: str) -> None:
-    """Refuse to write weights that hold NaN or infinity over good ones."""
+def check_finite(model: FCN, what: str, remedy: str) -> None:
+    """Raises FileError if a weight is NaN or infinite: such weights are neither written over good ones nor used."""
     for name, array in arrays_of(model).items():
         if not np.isfinite(array).all():
-            raise FileError(f"{what} was not written: {name} holds NaN or infinity; what was there is unchanged.")
+            raise FileError(f"{what}: {name} holds NaN or infinity; {remedy}.")
 
 
 def save_network(path: str | os.PathLike[str], model: FCN, card: Card, notes: dict[str, str] | None = None) -> None:
     """Write weights and card to a .safetensors or .npz file, whole or not at all."""
-    check_finite(model, str(path))
+    check_finite(model, f"{path} was not written", "what was there is unchanged")
     save_arrays(path, arrays_of(model), {"network": card.to_json(), **(notes or {})})
 
 
@@ -117,12 +139,15 @@ def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
     arrays, metadata = load_arrays(file)
     if "network" not in metadata:
         raise FileError(f"{file} holds arrays but no description of a network; give weights that minifcn saved.")
+    if "state" in metadata:
+        raise FileError(f"{file} is the checkpoint of a run, for --resume; give {file.with_name(WEIGHTS_FILE)}.")
     card = Card.from_json(metadata["network"], file)
     try:
         model = card.build(np.random.default_rng(0))
         model.load_state_dict(arrays)
     except MinifcnError as error:
         raise FileError(f"{file} does not fit the network it describes: {error}") from None
+    check_finite(model, f"{file} cannot be used", "give the weights of another run")
     return model.eval(), card
 
 

@@ -46,7 +46,9 @@ def test_binary_errors(name):
     with pytest.raises(ArgumentTypeError, match=f"{name}: .*float32 and int64"):
         function(x, Tensor(np.ones(3, np.int64)))
     for other in (None, "1", [1.0], 1j, np.complex64(1), np.str_("1")):
-        with pytest.raises(ArgumentTypeError, match=f"{name}: cannot combine a Tensor with .*; pass a number, an array"):
+        with pytest.raises(
+            ArgumentTypeError, match=f"{name}: cannot combine a Tensor with .*; pass a number, an array"
+        ):
             function(x, other)
     with pytest.raises(ArgumentTypeError, match="a masked array cannot become a Tensor"):
         function(x, np.ma.array(np.ones(3, np.float32), mask=[1, 0, 0]))
@@ -57,14 +59,15 @@ def test_binary_errors(name):
 def test_numbers_beside_whole_number_tensors():
     x = Tensor(np.array([200, 3], np.uint8))
     np.testing.assert_array_equal((x + 5).data, [205, 8])
-    with pytest.raises(ArgumentError, match="add: the number 300 does not fit a Tensor of dtype uint8"):
+    with pytest.raises(ArgumentError, match="add: the number 300 does not fit a Tensor of .*uint8"):
         x + 300
-    with pytest.raises(ArgumentTypeError, match="multiply: the number 0.5 does not fit a Tensor of dtype uint8"):
+    with pytest.raises(ArgumentTypeError, match="multiply: the number 0.5 does not fit a Tensor of .*uint8"):
         x * 0.5
     with pytest.raises(ArgumentTypeError, match="divide: a must be floating point, got uint8"):
         x / 2
 
 
+@pytest.mark.filterwarnings("ignore:the matrix subclass")
 def test_arrays_of_a_special_class_act_as_plain_arrays():
     x = Tensor(np.array([[1.0, 2.0], [3.0, 4.0]]))
     np.testing.assert_array_equal((x * np.matrix([[1.0, 2.0], [3.0, 4.0]])).data, [[1.0, 4.0], [9.0, 16.0]])

@@ -48,7 +48,6 @@ def test_against_a_slow_loop(reduction, weighted, shape, scale):
     np.testing.assert_allclose(found.data, loss, rtol=1e-12, atol=1e-14)
     found.sum().backward()
     np.testing.assert_allclose(x.grad.data, gradient, rtol=1e-11, atol=1e-14)
-    assert not x.grad.data[0][(slice(None), *np.argwhere(labels[:1] == 255)[0][1:])].any() or len(shape) == 2
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -69,7 +68,7 @@ def test_logits_of_ten_thousand_have_finite_gradients():
     np.testing.assert_array_equal(x.grad.data, [[1.0, -1.0], [0.0, 0.0]])
 
 
-@pytest.mark.parametrize("reduction, weighted", itertools.product(["mean", "sum", "none"], [False, True]))
+@pytest.mark.parametrize("reduction, weighted", list(itertools.product(["mean", "sum", "none"], [False, True])))
 def test_all_void_gives_zero_and_zero_gradients(reduction, weighted):
     x = Tensor(np.random.default_rng(1).standard_normal((2, 3, 2, 4)), requires_grad=True)
     labels = np.full((2, 2, 4), 255, np.uint8)

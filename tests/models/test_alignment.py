@@ -24,7 +24,9 @@ def test_a_trace_begins_at_the_image():
 
 
 def test_a_trace_goes_through_layers_in_order():
-    column = nn.Sequential(nn.Conv2d(1, 1, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2), nn.Dropout()), nn.BatchNorm2d(1))
+    column = nn.Sequential(
+        nn.Conv2d(1, 1, 3), nn.ReLU(), nn.Sequential(nn.MaxPool2d(2), nn.Dropout()), nn.BatchNorm2d(1)
+    )
     trace = Trace().through(column)
     assert trace == Trace().through(nn.Conv2d(1, 1, 3)).through(nn.MaxPool2d(2))
     assert trace.map == CoordinateMap(Fraction(1, 2), Fraction(-3, 4))
@@ -35,7 +37,9 @@ def test_a_trace_goes_through_layers_in_order():
 
 
 def test_a_trace_refuses_layers_that_are_not_square():
-    with pytest.raises(ArgumentError, match=r"Conv2d\(1, 1, kernel_size=\(3, 1\), .*treats rows and columns differently"):
+    with pytest.raises(
+        ArgumentError, match=r"Conv2d\(1, 1, kernel_size=\(3, 1\), .*treats rows and columns differently"
+    ):
         Trace().through(nn.Conv2d(1, 1, (3, 1)))
 
 
@@ -82,7 +86,9 @@ def test_traces_of_vgg_are_what_its_gradients_see(padding, head_padding):
     x = Tensor(np.zeros((1, 3, 440, 470)), requires_grad=True)
     real = vgg16("caffe" if padding == 100 else "compact", width=1 / 64, generator=np.random.default_rng(0))
     y, trace, real_trace = x, Trace(), Trace()
-    for position, (part, real_part) in enumerate(zip((*trunk.stages, trunk.head), (*real.stages, real.head), strict=True)):
+    for position, (part, real_part) in enumerate(
+        zip((*trunk.stages, trunk.head), (*real.stages, real.head), strict=True)
+    ):
         y, trace, real_trace = part.to("float64")(y), trace.through(part), real_trace.through(real_part)
         assert trace == real_trace
         if position < 2:

@@ -51,7 +51,12 @@ def alexnet(padding: int = 100) -> Backbone:
 def googlenet() -> Backbone:
     """The strides of GoogLeNet: only its four unpadded poolings move anything."""
     return backbone(
-        (ones(7, 3, 2, before=3),), (pool(3),), (ones(3, 1), pool(3)), (ones(3, 1), pool(3)), (ones(5, 2), pool(3)), (ones(1),)
+        (ones(7, 3, 2, before=3),),
+        (pool(3),),
+        (ones(3, 1), pool(3)),
+        (ones(3, 1), pool(3)),
+        (ones(5, 2), pool(3)),
+        (ones(1),),
     )
 
 

@@ -1,15 +1,14 @@
-"""Every layer against its functional, PyTorch's argument orders and defaults, initial values, coordinate maps, repr."""
+"""Every layer against its functional, PyTorch's argument orders and defaults, initial values, repr, errors."""
 
 from __future__ import annotations
 
 import inspect
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import CoordinateMap, ReceptiveField, Tensor, nn
+from minifcn import Tensor, nn
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 # (name, default) in PyTorch's order; what is PyTorch's business alone (device, dtype, inplace, padding_mode, deprecated
@@ -80,40 +79,6 @@ def test_linear():
     same(nn.Linear(3, 2, False, generator=rng())(x), F.linear(x, layer.weight))
 
 
-def test_conv2d_hands_over_every_setting_in_its_place():
-    layer = nn.Conv2d(4, 6, (3, 2), (2, 1), (1, 3), (1, 2), 2, generator=rng())
-    assert layer.weight.shape == (6, 2, 3, 2) and layer.bias.shape == (6,)
-    x = whole(2, 4, 7, 9)
-    same(layer(x), F.conv2d(x, layer.weight, layer.bias, (2, 1), (1, 3), (1, 2), 2))
-    assert layer(x).shape == (2, 6, 4, 13)
-    assert nn.Conv2d(4, 6, 3, 1, 0, 1, 1, False).bias is None
-    assert nn.Conv2d(4, 6, 3, bias=False, stride=2)(x).shape == (2, 6, 3, 4)
-
-
-def test_conv_transpose2d_hands_over_every_setting_in_its_place():
-    layer = nn.ConvTranspose2d(4, 6, (3, 2), (2, 3), (1, 0), (1, 2), 2, True, (1, 2), generator=rng())
-    assert layer.weight.shape == (4, 3, 3, 2) and layer.bias.shape == (6,)
-    x = whole(2, 4, 3, 5)
-    same(layer(x), F.conv_transpose2d(x, layer.weight, layer.bias, (2, 3), (1, 0), (1, 2), 2, (1, 2)))
-    assert layer(x).shape == (2, 6, 6, 17)
-    # Asked for a size, it chooses the output_padding itself.
-    wanted = layer(x, (5, 16))
-    assert wanted.shape == (2, 6, 5, 16)
-    same(wanted, F.conv_transpose2d(x, layer.weight, layer.bias, (2, 3), (1, 0), (0, 1), 2, (1, 2)))
-    assert nn.ConvTranspose2d(4, 6, 3, 1, 0, 0, 1, False).bias is None
-
-
-def test_conv_transpose2d_undoes_the_shape_of_conv2d_with_its_weight():
-    down = nn.Conv2d(3, 5, (3, 2), 2, 1, generator=rng())
-    up = nn.ConvTranspose2d(5, 3, (3, 2), 2, 1, bias=False, generator=rng())
-    up.load_state_dict({"weight": down.weight})
-    x, y = whole(2, 3, 8, 6), whole(2, 5, 4, 4, seed=1)
-    up.weight.mutable()[...] = whole(5, 3, 3, 2, seed=2)._array
-    down.load_state_dict({"weight": up.weight, "bias": np.zeros(5)})
-    # The adjoint law with layers: <down(x), y> = <x, up(y)>.
-    assert (values(down(x)) * values(y)).sum() == (values(x) * values(up(y, (8, 6)))).sum() != 0
-
-
 @pytest.mark.parametrize(
     ("build", "fan"),
     [
@@ -136,25 +101,6 @@ def test_initial_values_are_uniform_as_pytorchs_and_repeatable(build, fan):
 
 
 # --- layers without ---------------------------------------------------------------------------------------------------
-
-
-def test_max_pool2d():
-    x = whole(2, 3, 7, 9)
-    same(nn.MaxPool2d((2, 3))(x), F.max_pool2d(x, (2, 3)))
-    same(nn.MaxPool2d((3, 2), (1, 2), (1, 0), (2, 1), False, True)(x), F.max_pool2d(x, (3, 2), (1, 2), (1, 0), (2, 1), True))
-    pooled, indices = nn.MaxPool2d(2, 2, 0, 1, True)(x)
-    expected, places = F.max_pool2d(x, 2, return_indices=True)
-    same(pooled, expected)
-    same(indices, places)
-    assert nn.MaxPool2d(2)(x).shape == (2, 3, 3, 4) and nn.MaxPool2d(2, ceil_mode=True)(x).shape == (2, 3, 4, 5)
-
-
-def test_avg_pool2d():
-    x = whole(2, 3, 7, 9)
-    same(nn.AvgPool2d((2, 3))(x), F.avg_pool2d(x, (2, 3)))
-    for settings in (((3, 2), (2, 1), (1, 0), True, False), (3, 2, 1, True, True), (3, 1, 1, False, True, 5)):
-        same(nn.AvgPool2d(*settings)(x), F.avg_pool2d(x, *settings))
-    assert not np.array_equal(values(nn.AvgPool2d(3, 2, 1)(x)), values(nn.AvgPool2d(3, 2, 1, False, False)(x)))
 
 
 def test_max_unpool2d():
@@ -248,43 +194,6 @@ def test_cross_entropy_loss():
     assert nn.CrossEntropyLoss(reduction="none")(x, np.zeros((2, 4, 5), np.uint8)).shape == (2, 4, 5)
 
 
-# --- where things are -------------------------------------------------------------------------------------------------
-
-
-def test_coordinate_maps_of_windows():
-    conv = nn.Conv2d(1, 1, (3, 5), (2, 4), (1, 0), (3, 2))
-    assert conv.coordinate_map() == conv.coordinate_map(0) == CoordinateMap(Fraction(1, 2), Fraction(1 - 3, 2))
-    assert conv.coordinate_map(1) == CoordinateMap(Fraction(1, 4), Fraction(-4, 4))
-    assert nn.MaxPool2d(2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 4))
-    assert nn.MaxPool2d(3, 2, 1, 2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 2))
-    assert nn.AvgPool2d(3, 2).coordinate_map() == CoordinateMap(Fraction(1, 2), Fraction(-1, 2))
-    up = nn.ConvTranspose2d(1, 1, (4, 3), 2, 1)
-    assert up.coordinate_map(0) == CoordinateMap(Fraction(2), Fraction(1, 2))
-    assert up.coordinate_map(1) == CoordinateMap(Fraction(2), Fraction(0))
-
-
-@pytest.mark.parametrize("layer", [nn.Conv2d(1, 1, (3, 4), (2, 3), (1, 2), (2, 1)), nn.AvgPool2d((3, 4), (2, 3), (1, 2))])
-def test_the_map_says_where_the_centre_of_what_an_output_sees_lies(layer):
-    """The gradient of one output is spread over its window: its centre is what the map takes to that output."""
-    x = Tensor(np.ones((1, 1, 24, 26), np.float32), requires_grad=True)
-    if isinstance(layer, nn.Conv2d):
-        layer.weight.mutable()[...] = 1
-    i, j = 4, 5
-    layer(x)[0, 0, i, j].backward()
-    seen = x.grad.numpy()[0, 0] != 0
-    for axis, position in ((0, i), (1, j)):
-        rows = np.flatnonzero(seen.any(axis=1 - axis))
-        assert layer.coordinate_map(axis)(Fraction(int(rows[0] + rows[-1]), 2)) == position
-        assert layer.receptive_field(ReceptiveField(), axis).size == rows[-1] - rows[0] + 1
-
-
-def test_receptive_fields_of_windows_add_up():
-    before = ReceptiveField(10, 4)
-    layer = nn.Conv2d(1, 1, (3, 5), (2, 1), 0, (1, 2))
-    assert layer.receptive_field(before) == ReceptiveField(18, 8)
-    assert layer.receptive_field(before, 1) == ReceptiveField(42, 4)
-
-
 # --- repr and errors --------------------------------------------------------------------------------------------------
 
 
@@ -351,7 +260,11 @@ def test_repr_shows_every_setting_that_is_not_the_usual_one(layer, text):
         (lambda: nn.Conv2d(2, 2, 3, padding=-1), ArgumentError, r"Conv2d: padding .* got -1"),
         (lambda: nn.Conv2d(2, 2, 3, padding="same"), ArgumentTypeError, r"Conv2d: padding .* got 'same' \(str\)"),
         (lambda: nn.Conv2d(2, 2, 3, dilation=0), ArgumentError, r"Conv2d: dilation .* got 0"),
-        (lambda: nn.Conv2d(6, 4, 3, groups=4), ArgumentError, r"Conv2d: groups 4 must divide in_channels 6 and out_chan"),
+        (
+            lambda: nn.Conv2d(6, 4, 3, groups=4),
+            ArgumentError,
+            r"Conv2d: groups 4 must divide in_channels 6 and out_chan",
+        ),
         (lambda: nn.Conv2d(6, 4, 3, groups=0), ArgumentError, r"Conv2d: groups .* got 0"),
         (lambda: nn.ConvTranspose2d(4, 6, 3, groups=4), ArgumentError, r"ConvTranspose2d: groups 4 .* out_channels 6"),
         (lambda: nn.ConvTranspose2d(2, 2, 3, 2, 0, -1), ArgumentError, r"ConvTranspose2d: output_padding .* got -1"),

@@ -22,7 +22,11 @@ class Block(Module):
         self.first = Linear(3, 2, generator=rng(seed))
         self.name = "not a module"
         self.plain = Tensor([1.0])
-        self.many = [Linear(2, 4, generator=rng(seed + 1)), "nor this", Linear(4, 2, bias=False, generator=rng(seed + 2))]
+        self.many = [
+            Linear(2, 4, generator=rng(seed + 1)),
+            "nor this",
+            Linear(4, 2, bias=False, generator=rng(seed + 2)),
+        ]
         self.named = {"left": BatchNorm2d(2), "none": None}
         self.offsets = [Parameter([1.0, 2.0]), Parameter([3.0])]
         self.count = Buffer(np.array([7.0], np.float32))

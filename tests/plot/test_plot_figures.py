@@ -116,7 +116,9 @@ def rows(sizes: list[tuple[int, int]]) -> tuple[list[np.ndarray], list[np.ndarra
     return images, truths, [rng.integers(0, 4, size) for size in sizes]
 
 
-@pytest.mark.parametrize("sizes", [[(96, 128)], [(360, 480), (96, 128), (48, 20)], [(1, 1)], [(30, 300)] * 3])
+@pytest.mark.parametrize(
+    "sizes", [[(96, 128)], [(360, 480), (96, 128), (48, 20)], [(1, 1)], [(3, 300)] * 3, [(400, 9)]]
+)
 def test_gallery_shows_the_pictures_row_by_row(sizes: list[tuple[int, int]]) -> None:
     images, truths, predictions = rows(sizes)
     figure = gallery(images, truths, predictions, CLASSES, PALETTE)
@@ -127,6 +129,7 @@ def test_gallery_shows_the_pictures_row_by_row(sizes: list[tuple[int, int]]) -> 
         expected = [image, colorize(truth, PALETTE), colorize(prediction, PALETTE), error_map(image, truth, prediction)]
         assert all(np.array_equal(a, b) for a, b in zip(shown, expected, strict=True))
     assert [axes.get_title(loc="left") for axes in figure.axes[:4]] == ["image", "truth", "prediction", "errors"]
+    assert figure.get_figheight() < 2 + 6 * len(sizes), "a tall image does not make an endless page"
     boxes = [axes.get_position() for axes in figure.axes]
     assert all(not a.overlaps(b) for a, b in combinations(boxes, 2))
 

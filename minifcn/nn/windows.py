@@ -1,0 +1,218 @@
+"""The layers that slide a window: convolutions and poolings. Arguments, names, defaults and shapes are PyTorch's.
+
+Each knows its coordinate map and its receptive field, so a network can derive where its features lie (see
+`models/alignment.py`). About `generator` see `layers.py`.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from minifcn import functional as F
+from minifcn.coordinates import CoordinateMap, ReceptiveField
+from minifcn.errors import ArgumentError
+from minifcn.geometry import Pair, integer, pair
+from minifcn.nn import init
+from minifcn.nn.module import Module
+
+Generator = np.random.Generator
+
+
+class Window(Module):
+    """What convolutions and poolings share: a kernel that slides, and so a coordinate map and a receptive field."""
+
+    kernel_size: Pair
+    stride: Pair
+    padding: Pair
+    dilation: Pair
+
+    def coordinate_map(self, axis: int = 0) -> CoordinateMap:
+        """Where the centre of an input pixel lands in the output."""
+        return CoordinateMap.of_convolution(
+            self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+        )
+
+    def receptive_field(self, before: ReceptiveField, axis: int = 0) -> ReceptiveField:
+        """The receptive field after this layer."""
+        return before.then(self.kernel_size[axis], self.stride[axis], self.dilation[axis])
+
+    def _settings(self) -> str:
+        shown = {"kernel_size": self.kernel_size, "stride": self.stride}
+        shown |= {"padding": self.padding} if self.padding != (0, 0) else {}
+        shown |= {"dilation": self.dilation} if self.dilation != (1, 1) else {}
+        return ", ".join(f"{name}={value[0] if value[0] == value[1] else value}" for name, value in shown.items())
+
+
+class Conv2d(Window):
+    """Convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW); see `functional.conv2d`."""
+
+    transposed = False
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+        bias: bool = True,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        name = type(self).__name__
+        self.in_channels = integer(in_channels, f"{name}: in_channels", 1)
+        self.out_channels = integer(out_channels, f"{name}: out_channels", 1)
+        self.groups = integer(groups, f"{name}: groups", 1)
+        if in_channels % groups or out_channels % groups:
+            raise ArgumentError(
+                f"{name}: groups {groups} must divide in_channels {in_channels} and out_channels {out_channels}."
+            )
+        self.kernel_size = pair(kernel_size, f"{name}: kernel_size", 1)
+        self.stride = pair(stride, f"{name}: stride", 1)
+        self.padding = pair(padding, f"{name}: padding", 0)
+        self.dilation = pair(dilation, f"{name}: dilation", 1)
+        # (out, in/groups, KH, KW), and (in, out/groups, KH, KW) when transposed: the convolution that goes back.
+        first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
+        shape = (first, second // groups, *self.kernel_size)
+        rng = np.random.default_rng() if generator is None else generator
+        self.weight = init.fan_in_uniform(shape, prod(shape[1:]), rng)
+        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), rng) if bias else None
+
+    def forward(self, x: Any) -> Any:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        groups = f", groups={self.groups}" if self.groups > 1 else ""
+        bias = ", bias=False" if self.bias is None else ""
+        frozen = "" if self.weight.requires_grad else ", frozen"
+        return f"{self.in_channels}, {self.out_channels}, {self._settings()}{groups}{bias}{frozen}"
+
+
+class ConvTranspose2d(Conv2d):
+    """Transposed convolution: (N, in_channels, H, W) -> (N, out_channels, ...); see `functional.conv_transpose2d`."""
+
+    transposed = True
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Any,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Any = 1,
+        *,
+        generator: Generator | None = None,
+    ) -> None:
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, generator=generator
+        )
+        self.output_padding = pair(output_padding, "ConvTranspose2d: output_padding", 0)
+
+    def forward(self, x: Any, output_size: Any = None) -> Any:
+        return F.conv_transpose2d(
+            x,
+            self.weight,
+            self.bias,
+            self.stride,
+            self.padding,
+            self.output_padding if output_size is None else 0,
+            self.groups,
+            self.dilation,
+            output_size,
+        )
+
+    def coordinate_map(self, axis: int = 0) -> CoordinateMap:
+        return super().coordinate_map(axis).inverse()
+
+    def _settings(self) -> str:
+        return super()._settings() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")
+
+
+class MaxPool2d(Window):
+    """See `functional.max_pool2d`."""
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        dilation: Any = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = pair(kernel_size, "MaxPool2d: kernel_size", 1)
+        self.stride = self.kernel_size if stride is None else pair(stride, "MaxPool2d: stride", 1)
+        self.padding = pair(padding, "MaxPool2d: padding", 0)
+        self.dilation = pair(dilation, "MaxPool2d: dilation", 1)
+        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+
+    def forward(self, x: Any) -> Any:
+        return F.max_pool2d(
+            x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
+        )
+
+    def extra_repr(self) -> str:
+        indices = ", return_indices=True" if self.return_indices else ""
+        return self._settings() + indices + (", ceil_mode=True" if self.ceil_mode else "")
+
+
+class AvgPool2d(Window):
+    """See `functional.avg_pool2d`."""
+
+    dilation = (1, 1)
+
+    def __init__(
+        self,
+        kernel_size: Any,
+        stride: Any = None,
+        padding: Any = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size = pair(kernel_size, "AvgPool2d: kernel_size", 1)
+        self.stride = self.kernel_size if stride is None else pair(stride, "AvgPool2d: stride", 1)
+        self.padding = pair(padding, "AvgPool2d: padding", 0)
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+        self.divisor_override = divisor_override
+
+    def forward(self, x: Any) -> Any:
+        return F.avg_pool2d(
+            x,
+            self.kernel_size,
+            self.stride,
+            self.padding,
+            self.ceil_mode,
+            self.count_include_pad,
+            self.divisor_override,
+        )
+
+    def extra_repr(self) -> str:
+        ceil = ", ceil_mode=True" if self.ceil_mode else ""
+        pad = "" if self.count_include_pad else ", count_include_pad=False"
+        divisor = "" if self.divisor_override is None else f", divisor_override={self.divisor_override}"
+        return self._settings() + ceil + pad + divisor
+
+
+class MaxUnpool2d(Module):
+    """See `functional.max_unpool2d`."""
+
+    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+        self.kernel_size = pair(kernel_size, "MaxUnpool2d: kernel_size", 1)
+        self.stride = self.kernel_size if stride is None else pair(stride, "MaxUnpool2d: stride", 1)
+        self.padding = pair(padding, "MaxUnpool2d: padding", 0)
+
+    def forward(self, x: Any, indices: Any, output_size: Any = None) -> Any:
+        return F.max_unpool2d(x, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+    def extra_repr(self) -> str:
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"

@@ -1,0 +1,84 @@
+"""Matrix products in every shape that NumPy knows, and their errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.strategies import whole_numbers
+
+SHAPES = [
+    ((2, 3), (3, 4)),
+    ((3,), (3, 4)),
+    ((2, 3), (3,)),
+    ((3,), (3,)),
+    ((5, 2, 3), (3, 4)),
+    ((2, 3), (5, 3, 4)),
+    ((5, 1, 2, 3), (6, 3, 4)),
+    ((3,), (5, 3, 4)),
+    ((5, 2, 3), (3,)),
+    ((0, 3), (3, 4)),
+    ((2, 0), (0, 4)),
+]
+
+
+@pytest.mark.parametrize("first, second", SHAPES)
+def test_values_and_gradients(first, second):
+    """The gradients against the definition: each entry of the product gives to the row and the column it came from."""
+    source = np.random.default_rng(0)
+    a, b = Tensor(whole_numbers(source, first), True), Tensor(whole_numbers(source, second), True)
+    product = F.matmul(a, b)
+    np.testing.assert_array_equal(product.data, a.data @ b.data)
+    np.testing.assert_array_equal((a @ b).data, product.data)
+    y = whole_numbers(source, product.shape)
+    product.backward(y)
+    for x, at in ((a, 0), (b, 1)):
+        numeric = np.zeros(x.shape)
+        for index in np.ndindex(*x.shape):  # linear in each factor: a step of 1 is exact
+            unit = np.zeros(x.shape)
+            unit[index] = 1
+            numeric[index] = ((unit @ b.data if at == 0 else a.data @ unit) * y).sum()
+        assert x.grad.shape == x.shape
+        np.testing.assert_array_equal(x.grad.data, numeric)
+
+
+def test_matmul_errors():
+    a = Tensor(np.ones((2, 3)))
+    with pytest.raises(ArgumentError, match=r"matmul: \(2, 3\) @ \(2, 3\): the inner sizes 3 and 2 differ; transpose"):
+        a @ a
+    with pytest.raises(ArgumentError, match=r"matmul: a number cannot be multiplied as a matrix .* use \*"):
+        a @ 2.0
+    with pytest.raises(ArgumentError, match=r"matmul: shapes \(2,\) and \(5,\) cannot be broadcast together"):
+        F.matmul(Tensor(np.ones((2, 3, 4))), Tensor(np.ones((5, 4, 6))))
+    with pytest.raises(ArgumentTypeError, match="matmul: the operands have different dtypes, float64 and float32"):
+        a @ np.ones((3, 2), np.float32)
+
+
+def test_linear():
+    source = np.random.default_rng(1)
+    x, w, b = (Tensor(whole_numbers(source, shape), True) for shape in ((4, 2, 3), (5, 3), (5,)))
+    y = F.linear(x, w, b)
+    np.testing.assert_array_equal(y.data, np.einsum("ijk,lk->ijl", x.data, w.data) + b.data)
+    np.testing.assert_array_equal(F.linear(x[0, 0], w).data, w.data @ x.data[0, 0])
+    v = whole_numbers(source, y.shape)
+    y.backward(v)
+    np.testing.assert_array_equal(x.grad.data, np.einsum("ijl,lk->ijk", v, w.data))
+    np.testing.assert_array_equal(w.grad.data, np.einsum("ijl,ijk->lk", v, x.data))
+    np.testing.assert_array_equal(b.grad.data, v.sum((0, 1)))
+
+
+def test_linear_errors():
+    x = Tensor(np.ones((4, 3)))
+    with pytest.raises(
+        ArgumentError, match=r"linear: x has 3 features but weight is \(3, 5\); pass weight of shape \(out, 3\)"
+    ):
+        F.linear(x, Tensor(np.ones((3, 5))))
+    with pytest.raises(ArgumentError, match=r"linear: x has 3 features but weight is \(2, 5, 3\)"):
+        F.linear(x, Tensor(np.ones((2, 5, 3))))
+    with pytest.raises(ArgumentError, match=r"linear: bias must have shape \(5,\), got \(3,\)"):
+        F.linear(x, Tensor(np.ones((5, 3))), Tensor(np.ones(3)))
+    with pytest.raises(ArgumentTypeError, match="linear: weight must be a Tensor, got ndarray"):
+        F.linear(x, np.ones((5, 3)))

@@ -1,0 +1,90 @@
+"""Batch and local response normalisation against their formulas, pixel by pixel."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+
+def drawn(*shape, dtype=np.float64):
+    return np.random.default_rng(sum(shape)).standard_normal(shape).astype(dtype)
+
+
+@pytest.mark.parametrize("shape", [(3, 4, 5, 2), (6, 4)])
+def test_training_uses_the_statistics_of_the_batch(shape):
+    x, weight, bias = drawn(*shape) * 3 + 10, drawn(4), drawn(4) + 1
+    y = F.batch_norm(Tensor(x), None, None, Tensor(weight), Tensor(bias), training=True, eps=0.5).data
+    for c in range(4):
+        values = x[:, c]
+        expected = (values - values.mean()) / np.sqrt(values.var() + 0.5) * weight[c] + bias[c]
+        np.testing.assert_allclose(y[:, c], expected, rtol=1e-12)
+
+
+def test_running_statistics_move_and_are_used_afterwards():
+    x = drawn(3, 2, 4, 5) + np.array([5.0, -2.0])[:, None, None]
+    mean, var = Tensor(np.array([1.0, 2.0])), Tensor(np.array([3.0, 4.0]))
+    F.batch_norm(Tensor(x), mean, var, training=True, momentum=0.25)
+    np.testing.assert_allclose(mean.data, 0.75 * np.array([1.0, 2.0]) + 0.25 * x.mean((0, 2, 3)), rtol=1e-13)
+    unbiased = x.var((0, 2, 3), ddof=1)
+    np.testing.assert_allclose(var.data, 0.75 * np.array([3.0, 4.0]) + 0.25 * unbiased, rtol=1e-13)
+    kept = mean.data.copy(), var.data.copy()
+    y = F.batch_norm(Tensor(x), mean, var, eps=0.5).data
+    expected = (x - kept[0][:, None, None]) / np.sqrt(kept[1] + 0.5)[:, None, None]
+    np.testing.assert_allclose(y, expected, rtol=1e-12)
+    np.testing.assert_array_equal((mean.data, var.data), kept)  # evaluation moves nothing
+
+
+def test_a_large_mean_costs_no_digits():
+    x = (drawn(4, 1, 16, 16) + 1000).astype(np.float32)
+    y = F.batch_norm(Tensor(x), None, None, training=True, eps=0.0).data
+    exact = (x.astype(np.float64) - x.astype(np.float64).mean()) / x.astype(np.float64).std()
+    np.testing.assert_allclose(y, exact, atol=2e-4)
+    assert y.dtype == np.float32
+
+
+def test_the_scale_of_the_input_does_not_matter():
+    """So the gradient is orthogonal to the input, and sums to nothing."""
+    x = Tensor(drawn(2, 3, 4, 5), requires_grad=True)
+    y = F.batch_norm(x, None, None, training=True, eps=0.0)
+    np.testing.assert_allclose(y.data, F.batch_norm(x * 7.0, None, None, training=True, eps=0.0).data, rtol=1e-9)
+    y.backward(drawn(2, 3, 4, 5) ** 2)
+    np.testing.assert_allclose(x.grad.data.sum((0, 2, 3)), 0, atol=1e-12)
+    np.testing.assert_allclose((x.grad.data * x.data).sum((0, 2, 3)), 0, atol=1e-12)
+
+
+def test_batch_norm_errors():
+    x, c = Tensor(drawn(2, 3, 4, 5)), Tensor(np.ones(3))
+    with pytest.raises(ArgumentError, match=r"batch_norm: x must be \(N, C, H, W\) or \(N, C\), got shape \(2, 3, 4\)"):
+        F.batch_norm(x[..., 0], c, c)
+    with pytest.raises(ArgumentError, match=r"batch_norm: running_var must have shape \(3,\), got \(2,\)"):
+        F.batch_norm(x, c, Tensor(np.ones(2)))
+    with pytest.raises(ArgumentTypeError, match="batch_norm: x and bias have different dtypes, float64 and float32"):
+        F.batch_norm(x, c, c, c, Tensor(np.ones(3, np.float32)))
+    with pytest.raises(ArgumentError, match="without training, running_mean and running_var are needed"):
+        F.batch_norm(x, None, c)
+    with pytest.raises(ArgumentError, match=r"at least two values per channel, x of shape \(1, 3, 1, 1\) has 1; use a"):
+        F.batch_norm(x[:1, :, :1, :1], c, c, training=True)
+    with pytest.raises(ArgumentError, match=r"x of shape \(0, 3, 4, 5\) has 0"):
+        F.batch_norm(x[:0], c, c, training=True)
+    assert F.batch_norm(x[:0], c, c).shape == (0, 3, 4, 5)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9])
+def test_local_response_norm(size):
+    """Neighbours in channels, cut off at both ends; an even size looks one further down than up."""
+    x = drawn(2, 5, 3, 2)
+    y = F.local_response_norm(Tensor(x), size, alpha=0.3, beta=0.6, k=1.5).data
+    for c in range(5):
+        near = [x[:, i] ** 2 for i in range(c - size // 2, c - size // 2 + size) if 0 <= i < 5]
+        np.testing.assert_allclose(y[:, c], x[:, c] / (1.5 + 0.3 / size * sum(near)) ** 0.6, rtol=1e-12)
+
+
+def test_local_response_norm_errors():
+    with pytest.raises(ArgumentError, match="local_response_norm: size must be between 1 and .*, got 0"):
+        F.local_response_norm(Tensor(drawn(1, 2, 3, 4)), 0)
+    with pytest.raises(ArgumentError, match="local_response_norm: x must have 4 dimensions"):
+        F.local_response_norm(Tensor(drawn(2, 3)), 3)

@@ -1,0 +1,90 @@
+"""interpolate: its arguments, its sizes, and laws of its values. The matrices behind it are tested with the arrays."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.strategies import whole_numbers
+
+X = whole_numbers(np.random.default_rng(0), (2, 3, 4, 5))
+MODES = [("nearest", False), ("nearest-exact", False), ("bilinear", False), ("bilinear", True)]
+
+
+@pytest.mark.parametrize("mode, align", MODES)
+def test_the_same_size_changes_nothing(mode, align):
+    np.testing.assert_array_equal(F.interpolate(Tensor(X), (4, 5), mode=mode, align_corners=align).data, X)
+
+
+@pytest.mark.parametrize("mode, align", MODES)
+@pytest.mark.parametrize("size", [(7, 3), (1, 1), (8, 10), (2, 9)])
+def test_constants_stay_and_rows_do_not_meet_columns(mode, align, size):
+    ones = F.interpolate(Tensor(np.ones((1, 1, 4, 5))), size, mode=mode, align_corners=align).data
+    np.testing.assert_allclose(ones, np.ones((1, 1, *size)), rtol=1e-14)
+    rows = F.interpolate(Tensor(np.tile(np.arange(4.0)[:, None], (1, 1, 1, 5))), size, mode=mode, align_corners=align)
+    np.testing.assert_allclose(rows.data, np.broadcast_to(rows.data[..., :1], rows.shape), atol=1e-14)
+
+
+def test_nearest_takes_the_pixel_that_the_edge_falls_in():
+    found = F.interpolate(Tensor(X), (7, 3)).data
+    rows, columns = [i * 4 // 7 for i in range(7)], [j * 5 // 3 for j in range(3)]
+    np.testing.assert_array_equal(found, X[:, :, rows][..., columns])
+
+
+def test_doubling_by_the_half_pixel_rule():
+    x = Tensor(np.array([[[[0.0, 4.0, 8.0]]]]))
+    found = F.interpolate(x, (1, 6), mode="bilinear").data[0, 0, 0]
+    np.testing.assert_array_equal(found, [0, 1, 3, 5, 7, 8])
+    aligned = F.interpolate(x, (1, 5), mode="bilinear", align_corners=True).data[0, 0, 0]
+    np.testing.assert_array_equal(aligned, [0, 2, 4, 6, 8])
+
+
+@pytest.mark.parametrize("factor, size", [(2, (8, 10)), ((0.5, 1.5), (2, 7)), (Fraction(1, 3), (1, 1)), (1.1, (4, 5))])
+def test_scale_factors_round_down(factor, size):
+    assert F.interpolate(Tensor(X), scale_factor=factor).shape == (2, 3, *size)
+
+
+def test_a_given_scale_is_used_rather_than_the_quotient_of_sizes():
+    x = Tensor(np.arange(5.0).reshape(1, 1, 1, 5))
+    found = F.interpolate(x, scale_factor=(1, 1.5), mode="bilinear").data[0, 0, 0]
+    expected = np.clip([(i + 0.5) / 1.5 - 0.5 for i in range(7)], 0, 4)  # x is a ramp: the value is the position
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize("mode, align", MODES)
+def test_the_gradient_is_the_transpose(mode, align):
+    source = np.random.default_rng(1)
+    x = Tensor(X, requires_grad=True)
+    y = F.interpolate(x, (7, 3), mode=mode, align_corners=align)
+    v = whole_numbers(source, y.shape)
+    y.backward(v)
+    other = whole_numbers(source, X.shape)
+    there = (F.interpolate(Tensor(other), (7, 3), mode=mode, align_corners=align).data * v).sum()
+    np.testing.assert_allclose((other * x.grad.data).sum(), there, rtol=1e-12)
+
+
+def test_errors():
+    x = Tensor(X)
+    for size, factor in ((None, None), ((2, 2), 2)):
+        with pytest.raises(ArgumentError, match="interpolate: give either size or scale_factor, got"):
+            F.interpolate(x, size, factor)
+    for factor in (0, -1, "2", (1, 2, 3), float("inf"), float("nan")):
+        with pytest.raises(ArgumentError, match="interpolate: scale_factor must be one or two positive numbers, got"):
+            F.interpolate(x, scale_factor=factor)
+    with pytest.raises(ArgumentError, match="interpolate: mode 'bicubic' is unknown; use one of bilinear, nearest"):
+        F.interpolate(x, (2, 2), mode="bicubic")
+    with pytest.raises(ArgumentError, match="align_corners has a meaning for bilinear only, not for 'nearest'"):
+        F.interpolate(x, (2, 2), align_corners=True)
+    with pytest.raises(ArgumentError, match="interpolate: size must be between 1 and"):
+        F.interpolate(x, (0, 2))
+    with pytest.raises(ArgumentError, match="interpolate: size must be between 1 and .*, got 0"):
+        F.interpolate(x, scale_factor=0.1)
+    with pytest.raises(ArgumentTypeError, match="interpolate: size must be an integer"):
+        F.interpolate(x, (2.0, 2))
+    with pytest.raises(ArgumentError, match="interpolate: x must have 4 dimensions"):
+        F.interpolate(x[0], (2, 2))

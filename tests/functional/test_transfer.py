@@ -1,0 +1,52 @@
+"""Moves between dtypes and devices, and the way back that the gradient makes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+
+def test_a_gradient_comes_back_in_the_dtype_it_left():
+    x = Tensor(np.array([1.5, 2.5], np.float32), requires_grad=True)
+    y = F.astype(x, np.float64)
+    assert y.dtype == np.float64
+    y.backward([3.0, 4.0])
+    assert x.grad.dtype == np.float32
+    np.testing.assert_array_equal(x.grad.data, [3.0, 4.0])
+
+
+def test_whole_numbers_have_no_gradient():
+    x = Tensor([1.5, -2.5], requires_grad=True)
+    y = F.astype(x, np.int64)
+    assert not y.requires_grad
+    np.testing.assert_array_equal(y.data, [1, -2])
+    assert F.astype(y, np.float32).dtype == np.float32
+
+
+def test_what_is_there_already_is_not_moved():
+    x = Tensor([1.0])
+    assert F.astype(x, np.float32) is x
+    assert F.to(x, "cpu") is x
+    assert x.cpu() is x
+    assert x.to("cpu") is x
+    assert x.to(np.float32) is x
+    assert x.to("float64").dtype == np.float64
+
+
+def test_errors():
+    x = Tensor([1.0])
+    for dtype in (complex, object, "U3"):
+        with pytest.raises(ArgumentTypeError, match="astype: a Tensor cannot hold"):
+            F.astype(x, dtype)
+    with pytest.raises(ArgumentTypeError, match="astype: 'float33' is not a dtype; use float32"):
+        F.astype(x, "float33")
+    for device in ("gpu", "cpu:0", "cuda:one"):
+        with pytest.raises(ArgumentError, match=f'device .{device}. is unknown; use "cpu", "cuda" or'):
+            F.to(x, device)
+    for function in (lambda: F.to([1.0], "cpu"), lambda: F.astype([1.0], np.float32)):
+        with pytest.raises(ArgumentTypeError, match="x must be a Tensor, got list"):
+            function()

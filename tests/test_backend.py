@@ -1,0 +1,73 @@
+"""The array decides where work runs. CuPy is played by a class of that module name, as no GPU is needed to ask."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+
+from minifcn import backend
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+Double = type("ndarray", (), {"__module__": "cupy", "device": SimpleNamespace(id=1), "get": lambda self: np.arange(3)})
+
+
+def test_numpy_arrays_belong_to_numpy():
+    x = np.zeros((2, 3))
+    assert backend.array_module(x) is np and backend.array_module(x, x) is np and backend.array_module() is np
+    assert backend.is_array(x) and not backend.is_array([0.0]) and not backend.is_cupy(x)
+    assert backend.device_of(x) == "cpu"
+    assert backend.to_numpy(x) is x and backend.to_device(x, "cpu") is x
+
+
+def test_a_cupy_array_is_known_by_its_module_alone(monkeypatch):
+    fake = ModuleType("cupy")
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    x = Double()
+    assert backend.is_cupy(x) and backend.is_array(x)
+    assert backend.array_module(x) is fake and backend.array_module(x, Double()) is fake
+    assert backend.device_of(x) == "cuda:1"
+    np.testing.assert_array_equal(backend.to_numpy(x), [0, 1, 2])
+    assert backend.working_bytes(x) > backend.working_bytes(np.zeros(1)) > 0
+
+
+def test_devices_are_never_mixed_silently():
+    with pytest.raises(ArgumentTypeError, match=r"different devices \(cuda, cpu\); move them to one with \.to"):
+        backend.array_module(Double(), np.zeros(2))
+    with pytest.raises(ArgumentTypeError, match=r"\(cpu, cuda\)"):
+        backend.array_module(np.zeros(2), Double())
+
+
+@pytest.mark.parametrize("device", ["tpu", "cpu:0", "cuda:x", "cuda:-1", "", "CUDA", None, 0])
+def test_unknown_devices_are_refused_by_name(device):
+    with pytest.raises(ArgumentError, match=rf"device {device!r} is unknown; use \"cpu\", \"cuda\""):
+        backend.to_device(np.zeros(2), device)
+
+
+def test_without_cupy_the_remedy_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "cupy", None)  # an import of it fails
+    with pytest.raises(ArgumentError, match=r"needs CuPy, which is not installed; pip install \"minifcn\[cuda12\]\""):
+        backend.to_device(np.zeros(2), "cuda")
+
+
+def test_a_card_that_does_not_answer_is_said_so(monkeypatch):
+    class CUDARuntimeError(RuntimeError):
+        pass
+
+    class Device:
+        def __init__(self, index=None):
+            self.id = 0
+
+        def __enter__(self):
+            raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient")
+
+        def __exit__(self, *error):
+            return False
+
+    fake = ModuleType("cupy")
+    fake.cuda = SimpleNamespace(Device=Device, runtime=SimpleNamespace(CUDARuntimeError=CUDARuntimeError))
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    with pytest.raises(ArgumentError, match=r'device "cuda" cannot be used \(cudaErrorInsufficientDriver.*\); use "cpu"'):
+        backend.to_device(np.zeros(2), "cuda")

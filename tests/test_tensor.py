@@ -1,0 +1,178 @@
+"""Tensor as Python sees it: operators with numbers and arrays on either side, methods, comparisons, NumPy's protocols.
+
+What a tensor can be made of, and who owns the memory, is in autograd/test_variable.py.
+"""
+
+from __future__ import annotations
+
+import operator
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor, no_grad
+from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from minifcn.tensor import Buffer, Parameter
+
+A = np.array([[1.0, 2.0, 4.0], [0.5, 8.0, 0.25]])
+B = np.array([2.0, 4.0, 0.5])
+
+ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.truediv]
+COMPARISONS = [operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge]
+
+
+@pytest.mark.parametrize("operation", ARITHMETIC + COMPARISONS)
+def test_operators_with_tensors_arrays_and_numbers_on_both_sides(operation):
+    x = Tensor(A)
+    for other in (Tensor(B), B, 2, 0.5, np.float64(2.0), np.float32(0.5), np.int64(4), True):
+        plain = other.data if isinstance(other, Tensor) else other
+        for found, expected in ((operation(x, other), operation(A, plain)), (operation(other, x), operation(plain, A))):
+            assert type(found) is Tensor
+            np.testing.assert_array_equal(found.data, expected)
+            assert found.dtype == expected.dtype
+
+
+def test_the_remaining_operators():
+    x = Tensor(A, requires_grad=True)
+    np.testing.assert_array_equal((-x).data, -A)
+    np.testing.assert_array_equal((x**2).data, A**2)
+    np.testing.assert_array_equal((x @ B).data, A @ B)
+    np.testing.assert_array_equal((B[:2] @ x).data, B[:2] @ A)
+    np.testing.assert_array_equal((x @ Tensor(A.T)).data, A @ A.T)
+    y = 3.0 - 2.0 / x
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, 2 / A**2)
+
+
+def test_in_place_operators_make_new_tensors():
+    """x += 1 rebinds the name: the memory that a graph may have saved is never written."""
+    x = Tensor(A, requires_grad=True)
+    y = x
+    y += 1.0
+    assert y is not x
+    np.testing.assert_array_equal(x.data, A)
+    y.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, np.ones(A.shape))
+
+
+@pytest.mark.parametrize("operation", ARITHMETIC + COMPARISONS)
+def test_operators_refuse_what_they_do_not_know(operation):
+    x = Tensor(A)
+    for other in (None, "2", [1.0, 2.0, 3.0], 1j):
+        with pytest.raises(ArgumentTypeError, match="cannot combine a Tensor with"):
+            operation(x, other)
+    with pytest.raises(ArgumentTypeError, match="different dtypes, float64 and float32"):
+        operation(x, B.astype(np.float32))
+
+
+def test_comparisons_of_shapes_that_do_not_fit():
+    with pytest.raises(ValueError, match="broadcast"):
+        Tensor(A) == Tensor(np.ones(2))  # noqa: B015
+
+
+def test_comparisons_have_no_gradient_and_tensors_are_found_by_identity():
+    x = Tensor(A, requires_grad=True)
+    assert not (x > 1.0).requires_grad
+    assert (x > 1.0).dtype == np.bool_
+    y = Tensor(A)
+    assert {x: "x", y: "y"}[x] == "x"
+    assert len({x, y}) == 2
+
+
+def test_methods_are_the_functions():
+    x = Tensor(A)
+    pairs = [
+        (x.sum(0, True), F.sum(x, 0, True)),
+        (x.mean((0, 1)), F.mean(x)),
+        (x.var(1, 0), F.var(x, 1, 0)),
+        (x.amax(1), F.amax(x, 1)),
+        (x.argmax(1), F.argmax(x, 1)),
+        (x.exp(), F.exp(x)),
+        (x.log(), F.log(x)),
+        (x.sqrt(), F.sqrt(x)),
+        ((-x).abs(), F.abs(x)),
+        (x.pow(3), F.power(x, 3)),
+        (x.clamp(1, max=2), F.clamp(x, 1, 2)),
+        (x.relu(), F.relu(x)),
+        (x.sigmoid(), F.sigmoid(x)),
+        (x.tanh(), F.tanh(x)),
+        (x.softmax(1), F.softmax(x, 1)),
+        (x.log_softmax(0), F.log_softmax(x, 0)),
+        (x.reshape(3, 2), F.reshape(x, (3, 2))),
+        (x.flatten(), F.flatten(x)),
+        (x.permute(1, 0), F.permute(x, (1, 0))),
+        (x.transpose(0, 1), F.transpose(x, 0, 1)),
+        (x.astype(np.float32), F.astype(x, np.float32)),
+    ]
+    for found, expected in pairs:
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found.data, expected.data)
+
+
+def test_iteration_and_numbers():
+    rows = list(Tensor(A))
+    assert len(rows) == 2
+    np.testing.assert_array_equal(rows[1].data, A[1])
+    assert float(Tensor([2.5])) == 2.5
+    assert int(Tensor([[2.5]])) == 2
+    with pytest.raises(ArgumentError, match=r"item\(\) needs exactly one element, this tensor has 6"):
+        float(Tensor(A))
+
+
+def test_numpy_sees_the_values():
+    x = Tensor(A)
+    assert np.shares_memory(np.asarray(x), x.data)
+    np.testing.assert_array_equal(np.asarray(x), A)
+    assert np.asarray(x, np.float32).dtype == np.float32
+    with pytest.raises(GraphError, match=r"requires grad would lose its graph; use \.detach\(\)\.numpy\(\)"):
+        np.asarray(Tensor(A, requires_grad=True))
+
+
+def test_a_copy_for_numpy_is_a_copy():
+    x = Tensor(A)
+    for copied in (np.array(x), np.array(x, np.float64), np.array(x, copy=True), np.array(x, np.float32)):
+        copied[0, 0] = 99
+        np.testing.assert_array_equal(x.data, A)
+
+
+def test_numpys_functions_leave_operators_to_the_tensor():
+    x = Tensor(B, requires_grad=True)
+    for found in (B * x, np.float64(2.0) * x, B + x, B - x, B / x):
+        assert type(found) is Tensor
+        assert found.requires_grad
+    with pytest.raises(TypeError):
+        np.exp(x)
+
+
+def test_writing():
+    x = Tensor(A)
+    x[0, 1:] = 7.0
+    x[1] = Tensor(B)
+    np.testing.assert_array_equal(x.data, [[1.0, 7.0, 7.0], B])
+    x.requires_grad = True
+    with pytest.raises(GraphError, match=r"not recorded; do it inside no_grad\(\) or on \.detach\(\)"):
+        x[0] = 1.0
+    with no_grad():
+        x[0, 0] = 5.0
+    assert x.data[0, 0] == 5.0
+
+
+def test_parameters_and_buffers():
+    p, b = Parameter([1.0, 2.0]), Buffer([1.0, 2.0])
+    assert p.requires_grad
+    assert not b.requires_grad
+    y = p * 2.0 + b
+    assert type(y) is Tensor  # what is computed is neither
+    assert type(p.detach()) is Tensor
+    y.sum().backward()
+    np.testing.assert_array_equal(p.grad.data, [2.0, 2.0])
+    frozen = Parameter([1.0], requires_grad=False)
+    assert not (frozen * 2.0).requires_grad
+
+
+def test_the_gradient_of_a_parameter_is_an_ordinary_tensor():
+    p = Parameter(np.ones(2))
+    (p * np.array([3.0, 4.0])).sum().backward()
+    assert type(p.grad) is Tensor
+    assert not p.grad.requires_grad

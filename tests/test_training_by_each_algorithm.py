@@ -1,0 +1,51 @@
+"""The same tiny network, trained by every algorithm: whatever computes the convolutions, the same weights come out."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+
+import minifcn.functional as F
+from minifcn import Tensor, use_algorithm
+from minifcn.arrays import matrix
+
+
+def trained(steps):
+    """(weights, losses) of conv, ReLU, max pooling, transposed convolution and cross entropy, after `steps` of SGD."""
+    source = np.random.default_rng(0)
+    x = Tensor(source.standard_normal((3, 2, 7, 9)))
+    labels = source.choice(np.array([0, 1, 2, 255], np.uint8), (3, 7, 9))
+    shapes = {"w": (4, 2, 3, 2), "b": (4,), "v": (4, 3, 3, 2), "c": (3,)}
+    weights = {name: Tensor(0.3 * source.standard_normal(shape), requires_grad=True) for name, shape in shapes.items()}
+    losses = []
+    for _ in range(steps):
+        features = F.relu(F.conv2d(x, weights["w"], weights["b"], padding=1))  # (3, 4, 7, 10)
+        pooled = F.max_pool2d(features, (2, 2), ceil_mode=True)  # (3, 4, 4, 5)
+        score = F.conv_transpose2d(pooled, weights["v"], weights["c"], 2, (1, 0), output_size=(7, 10))
+        loss = F.cross_entropy(F.crop(score, (7, 9)), labels, np.array([0.5, 1.0, 2.0]))
+        loss.backward()
+        losses.append(loss.item())
+        for name, weight in weights.items():
+            weights[name] = Tensor(weight.data - 0.5 * weight.grad.data, requires_grad=True)
+    return {name: weight.data for name, weight in weights.items()}, losses
+
+
+@pytest.mark.parametrize("algorithm, steps", [("matrix", 20), ("sparse matrix", 20), ("loops", 2)])
+def test_same_weights_as_im2col(algorithm, steps):
+    with use_algorithm("im2col"):
+        expected, losses = trained(steps)
+    limit = -1 if algorithm == "sparse matrix" else matrix.DENSE_LIMIT_BYTES
+    with mock.patch.object(matrix, "DENSE_LIMIT_BYTES", limit), use_algorithm(algorithm.split()[-1]):
+        found, _ = trained(steps)
+    assert losses[-1] < losses[0] * (0.8 if steps == 20 else 1)  # it learns, so the weights have really moved
+    for name, weight in expected.items():
+        np.testing.assert_allclose(found[name], weight, rtol=1e-9, atol=0, err_msg=name)
+
+
+def test_the_same_bits_every_time():
+    first, second = trained(5), trained(5)
+    assert first[1] == second[1]
+    for name, weight in first[0].items():
+        np.testing.assert_array_equal(second[0][name], weight)

@@ -1,0 +1,224 @@
+"""The loop: it learns, repeats itself to the bit, goes on where it stopped, and stops before it breaks anything."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from minifcn import Tensor, optim
+from minifcn import functional as F
+from minifcn.errors import MinifcnError
+from minifcn.models import FCN
+from minifcn.nn import Dropout
+from minifcn.training import Interrupted, State, TrainingError, loop, stop_on_interrupt, train, train_step
+from tests.training.tiny import Pictures, card, loader, same, weights
+
+OPTIMIZERS = {
+    "adamw": lambda p: optim.AdamW(p, 3e-3, weight_decay=1e-2),
+    "sgd": lambda p: optim.SGD(p, 1e-2, 0.9, weight_decay=1e-3),
+}
+NETWORKS = {
+    "small": card(),
+    "dropout": card(backbone="vgg16", width=1 / 64),
+}
+
+
+@dataclass
+class Setup:
+    """A run of 5 pictures in batches of 2: three steps per epoch, the last with one picture."""
+
+    network: str = "small"
+    optimizer: str = "sgd"
+    prefetch: bool = False
+
+    def __post_init__(self) -> None:
+        self.model: FCN = NETWORKS[self.network].build(np.random.default_rng(1))
+        learned = [p for p in self.model.parameters() if p.requires_grad]
+        self.optimizer_ = OPTIMIZERS[self.optimizer](learned)
+        self.loader = loader(Pictures(5, (33, 41), grow=2), prefetch=self.prefetch)
+        self.schedule = optim.PolynomialLR(self.optimizer_, 2 * len(self.loader), power=0.9)
+
+    def train(self, epochs: int = 2, **options: object) -> State:
+        return train(
+            self.model, self.loader, self.optimizer_, self.schedule, epochs=epochs, seed=7, **options  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def go_on_from(self, other: Setup, state: State) -> None:
+        self.model.load_state_dict(other.model.state_dict())
+        self.optimizer_.load_state_dict(other.optimizer_.state_dict())
+        self.schedule.last_epoch = state.epoch * len(self.loader) + state.step
+
+
+def test_the_loss_starts_at_the_logarithm_of_the_classes_and_falls() -> None:
+    run = Setup(optimizer="adamw")
+    state = run.train(2)
+    assert state.history[0]["losses"][0] == pytest.approx(math.log(3), rel=1e-5)  # score layers start at zero
+    assert [len(entry["losses"]) for entry in state.history] == [3, 3]
+    assert state.history[1]["loss"] == pytest.approx(np.mean(state.history[1]["losses"]))
+    assert state.history[1]["loss"] < state.history[0]["loss"]
+    assert (state.epoch, state.step, state.losses) == (2, 0, [])
+
+
+def test_one_step_is_what_it_says() -> None:
+    """The same update, written out: the gradient of the mean loss, and w ← w − η·(g + λ·w) at the first step."""
+    run = Setup()
+    batch = next(iter(run.loader))
+    loss = F.cross_entropy(run.model.train()(Tensor(batch.images)), Tensor(batch.labels))
+    loss.backward()
+    expected = {
+        name: (p.data - np.float32(1e-2) * (p.grad.data + np.float32(1e-3) * p.data))
+        for name, p in run.model.named_parameters()
+        if p.requires_grad
+    }
+    other = Setup()
+    assert train_step(other.model.train(), other.optimizer_, batch, None, "here") == loss.item()
+    found = weights(other.model)
+    for name, weight in expected.items():
+        np.testing.assert_allclose(found[name], weight, rtol=1e-6, atol=1e-9, err_msg=name)
+    assert any(not np.array_equal(found[name], weights(run.model)[name]) for name in expected)
+
+
+def test_class_weights_reach_the_loss() -> None:
+    """With weight on one class alone, the loss is the mean of -log p over its pixels."""
+    run = Setup()
+    batch = next(iter(run.loader))
+    run.model.score.bias.data[:] = [0, 1, -1]
+    scores = run.model.train()(Tensor(batch.images)).data.astype(np.float64)
+    surprise = np.log(np.exp(scores).sum(axis=1)) - scores[:, 2]
+    other = Setup()
+    other.model.score.bias.data[:] = [0, 1, -1]
+    sky_only = Tensor(np.array([0, 0, 1], np.float32))
+    loss = train_step(other.model.train(), other.optimizer_, batch, sky_only, "here")
+    assert loss == pytest.approx(surprise[batch.labels == 2].mean(), rel=1e-5)
+    assert loss > 1.5 > math.log(3)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
+    runs = [Setup("dropout"), Setup("dropout", prefetch=True)]
+    states = [run.train() for run in runs]
+    assert same(weights(runs[0].model), weights(runs[1].model))
+    assert states[0].history == states[1].history
+    other = Setup("dropout")
+    train(other.model, other.loader, other.optimizer_, other.schedule, epochs=2, seed=8)
+    assert not same(weights(runs[0].model), weights(other.model))  # the dropout masks differ, the batches do not
+
+
+@pytest.mark.parametrize(
+    ("network", "optimizer", "steps"),
+    [("small", "adamw", 1), ("small", "adamw", 3), ("small", "sgd", 5), ("dropout", "adamw", 2), ("dropout", "sgd", 4)],
+)
+def test_what_was_stopped_goes_on_to_the_same_bits(network: str, optimizer: str, steps: int) -> None:
+    whole = Setup(network, optimizer)
+    expected = whole.train()
+    stopped, done, saved = Setup(network, optimizer), [], []
+    with pytest.raises(Interrupted, match=rf"stopped after epoch {(steps - 1) // 3 + 1}, step {(steps - 1) % 3 + 1}\."):
+        stopped.train(
+            after_step=lambda state, loss, images: done.append((loss, images)),
+            should_stop=lambda: len(done) == steps,
+            on_stop=lambda state: saved.append(State(**vars(state))),
+        )
+    (state,) = saved
+    assert (state.epoch, state.step, len(state.losses)) == ((steps - 1) // 3, (steps - 1) % 3 + 1, (steps - 1) % 3 + 1)
+    assert [images for _, images in done] == [2, 2, 1, 2, 2, 1][:steps]
+
+    resumed = Setup(network, optimizer)
+    assert not same(weights(resumed.model), weights(whole.model))
+    resumed.go_on_from(stopped, state)
+    found = resumed.train(state=state)
+    assert same(weights(resumed.model), weights(whole.model))
+    assert found.history == expected.history
+
+
+def test_dropout_masks_depend_on_seed_epoch_step_and_layer_alone() -> None:
+    model = NETWORKS["dropout"].build(np.random.default_rng(0))
+    layers = [module for module in model.modules() if isinstance(module, Dropout)]
+    assert len(layers) == 2
+
+    def masks(*where: int) -> list[list[float]]:
+        loop.reseed(model, *where)
+        return [layer.generator.random(4).tolist() for layer in layers]
+
+    seen = [masks(*where) for where in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))]
+    assert len({value for pair in seen for mask in pair for value in mask}) == 4 * 2 * 4
+    assert masks(0, 1, 0) == seen[2]
+
+
+def test_after_epoch_sees_every_epoch_and_the_network_trains_after_it() -> None:
+    run, seen = Setup(), []
+
+    def after_epoch(state: State) -> None:
+        seen.append((state.epoch, state.step, len(state.history)))
+        run.model.eval()  # as validation leaves it, if it forgot
+
+    run.train(after_epoch=after_epoch, after_step=lambda *_: seen.append(run.model.training))
+    assert seen == [True] * 3 + [(1, 0, 1)] + [True] * 3 + [(2, 0, 2)]
+
+
+def test_a_run_that_is_finished_is_left_alone() -> None:
+    run = Setup()
+    before = weights(run.model)
+    state = run.train(2, state=State(epoch=2))
+    assert state.epoch == 2
+    assert same(weights(run.model), before)
+
+
+def test_an_overflow_stops_with_step_rate_and_gradient() -> None:
+    run = Setup(optimizer="sgd")
+    run.optimizer_.param_groups[0]["lr"] = run.optimizer_.param_groups[0]["initial_lr"] = 1e30
+    with pytest.raises(TrainingError) as caught:
+        run.train(2)
+    text = str(caught.value)
+    assert text.startswith("the loss is nan at epoch 1, step ")
+    assert "with learning rate " in text and "e+2" in text
+    assert "the largest gradient is nan in " in text
+    assert text.endswith("lower the learning rate. No weights were overwritten.")
+    assert isinstance(caught.value, MinifcnError)
+
+
+def test_the_step_that_fails_moves_no_weight(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Setup()
+    run.train(1)
+    before = weights(run.model)
+    true_loss = F.cross_entropy
+    monkeypatch.setattr(loop.F, "cross_entropy", lambda *given: true_loss(*given) * float("inf"))
+    with pytest.raises(TrainingError, match=r"the loss is inf at epoch 2, step 1 with learning rate 0\.00\d+; the largest"):
+        run.train(2, state=State(epoch=1))
+    parameters = dict(run.model.named_parameters())
+    after = weights(run.model)
+    assert all(before[name].tobytes() == after[name].tobytes() for name in parameters)
+
+
+def test_the_largest_gradient_is_named() -> None:
+    run = Setup()
+    assert loop.largest_gradient(run.model) == "the largest gradient is -1 in no parameter"
+    for name, parameter in run.model.named_parameters():
+        parameter.grad = Tensor(np.full(parameter.shape, -2.5 if name == "score.bias" else 0.5, np.float32))
+    assert loop.largest_gradient(run.model) == "the largest gradient is 2.5 in score.bias"
+
+
+def test_the_first_interrupt_asks_and_the_second_kills() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt), stop_on_interrupt() as should_stop:
+        assert not should_stop()
+        signal.raise_signal(signal.SIGINT)
+        assert should_stop()
+        signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_other_threads_leave_signals_alone() -> None:
+    before, answers = signal.getsignal(signal.SIGINT), []
+
+    def work() -> None:
+        with stop_on_interrupt() as should_stop:
+            answers.append((should_stop(), signal.getsignal(signal.SIGINT) is before))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert answers == [(False, True)]
