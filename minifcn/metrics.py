@@ -21,8 +21,8 @@ import numpy as np
 
 from minifcn.backend import Array, array_module, is_array, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.labels import VOID
 
-VOID = 255  # the label of pixels that nobody vouches for: not counted, whatever is predicted there
 TITLES = {
     "pixel_accuracy": "pixel accuracy",
     "mean_accuracy": "mean accuracy",

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.metrics import VOID, ConfusionMatrix
+from minifcn.labels import VOID
+from minifcn.metrics import ConfusionMatrix
 
 # 10 pixels of three classes, and not symmetric: truth in the rows, prediction in the columns.
 EXAMPLE = np.array([[3, 1, 0], [2, 1, 1], [0, 0, 2]])

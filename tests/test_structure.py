@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "backend", "coordinates", "geometry"},
+    {"errors", "backend", "coordinates", "geometry", "labels"},
     {"arrays"},
     {"autograd"},
     {"functional"},
@@ -43,6 +43,7 @@ TESTED_IN: dict[str, str] = {
     # Errors are asserted by content wherever they are raised.
     "errors.py": "test_cli.py",
     "coordinates.py": "test_geometry.py",
+    "labels.py": "test_metrics.py",
     # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
     "arrays/loops.py": "arrays/test_convolution.py",
     "arrays/matrix.py": "arrays/test_convolution.py",

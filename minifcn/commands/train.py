@@ -164,7 +164,7 @@ def splits(options: Options) -> tuple[Any, Any, Any]:
 
 
 def remembered(dataset: Any, options: Options) -> Any:
-    """The data set in memory after its first epoch, where it fits: reading files again would cost more than training."""
+    """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch."""
     if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
         return dataset
     return data.InMemory(dataset)
@@ -292,7 +292,8 @@ def curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
     points = []
     for entry in history:
         count = len(entry["losses"])
-        steps = [{"epoch": entry["epoch"] - 1 + (i + 1) / count, "loss": loss} for i, loss in enumerate(entry["losses"])]
+        start = entry["epoch"] - 1
+        steps = [{"epoch": start + (i + 1) / count, "loss": loss} for i, loss in enumerate(entry["losses"])]
         points += [*steps[:-1], {**steps[-1], **{key: entry[key] for key in ("val_mean_iu", "learning_rate")}}]
     return points
 

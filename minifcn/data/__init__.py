@@ -9,10 +9,11 @@ from minifcn.data.camvid import CamVid
 from minifcn.data.folder import Folder
 from minifcn.data.loader import Batch, DataLoader, collate, normalize
 from minifcn.data.memory import InMemory
-from minifcn.data.sample import VOID, Dataset, Sample, check_sample
+from minifcn.data.sample import Dataset, Sample, check_sample
 from minifcn.data.scenes import Scenes
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Resize
 from minifcn.errors import ArgumentError
+from minifcn.labels import VOID
 
 KINDS = ("scenes", "camvid", "folder")
 SCENE_COUNTS = {"train": 3600, "val": 100, "test": 200}

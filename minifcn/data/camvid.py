@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from minifcn.data.images import read_image, read_label, refuse_colours, resize_image, resize_label
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
-from minifcn.data.sample import VOID, Sample, check_sample, index_in, offending_values, size_of, values_text
+from minifcn.data.sample import Sample, check_sample, index_in, offending_values, size_of, values_text
 from minifcn.errors import FileError
+from minifcn.labels import VOID
 
 CLASSES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",

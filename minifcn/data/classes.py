@@ -23,8 +23,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import VOID, Label, values_text
+from minifcn.data.sample import Label, values_text
 from minifcn.errors import FileError
+from minifcn.labels import VOID
 
 EXAMPLE = "for example: [[class]] name = \"road\" color = [128, 64, 128], each on a line of its own"
 KEYS = ("class", "ignore", "ignore_colors", "mean", "std")

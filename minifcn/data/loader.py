@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import VOID, Dataset, Image, Sample, check_sample, whole
+from minifcn.data.sample import Dataset, Image, Sample, check_sample, whole
 from minifcn.data.transforms import Transform
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.labels import VOID
 
 ORDER, CHANGE = 0, 1  # two kinds of random numbers, so that neither repeats the other
 

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
-
-VOID = 255
+from minifcn.labels import VOID
 
 Image = NDArray[np.uint8]
 Label = NDArray[np.uint8]

@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.listing import SPLITS, check_split
-from minifcn.data.sample import VOID, Image, Label, Sample, index_in, size_of, whole
+from minifcn.data.sample import Image, Label, Sample, index_in, size_of, whole
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
+from minifcn.labels import VOID
 
 CLASSES = ("background", "disc", "box", "triangle", "ring", "cross", "pole", "fence")
 PALETTE = np.array(

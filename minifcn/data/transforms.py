@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from minifcn.data.images import resize_image, resize_label
-from minifcn.data.sample import VOID, Sample, size_of
+from minifcn.data.sample import Sample, size_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.labels import VOID
 
 Transform = Callable[[Sample, np.random.Generator], Sample]
 

@@ -75,8 +75,8 @@ class FCN(Module):
         self.traces = {"pool3": pool3, "pool4": pool4, "score": trace}
         steps = 2 if upsampling == "staged" else {32: 0, 16: 1, 8: 2}[stride]
         options: dict[str, Any] = {"classes": C, "learn": learn_upsampling}
-        self.fuse_pool4: Fuse | Skip = Skip()
-        self.fuse_pool3: Fuse | Skip = Skip()
+        self.fuse_pool4: Fuse | NoFuse = NoFuse()
+        self.fuse_pool3: Fuse | NoFuse = NoFuse()
         if steps >= 1:
             self.fuse_pool4 = Fuse(trace, pool4, trunk.pool4_channels if stride <= 16 else 0, **options)
             trace = self.fuse_pool4.after(trace)
@@ -122,7 +122,7 @@ class Fuse(Module):
         return trace.through(self.up).cropped(self.alignment.first)
 
 
-class Skip(Module):
+class NoFuse(Module):
     """In the place of a Fuse where the network has none: the score passes unchanged."""
 
     def forward(self, score: Any, pool: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.metrics import VOID
+from minifcn.labels import VOID
 from minifcn.weights import atomic_path
 
 VOID_COLOUR = (236, 236, 232)  # paper white: beside it, no class is mistaken for "nothing is known here"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from minifcn.errors import ArgumentError
-from minifcn.metrics import VOID
+from minifcn.labels import VOID
 from minifcn.plot.labels import (
     IGNORED_COLOUR,
     WRONG_COLOUR,

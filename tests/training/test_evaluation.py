@@ -30,7 +30,7 @@ def test_a_prediction_is_the_class_of_the_highest_score(model: FCN, size: tuple[
     x = ((image.astype(np.float64) - MEAN) / STD).transpose(2, 0, 1)[None].astype(np.float32)
     scores = model(Tensor(x)).data[0]
     assert np.array_equal(np.take_along_axis(scores, labels[None].astype(int), 0)[0], scores.max(axis=0))
-    assert size == (1, 1) or len(np.unique(labels)) > 1
+    assert min(size) == 1 or len(np.unique(labels)) > 1
 
 
 def test_the_first_of_equal_classes_is_taken() -> None:

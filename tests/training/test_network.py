@@ -135,7 +135,7 @@ def test_a_checkpoint_is_not_mistaken_for_weights(tmp_path: Path) -> None:
 def test_a_card_of_another_network(tmp_path: Path) -> None:
     path = tmp_path / WEIGHTS_FILE
     arrays = weights(trained(card()))
-    four = card(classes=("a", "b", "c", "d"), palette=tuple(map(tuple, PALETTE.tolist())) + ((1, 2, 3),))
+    four = card(classes=("a", "b", "c", "d"), palette=(*map(tuple, PALETTE.tolist()), (1, 2, 3)))
     save_arrays(path, arrays, {"network": four.to_json()})
     with pytest.raises(FileError) as caught:
         load_network(path)

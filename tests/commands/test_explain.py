@@ -1,0 +1,34 @@
+"""`minifcn explain` prints the derivation that the network itself gives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from minifcn.commands import explain
+from minifcn.models import FCN
+
+
+@pytest.mark.parametrize(
+    ("backbone", "stride", "alignment", "crops"),
+    [
+        ("vgg16", 8, "caffe", ["crop pool4 by 5", "crop pool3 by 9", "crop the score by 31"]),
+        ("vgg16", 16, "caffe", ["crop pool4 by 5", "crop the score by 27"]),
+        ("vgg16", 32, "caffe", ["crop the score by 19"]),
+        ("small", 8, "compact", ["crop the score by 4"]),
+    ],
+)
+def test_the_crops(
+    capsys: pytest.CaptureFixture[str], backbone: str, stride: int, alignment: str, crops: list[str]
+) -> None:
+    assert explain.run({"backbone": backbone, "stride": stride, "alignment": alignment}) == 0
+    text = capsys.readouterr().out
+    assert text.startswith(f"FCN-{stride}s on {backbone}: where every feature lies over the image")
+    assert all(crop in text for crop in crops)
+    assert text.count("crop") == len(crops) + 1  # and the sentence that says what a crop is
+
+
+def test_a_narrow_network_explains_the_wide_one(capsys: pytest.CaptureFixture[str]) -> None:
+    explain.run({"backbone": "small", "stride": 16, "alignment": "caffe"})
+    wide = FCN("small", 21, 16, "caffe", width=0.5, generator=np.random.default_rng(0))
+    assert capsys.readouterr().out.strip() == wide.explain().strip()
