@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from minifcn import data
-from minifcn.commands.reporting import Counter, metrics_table
-from minifcn.commands.train import versions
+from minifcn.commands.reporting import Counter, metrics_table, versions
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import evaluate, load_network
 from minifcn.weights import write_text_atomic

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
+import minifcn
 from minifcn.commands.options import Options
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
@@ -82,3 +88,27 @@ class Counter:
 
 def metrics_table(matrix: ConfusionMatrix, dataset: Any, split: str) -> str:
     return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
+
+
+def versions() -> dict[str, str | int]:
+    """What the numbers of a run depend on: the software, and the machine by its public name."""
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return {
+        "minifcn": minifcn.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count() or 0,
+    }
+
+
+def _processor() -> str:
+    """The processor's name; Linux tells it in a file only."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import platform
 import sys
 import time
 from collections.abc import Iterator
@@ -16,13 +15,11 @@ from typing import Any
 
 import numpy as np
 
-import minifcn
 from minifcn import data, optim
 from minifcn.commands.options import Options, options_for
-from minifcn.commands.reporting import Progress, metrics_table
+from minifcn.commands.reporting import Progress, metrics_table, versions
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
 from minifcn.errors import ArgumentError, FileError
-from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.tensor import Tensor
 from minifcn.training import (
@@ -296,17 +293,3 @@ def curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
         steps = [{"epoch": start + (i + 1) / count, "loss": loss} for i, loss in enumerate(entry["losses"])]
         points += [*steps[:-1], {**steps[-1], **{key: entry[key] for key in ("val_mean_iu", "learning_rate")}}]
     return points
-
-
-def versions() -> dict[str, str]:
-    return {
-        "minifcn": minifcn.__version__,
-        "python": platform.python_version(),
-        "numpy": np.__version__,
-        "machine": f"{platform.system()} {platform.machine()}",
-    }
-
-
-def matrix_of(path: Path) -> ConfusionMatrix:
-    """The confusion matrix in a metrics.json."""
-    return ConfusionMatrix.from_hist(np.array(json.loads(path.read_text())["confusion"]))

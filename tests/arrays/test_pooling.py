@@ -266,7 +266,7 @@ def test_a_pixel_that_wins_four_overlapping_windows_receives_four_gradients():
     x = np.zeros((1, 1, 3, 3))
     x[..., 1, 1] = 1
     geometry = Geometry.of_pooling((3, 3), 2, 1)
-    y, taps = max_pool(x, geometry)
+    _, taps = max_pool(x, geometry)
     gradient = scatter_taps(np.array([[[[1.0, 20], [300, 4000]]]]), taps, geometry)
     assert gradient[0, 0, 1, 1] == 4321 and np.count_nonzero(gradient) == 1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -15,7 +17,7 @@ from minifcn.models import FCN
         ("vgg16", 8, "caffe", ["crop pool4 by 5", "crop pool3 by 9", "crop the score by 31"]),
         ("vgg16", 16, "caffe", ["crop pool4 by 5", "crop the score by 27"]),
         ("vgg16", 32, "caffe", ["crop the score by 19"]),
-        ("small", 8, "compact", ["crop the score by 4"]),
+        ("small", 8, "compact", ["crop the score by 1", "crop the score by 1", "crop the score by 4"]),
     ],
 )
 def test_the_crops(
@@ -24,8 +26,7 @@ def test_the_crops(
     assert explain.run({"backbone": backbone, "stride": stride, "alignment": alignment}) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"FCN-{stride}s on {backbone}: where every feature lies over the image")
-    assert all(crop in text for crop in crops)
-    assert text.count("crop") == len(crops) + 1  # and the sentence that says what a crop is
+    assert re.findall(r"crop .* by \d+", text) == crops
 
 
 def test_a_narrow_network_explains_the_wide_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,7 +81,7 @@ def same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:
     return first.keys() == second.keys() and all(first[k].tobytes() == second[k].tobytes() for k in first)
 
 
-def write_folder(root: Path, size: tuple[int, int] = (24, 30), grow: int = 3) -> Path:
+def write_folder(root: Path, size: tuple[int, int] = (33, 40), grow: int = 3) -> Path:
     """A folder data set of 9 pictures of different sizes, with lists of the three splits."""
     (root / "images").mkdir(parents=True)
     (root / "masks").mkdir()

@@ -1,0 +1,405 @@
+"""`minifcn train`: a run is one folder, the same to the bit however often it was interrupted, and never half of one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minifcn.cli import main
+from minifcn.commands import train
+from minifcn.commands.options import Options
+from minifcn.data import Folder
+from minifcn.metrics import ConfusionMatrix
+from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, evaluate, load_network, loop, read_checkpoint
+from minifcn.weights import load_arrays
+from tests.training.tiny import same, write_camvid, write_folder
+
+FILES = {WEIGHTS_FILE, CHECKPOINT_FILE, "metrics.json", "learning_curve.png", "gallery.png", "confusion.png"}
+SMALL = "--width 0.125 --size 33x41 --batch-size 2 --epochs 2".split()
+VGG = "--backbone vgg16 --width 0.015625 --size 33x41 --batch-size 2 --epochs 2 --optimizer sgd --lr 0.01".split()
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the data set `yard`, 5 pictures to learn from, as the current one."""
+    write_folder(tmp_path / "yard")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(*options: str, out: str = "run", root: str = "yard") -> int:
+    return main(["train", "--data", "folder", "--root", root, "--quiet", "--out", out, *options])
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+@contextmanager
+def stopping_after(steps: int | None, patch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Ctrl-C as it arrives during step number `steps` of this call."""
+    count = 0
+    true_step = loop.train_step
+
+    def counted(*given: object) -> float:
+        nonlocal count
+        count += 1
+        return true_step(*given)  # type: ignore[arg-type]
+
+    @contextmanager
+    def asked() -> Iterator[Callable[[], bool]]:
+        yield lambda: count == steps
+
+    with patch.context() as patched:
+        patched.setattr(loop, "train_step", counted)
+        patched.setattr(train, "stop_on_interrupt", asked)
+        yield
+
+
+def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(*SMALL, "--no-augment") == 0
+    run = here / "run"
+    assert {path.name for path in run.iterdir()} == FILES
+    for name in FILES:
+        if name.endswith(".png"):
+            with Image.open(run / name) as picture:
+                picture.load()
+                assert min(picture.size) > 100
+    report = json.loads((run / "metrics.json").read_text(), parse_constant=pytest.fail)
+    expected = Options(
+        data="folder", root="yard", size=(33, 41), width=0.125, epochs=2, batch_size=2, augment=False
+    ).to_dict()
+    assert report["options"] == json.loads(json.dumps(expected))
+    assert [entry["epoch"] for entry in report["history"]] == [1, 2]
+    assert [entry["step"] for entry in report["history"]] == [3, 6]
+    for entry in report["history"]:
+        assert len(entry["losses"]) == 3
+        assert entry["loss"] == pytest.approx(np.mean(entry["losses"]))
+        assert 0 <= entry["val_mean_iu"] <= 1
+    assert report["history"][0]["learning_rate"] == pytest.approx(3e-3 * 0.5**0.9)
+    assert report["history"][1]["learning_rate"] == 0
+    assert report["seconds"] == report["history"][1]["seconds"] > report["history"][0]["seconds"] > 0
+
+    model, card = load_network(run)
+    test, validation = (Folder("yard", split, (33, 41)) for split in ("test", "val"))
+    matrix = ConfusionMatrix.from_hist(np.array(report["confusion"]))
+    assert np.array_equal(evaluate(model, test).hist, matrix.hist)
+    assert report["test"] == json.loads(json.dumps(matrix.summary(test.classes)))
+    best = max(entry["val_mean_iu"] for entry in report["history"])
+    assert evaluate(model, validation).mean_iu() == pytest.approx(best)  # the weights are the best ones, not the last
+    assert (card.data, card.size, card.width) == ("folder", (33, 41), 0.125)
+    assert card.mean == tuple(Folder("yard", "train").mean.tolist())
+
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert "5 training, 2 validation and 2 test images of yard; into run" in out
+    assert "on 2 test images of yard:" in out
+    assert all(f"  run/{name}  " in out for name in FILES)
+    assert all(name in out for name in (*test.classes, "mean IU"))
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(here: Path) -> None:
+    for out, seed in (("a", "4"), ("b", "4"), ("c", "5")):
+        assert start(*SMALL, "--epochs", "1", "--seed", seed, out=out) == 0
+    files = {out: load_arrays(here / out / WEIGHTS_FILE)[0] for out in "abc"}
+    assert same(files["a"], files["b"])
+    assert (here / "a" / WEIGHTS_FILE).read_bytes() == (here / "b" / WEIGHTS_FILE).read_bytes()
+    assert not same(files["a"], files["c"])
+
+
+@pytest.mark.parametrize(
+    ("options", "stops"), [(SMALL, [1, 1, 2]), (VGG, [4]), ([*SMALL, "--balance", "median", "--schedule", "cosine"], [3])]
+)
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    here: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    options: list[str],
+    stops: list[int],
+) -> None:
+    """Five pictures in batches of two, mirrored and recoloured at random: steps 1 to 6, stopped after some of them."""
+    assert start(*options, out="whole") == 0
+    arguments = ["train", "--data", "folder", "--root", "yard", "--quiet", "--out", "it's", *options]
+    done = 0
+    for stop in stops:
+        capsys.readouterr()
+        with stopping_after(stop, monkeypatch):
+            assert main(arguments) == 130
+        done += stop
+        assert capsys.readouterr().err == (
+            f"stopped after epoch {(done - 1) // 3 + 1}, step {(done - 1) % 3 + 1}. Everything is saved; "
+            "go on with: minifcn train --resume 'it'\"'\"'s'\n"
+        )
+        assert "metrics.json" not in {path.name for path in (here / "it's").iterdir()}
+        arguments = ["train", "--quiet", "--resume", "it's"]
+    assert main(arguments) == 0
+    assert {path.name for path in (here / "it's").iterdir()} == FILES
+    whole, resumed = (here / name for name in ("whole", "it's"))
+    assert (whole / WEIGHTS_FILE).read_bytes() == (resumed / WEIGHTS_FILE).read_bytes()
+    assert same(*(read_checkpoint(folder / CHECKPOINT_FILE)[3] for folder in (whole, resumed)))  # the optimiser, too
+    first, second = (json.loads((folder / "metrics.json").read_text()) for folder in (whole, resumed))
+    for entry in (*first["history"], *second["history"]):
+        entry.pop("seconds")
+    assert first["history"] == second["history"]
+    assert first["confusion"] == second["confusion"]
+
+
+def test_a_finished_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start(*SMALL)
+    before = content(here)
+    for more in ([], ["--epochs", "1"], ["--epochs", "2"]):
+        assert main(["train", "--resume", "run", *more]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith("minifcn train: run has finished: 2 of ")
+        assert err.endswith(" epochs are done; pass --epochs with more than 2 to go on.\n")
+    assert content(here) == before
+    assert main(["train", "--resume", "run", "--quiet", "--epochs", "3"]) == 0
+    history = json.loads((here / "run" / "metrics.json").read_text())["history"]
+    assert [entry["epoch"] for entry in history] == [1, 2, 3]
+    assert history[2]["seconds"] > history[1]["seconds"]  # the time of the first call counts
+
+
+def test_a_run_interrupted_after_its_last_epoch_reports_when_it_is_resumed(here: Path) -> None:
+    start(*SMALL)
+    before = content(here / "run")
+    for name in ("metrics.json", "gallery.png", "confusion.png"):
+        (here / "run" / name).unlink()
+    assert main(["train", "--resume", "run"]) == 0
+    assert content(here / "run").keys() == before.keys()
+    assert (here / "run" / WEIGHTS_FILE).read_bytes() == before[WEIGHTS_FILE]
+    assert (here / "run" / "metrics.json").read_bytes() == before["metrics.json"]
+
+
+def test_what_cannot_change_when_a_run_goes_on(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stopping_after(2, monkeypatch):
+        assert start(*SMALL) == 130
+    before = content(here)
+    for given, said in (
+        ("--lr 0.1", "--lr is 0.003 in this run and cannot become 0.1 with --resume"),
+        ("--size 40x33", "--size is 33x41 in this run and cannot become 40x33 with --resume"),
+        ("--batch-size 3 --epochs 9", "--batch-size is 2 in this run and cannot become 3 with --resume"),
+        ("--data scenes", "--data is folder in this run and cannot become scenes with --resume"),
+        ("--no-augment", "--augment is True in this run and cannot become False with --resume"),
+    ):
+        capsys.readouterr()
+        assert main(["train", "--resume", "run", *given.split()]) == 2
+        err = capsys.readouterr().err
+        assert err.startswith(f"minifcn train: {said}, which can change --epochs, --device, --root; leave --")
+        assert err.count("\n") == 1
+    assert main(["train", "--resume", "run", "--epochs", "0"]) == 2
+    assert "--epochs must be at least 1, got 0." in capsys.readouterr().err
+    assert main(["train", "--resume", "run", "--out", "other"]) == 2
+    assert "--out other cannot be given with --resume; the run goes on in run." in capsys.readouterr().err
+    assert content(here) == before
+
+    shutil.move(here / "yard", here / "moved")
+    assert main(["train", "--resume", "run", "--lr", "0.003", "--size", "33x41", "--root", "moved", "--quiet"]) == 0
+
+
+def test_a_run_does_not_go_on_with_other_classes(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stopping_after(1, monkeypatch):
+        start(*SMALL)
+    toml = here / "yard" / "classes.toml"
+    toml.write_text(toml.read_text().replace("sky", "heaven"))
+    assert main(["train", "--resume", "run"]) == 2
+    assert "run knows the 3 classes ground, block, sky but yard has the 3 classes ground, block, heaven" in (
+        capsys.readouterr().err
+    )
+
+
+def test_a_diverging_run_leaves_nothing_behind(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(*SMALL, "--lr", "1e30") == 2
+    err = capsys.readouterr().err
+    assert err.startswith("minifcn train: the loss is nan at epoch 1, step ")
+    assert "with learning rate " in err and "the largest gradient is nan in " in err
+    assert err.count("\n") == 1  # nor a warning of NumPy's
+    assert not (here / "run").exists()
+
+
+@pytest.mark.parametrize("value", ["inf", "nan"])
+def test_a_loss_that_is_no_number_keeps_what_was_good(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], value: str
+) -> None:
+    """In the second of three epochs: the files of the first stay as they were, and the run can go on from them."""
+    assert start(*SMALL, "--epochs", "3", out="whole") == 0
+    kept: dict[str, bytes] = {}
+    true_loss = loop.F.cross_entropy
+
+    def broken(*given: object) -> object:
+        if not (here / "run" / CHECKPOINT_FILE).exists():
+            return true_loss(*given)
+        kept.update(content(here / "run"))
+        return true_loss(*given) * float(value)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.F, "cross_entropy", broken)
+        assert start(*SMALL, "--epochs", "3") == 2
+    err = capsys.readouterr().err
+    assert f"the loss is {value} at epoch 2, step 1 with learning rate 0.00" in err
+    assert "the largest gradient is " in err and "lower the learning rate. No weights were overwritten.\n" in err
+    assert content(here / "run") == kept
+    assert set(kept) == {WEIGHTS_FILE, CHECKPOINT_FILE}
+    assert main(["train", "--resume", "run", "--quiet"]) == 0
+    assert (here / "run" / WEIGHTS_FILE).read_bytes() == (here / "whole" / WEIGHTS_FILE).read_bytes()
+
+
+def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_not_saved(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stopping_after(4, monkeypatch):
+        start(*SMALL)
+    before = content(here / "run")
+    true_step = loop.train_step
+
+    def step(model: object, *given: object) -> float:
+        loss = true_step(model, *given)  # type: ignore[arg-type]
+        model.score.weight.data[...] = 3e38  # type: ignore[attr-defined]
+        return loss
+
+    monkeypatch.setattr(loop, "train_step", step)
+    capsys.readouterr()
+    assert main(["train", "--resume", "run", "--quiet"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("minifcn train: the ") and err.count("\n") == 1
+    assert content(here / "run") == before
+
+
+@pytest.mark.parametrize("kind", ["folder", "camvid"])
+def test_pictures_of_different_sizes_and_camvid(here: Path, kind: str) -> None:
+    options = "--width 0.125 --epochs 1 --batch-size 3 --quiet --out run".split()
+    if kind == "camvid":
+        write_camvid(here / "SegNet" / "CamVid")
+        options += ["--data", "camvid", "--root", "SegNet", "--size", "33x44"]
+    else:
+        options += ["--data", "folder", "--root", "yard"]
+    assert main(["train", *options]) == 0
+    report = json.loads((here / "run" / "metrics.json").read_text())
+    assert report["options"]["augment"] is True
+    assert report["options"]["balance"] == ("median" if kind == "camvid" else "none")
+    card = load_network(here / "run")[1]
+    assert (card.data, len(card.classes), card.size) == (kind, 11 if kind == "camvid" else 3, report["options"]["size"] and (33, 44))
+
+
+def test_an_existing_run_is_never_touched(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "full").mkdir()
+    (here / "full" / "mine.txt").write_text("precious")
+    (here / "file").write_text("precious")
+    before = content(here)
+    for out in ("full", "file", "."):
+        assert start(*SMALL, out=out) == 2
+        assert capsys.readouterr().err == (
+            f"minifcn train: --out {out} exists and is not an empty folder; name a new one, or use --resume {out}.\n"
+        )
+    assert start(*SMALL, out="file/below") == 2
+    assert "file/below cannot be made (Not a directory); choose another --out." in capsys.readouterr().err
+    assert content(here) == before
+
+
+def test_folders_are_numbered_and_an_empty_one_is_taken(here: Path) -> None:
+    options = Options(data="camvid", root="x", stride=16)
+    assert train.new_folder(None, options) == Path("runs/camvid-fcn16s-1")
+    for number in (1, 2, 4):
+        (here / "runs" / f"camvid-fcn16s-{number}").mkdir(parents=True)
+    assert train.new_folder(None, options) == Path("runs/camvid-fcn16s-3")
+    assert train.new_folder("runs/camvid-fcn16s-2", options) == Path("runs/camvid-fcn16s-2")
+    with train.made(Path("a/b")):
+        assert Path("a/b").is_dir()
+    assert not Path("a/b").exists()
+    with pytest.raises(ZeroDivisionError), train.made(Path("runs/camvid-fcn16s-2")):
+        raise ZeroDivisionError
+    assert Path("runs/camvid-fcn16s-2").is_dir()  # empty, but it was there before
+    with train.made(Path("kept")):
+        Path("kept/x").touch()
+    assert Path("kept/x").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda yard: (yard / "images" / "p2.png").write_bytes(b"none"), "p2.png: the image cannot be read as a picture"),
+        (lambda yard: (yard / "images" / "p6.png").unlink(), "p6.png: it has no image"),
+        (lambda yard: (yard / "val.txt").unlink(), "the split 'val' is empty, because there is no val.txt"),
+        (lambda yard: (yard / "test.txt").write_text("\n"), "test.txt: the list is empty"),
+        (lambda yard: (yard / "classes.toml").unlink(), "classes.toml: the file does not exist"),
+        (lambda yard: shutil.rmtree(yard / "masks"), "masks: there is no such folder"),
+        (
+            lambda yard: Image.fromarray(np.full((33, 40), 7, np.uint8)).save(yard / "masks" / "p0.png"),
+            "p0.png: the label holds value 7, but the 3 classes are 0..2 and 255 is void",
+        ),
+        (
+            lambda yard: Image.fromarray(np.zeros((33, 41), np.uint8)).save(yard / "masks" / "p0.png"),
+            "p0.png: the image is 33x40 but its label is 33x41",
+        ),
+        (lambda yard: Image.new("1", (40, 33)).save(yard / "images" / "p0.jpg"), "p0.jpg and p0.png have the same name"),
+    ],
+)
+def test_damaged_data_leave_no_run_behind(
+    here: Path, capsys: pytest.CaptureFixture[str], damage: Callable[[Path], object], said: str
+) -> None:
+    damage(here / "yard")
+    assert start(*SMALL) == 2
+    err = capsys.readouterr().err
+    assert said in err
+    assert err.startswith("minifcn train: ") and err.count("\n") == 1 and err.endswith(".\n")
+    assert not (here / "run").exists()
+
+
+def test_damage_to_a_checkpoint(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    with stopping_after(1, monkeypatch):
+        start(*SMALL)
+    file = here / "run" / CHECKPOINT_FILE
+    whole = file.read_bytes()
+    for bad, said in ((whole[:-1], "is damaged"), (b"", "is damaged"), (b"text", "is damaged")):
+        file.write_bytes(bad)
+        capsys.readouterr()
+        assert main(["train", "--resume", "run"]) == 2
+        err = capsys.readouterr().err
+        assert f"run/{CHECKPOINT_FILE} {said}" in err and err.count("\n") == 1
+        assert file.read_bytes() == bad
+    for folder in ("yard", "nowhere"):
+        assert main(["train", "--resume", folder]) == 2
+        assert f"{folder}/{CHECKPOINT_FILE} does not exist; check the path." in capsys.readouterr().err
+
+
+def test_the_curve_has_a_point_per_step() -> None:
+    history = [
+        {"epoch": 1, "losses": [1.0, 0.5], "val_mean_iu": 0.1, "learning_rate": 0.2, "loss": 0.75},
+        {"epoch": 2, "losses": [0.4], "val_mean_iu": None, "learning_rate": 0.1, "loss": 0.4},
+    ]
+    assert train.curve(history) == [
+        {"epoch": 0.5, "loss": 1.0},
+        {"epoch": 1.0, "loss": 0.5, "val_mean_iu": 0.1, "learning_rate": 0.2},
+        {"epoch": 2.0, "loss": 0.4, "val_mean_iu": None, "learning_rate": 0.1},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "rates"),
+    [
+        ("poly", [1.0, (5 / 6) ** 0.9, (1 / 6) ** 0.9, 0.0]),
+        ("cosine", [1.0, (1 + 3**0.5 / 2) / 2, (1 - 3**0.5 / 2) / 2, 0.0]),
+        ("step", [1.0, 1.0, 0.01, 0.001]),
+        ("constant", [1.0, 1.0, 1.0, 1.0]),
+    ],
+)
+def test_how_the_learning_rate_falls(name: str, rates: list[float]) -> None:
+    from minifcn import Tensor, optim
+
+    optimizer = optim.SGD([Tensor(np.zeros(2), requires_grad=True)], 1.0)
+    schedule, found = train.scheduled(name, optimizer, 6), []
+    for step in range(7):
+        if step in (0, 1, 5, 6):
+            found.append(optimizer.param_groups[0]["lr"])
+        schedule.step()
+    assert found == pytest.approx(rates)
