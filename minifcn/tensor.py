@@ -9,6 +9,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.autograd import Variable, backward, is_grad_enabled
 from minifcn.autograd.variable import checked_array
+from minifcn.backend import array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
 
@@ -84,10 +85,10 @@ class Tensor(Variable):
     __hash__ = Variable.__hash__
 
     def __eq__(self, other: object) -> Any:
-        return self._compare("equal", other)
+        return False if other is None else self._compare("equal", other)
 
     def __ne__(self, other: object) -> Any:
-        return self._compare("not_equal", other)
+        return True if other is None else self._compare("not_equal", other)
 
     def __lt__(self, other: Any) -> Any:
         return self._compare("less", other)
@@ -102,8 +103,6 @@ class Tensor(Variable):
         return self._compare("greater_equal", other)
 
     def _compare(self, relation: str, other: object) -> Any:
-        from minifcn.backend import array_module
-
         first, second = alike(relation, self, other)
         return type(self).of(getattr(array_module(first._array), relation)(first._array, second._array))
 

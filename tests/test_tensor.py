@@ -59,7 +59,9 @@ def test_in_place_operators_make_new_tensors():
 @pytest.mark.parametrize("operation", ARITHMETIC + COMPARISONS)
 def test_operators_refuse_what_they_do_not_know(operation):
     x = Tensor(A)
-    for other in (None, "2", [1.0, 2.0, 3.0], 1j):
+    unknown = ["2", [1.0, 2.0, 3.0], 1j]
+    unknown += [] if operation.__name__ in ("eq", "ne") else [None]  # nothing is equal to None, and that is known
+    for other in unknown:
         with pytest.raises(ArgumentTypeError, match="cannot combine a Tensor with"):
             operation(x, other)
     with pytest.raises(ArgumentTypeError, match="different dtypes, float64 and float32"):
@@ -176,3 +178,9 @@ def test_the_gradient_of_a_parameter_is_an_ordinary_tensor():
     (p * np.array([3.0, 4.0])).sum().backward()
     assert type(p.grad) is Tensor
     assert not p.grad.requires_grad
+
+
+def test_none_is_equal_to_no_tensor():
+    x = Tensor([1.0, 2.0])
+    assert (x == None) is False and (x != None) is True  # noqa: E711
+    assert None not in [x]

@@ -29,6 +29,7 @@ def backward(
     create_graph: make the gradients part of a graph, to be differentiated again.
     """
     order = _topological_order([output])
+    useful = {id(node) for node in order}
     handed_out: set[int] = set()
 
     def accumulate(target: Variable, contribution: Variable) -> None:
@@ -51,7 +52,7 @@ def backward(
             wants = node.retained()
             if wants is not None:
                 accumulate(wants, total)
-            _pass_on(node, total, pending)
+            _pass_on(node, total, pending, useful)
             if not (create_graph if retain_graph is None else retain_graph):
                 node.release()
 
@@ -80,6 +81,7 @@ def grad(
             raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
     order = _topological_order(results)
     wanted = {id(_node(target)) for target in targets}
+    useful = _leading_to(wanted, order)
     found: dict[int, Any] = {}
     handed_out: set[int] = set()
     pending: dict[int, Any] = {}
@@ -95,7 +97,7 @@ def grad(
             if id(node) in wanted:
                 found[id(node)] = _owned(total, handed_out)
             if isinstance(node, Operation):
-                _pass_on(node, total, pending)
+                _pass_on(node, total, pending, useful)
                 if not (create_graph if retain_graph is None else retain_graph):
                     node.release()
     gradients = tuple(found.get(id(_node(target))) for target in targets)
@@ -186,8 +188,17 @@ def _add(pending: dict[int, Any], key: int, gradient: Any) -> None:
     pending[key] = pending[key] + gradient if key in pending else gradient
 
 
-def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any]) -> None:
-    """Ask one operation for the gradients of its operands and add them to what those have received so far."""
+def _leading_to(wanted: set[int], order: list[Node]) -> set[int]:
+    """The nodes through which a wanted one is reached: nobody needs the gradients of the others."""
+    useful = set(wanted)
+    for node in reversed(order):
+        if isinstance(node, Operation) and any(id(parent) in useful for parent in node.parents):
+            useful.add(id(node))
+    return useful
+
+
+def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any], useful: set[int]) -> None:
+    """Ask one operation for the gradients of its useful operands; add them to what those have received so far."""
     gradients = operation.backward(total)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)
@@ -196,7 +207,7 @@ def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any]) -> 
             f"{operation.name}.backward gave {len(gradients)} gradients for {len(operation.parents)} operands."
         )
     for parent, gradient, shape in zip(operation.parents, gradients, operation.shapes, strict=True):
-        if parent is None or gradient is None:
+        if parent is None or gradient is None or id(parent) not in useful:
             continue
         made = gradient if isinstance(gradient, Variable) else gradient()
         if made.shape != shape:

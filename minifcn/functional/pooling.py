@@ -177,4 +177,4 @@ def max_unpool2d(
             raise ArgumentError(
                 f"max_unpool2d: output_size {size} must lie within less than the stride {step} of {(rows, columns)}."
             )
-    return Unpool(array, size)(x)
+    return Unpool(array.copy(), size)(x)  # backward needs the indices as they are now

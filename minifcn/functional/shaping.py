@@ -9,7 +9,7 @@ from typing import Any
 
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, dimension, dimensions, tensor
 from minifcn.geometry import integer, pair
@@ -163,6 +163,7 @@ def getitem(x: Any, key: Any) -> Any:
     xp, axis = array_module(tensor("getitem", x)._array), 0
     keys = key if isinstance(key, tuple) else (key,)
     parts = tuple(part._array if isinstance(part, Variable) else part for part in keys)
+    parts = tuple(part.copy() if is_array(part) else part for part in parts)  # backward needs them as they are now
     for position, part in enumerate(parts):
         if part is Ellipsis:
             axis = x.ndim - sum(0 if rest is None else _width(rest) for rest in parts[position + 1 :])

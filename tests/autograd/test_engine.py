@@ -327,3 +327,21 @@ def test_accumulating_leaves_the_old_gradient_alone():
     (x * 4.0).backward()
     np.testing.assert_array_equal(kept.data, [3.0])
     np.testing.assert_array_equal(x.grad.data, [7.0])
+
+
+def test_grad_computes_only_what_leads_to_its_inputs(monkeypatch):
+    """The gradient of the image of a convolution does not pay for the gradient of its weight."""
+    from minifcn.functional import conv
+
+    made = []
+    forward = conv.ToWeight.forward
+    monkeypatch.setattr(conv.ToWeight, "forward", lambda self, *arrays: (made.append(1), forward(self, *arrays))[1])
+    x = Tensor(np.arange(12.0).reshape(1, 1, 3, 4), requires_grad=True)
+    w = Tensor(np.array([[[[1.0, -2.0]]]]), requires_grad=True)
+    y = F.conv2d(x, w).sum()
+    (gx,) = grad(y, x, retain_graph=True)
+    assert made == [] and gx.shape == x.shape
+    grad(y, [x, w], retain_graph=True)
+    assert made == [1]
+    y.backward()
+    assert made == [1, 1] and np.array_equal(x.grad.data, gx.data)

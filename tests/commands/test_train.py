@@ -22,8 +22,8 @@ from minifcn.weights import load_arrays
 from tests.training.tiny import same, write_camvid, write_folder
 
 FILES = {WEIGHTS_FILE, CHECKPOINT_FILE, "metrics.json", "learning_curve.png", "gallery.png", "confusion.png"}
-SMALL = "--width 0.125 --size 33x41 --batch-size 2 --epochs 2".split()
-VGG = "--backbone vgg16 --width 0.015625 --size 33x41 --batch-size 2 --epochs 2 --optimizer sgd --lr 0.01".split()
+SMALL = ["--width", "0.125", "--size", "33x41", "--batch-size", "2", "--epochs", "2"]
+VGG = ["--backbone", "vgg16", "--width", "0.015625", "--size", "33x41", "--batch-size", "2", "--epochs", "2", "--optimizer", "sgd", "--lr", "0.01"]
 
 
 @pytest.fixture
@@ -277,7 +277,7 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_not_saved(
 
 @pytest.mark.parametrize("kind", ["folder", "camvid"])
 def test_pictures_of_different_sizes_and_camvid(here: Path, kind: str) -> None:
-    options = "--width 0.125 --epochs 1 --batch-size 3 --quiet --out run".split()
+    options = ["--width", "0.125", "--epochs", "1", "--batch-size", "3", "--quiet", "--out", "run"]
     if kind == "camvid":
         write_camvid(here / "SegNet" / "CamVid")
         options += ["--data", "camvid", "--root", "SegNet", "--size", "33x44"]
