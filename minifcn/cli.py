@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
     number("weight_decay", "pull of the weights towards 0", float, "F")
     number("momentum", "for sgd", float, "F")
     choice("schedule", "how the learning rate falls")
-    choice("balance", "median: weight classes by their median frequency")
+    choice("balance", "weight rare classes more: median frequency weights, or their square root")
     train.add_argument(
         "--augment", action=argparse.BooleanOptionalAction,
         help=f"mirror, zoom and recolour at random (default: {default('augment')})",

@@ -15,7 +15,7 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "upsampling": ("single", "staged"),
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("poly", "cosine", "step", "constant"),
-    "balance": ("none", "median"),
+    "balance": ("none", "sqrt", "median"),
 }
 
 
@@ -81,8 +81,8 @@ class Options:
 
 # What a data set needs to train well without further options. Measured; the README shows the results.
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "scenes": {"size": (96, 128), "count": 1200, "epochs": 6},
-    "camvid": {"size": (180, 240), "epochs": 14, "batch_size": 8, "balance": "median", "augment": True},
+    "scenes": {"size": (96, 128), "count": 1600, "epochs": 5},
+    "camvid": {"size": (180, 240), "epochs": 25, "batch_size": 8, "balance": "sqrt", "augment": True},
     "folder": {"epochs": 30, "augment": True},
 }
 

@@ -44,6 +44,7 @@ from minifcn.weights import write_text_atomic
 METRICS_FILE = "metrics.json"
 GALLERY_ROWS = 6
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
+BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the class weights
 CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
 
 
@@ -76,8 +77,8 @@ def run(arguments: dict[str, Any]) -> int:
         restore(folder / CHECKPOINT_FILE, saved, model, optimizer)
         schedule.last_epoch = state.epoch * len(loader) + state.step
     weight = None
-    if options.balance == "median":
-        weight = Tensor(median_frequency_weights(training), device=options.device)
+    if options.balance != "none":
+        weight = Tensor(median_frequency_weights(training, BALANCE[options.balance]), device=options.device)
 
     parameters = sum(parameter.size for parameter in model.parameters())
     print(

@@ -73,7 +73,9 @@ def test_options_survive_json(size: tuple[int, int] | None) -> None:
 
 
 def test_stored_options_that_are_none() -> None:
-    with pytest.raises(FileError, match=r"run/c: the run has unknown options \['colour'\]; use the minifcn it was made"):
+    with pytest.raises(
+        FileError, match=r"run/c: the run has unknown options \['colour'\]; use the minifcn it was made"
+    ):
         Options.from_dict({"colour": 1}, "run/c")
     for values in ({"lr": "fast"}, {"size": 5}, {"size": [5]}, {"size": ["a", "b"]}, {"epochs": None}, {"lr": 0.0}):
         with pytest.raises(FileError, match=r"run/c: the options of the run are damaged \(.*\); start the run again\."):

@@ -124,7 +124,9 @@ def test_results_never_meet_each_other_or_an_image(here: Path) -> None:
     before = (here / "b_label.png").read_bytes()
     with pytest.raises(ArgumentError, match=r"a.png and a.jpg would both be written to segmented/a_label.png; segment"):
         run("a.png", "a.jpg")
-    with pytest.raises(ArgumentError, match=r"^b_label.png would be written over by the result of another image; choose"):
+    with pytest.raises(
+        ArgumentError, match=r"^b_label.png would be written over by the result of another image; choose"
+    ):
         run("b.png", "b_label.png", out=".")
     assert (here / "b_label.png").read_bytes() == before
     assert not (here / "segmented").exists()

@@ -33,6 +33,8 @@ def test_the_formula_by_hand() -> None:
     frequency = np.array([10 / 16, 2 / 8, 4 / 8])
     np.testing.assert_allclose(found, 0.5 / frequency, rtol=1e-6)
     assert found.argmax() == 1
+    np.testing.assert_allclose(median_frequency_weights(data, 0.5), np.sqrt(0.5 / frequency), rtol=1e-6)
+    assert (median_frequency_weights(data, 0.0) == 1).all()
 
 
 def test_images_without_labelled_pixels_change_nothing() -> None:
@@ -42,5 +44,7 @@ def test_images_without_labelled_pixels_change_nothing() -> None:
 
 
 def test_classes_that_never_occur_are_named() -> None:
-    with pytest.raises(ArgumentError, match=r"class weights: rare, half never occur in hand-made; use --balance none\."):
+    with pytest.raises(
+        ArgumentError, match=r"class weights: rare, half never occur in hand-made; use --balance none\."
+    ):
         median_frequency_weights(Labels([[0, 0, VOID]]))

@@ -69,7 +69,9 @@ def test_another_optimiser_or_network_is_refused_by_file(path: Path) -> None:
     with pytest.raises(FileError, match=r"checkpoint.safetensors does not fit this run: SGD: .*another optimiser's"):
         restore(path, arrays, model, optimizer)
     wide = card(width=1 / 4).build(np.random.default_rng(2))
-    with pytest.raises(FileError, match=r"checkpoint.safetensors does not fit this run: load_state_dict.*stage1\.conv1_1"):
+    with pytest.raises(
+        FileError, match=r"checkpoint.safetensors does not fit this run: load_state_dict.*stage1\.conv1_1"
+    ):
         restore(path, arrays, wide, optim.AdamW([p for p in wide.parameters() if p.requires_grad]))
 
 
@@ -77,7 +79,9 @@ def test_broken_weights_do_not_replace_good_ones(path: Path) -> None:
     before = path.read_bytes()
     model, optimizer, _ = run()
     model.score.bias.data[0] = np.inf
-    with pytest.raises(FileError, match=r"checkpoint.safetensors was not written: score.bias holds NaN or infinity; what"):
+    with pytest.raises(
+        FileError, match=r"checkpoint.safetensors was not written: score.bias holds NaN or infinity; what"
+    ):
         save_checkpoint(path, model, optimizer, card(), State(), {})
     assert path.read_bytes() == before
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_FILE]
@@ -98,7 +102,9 @@ def test_a_missing_damaged_or_truncated_file(path: Path) -> None:
 def test_what_is_no_checkpoint(path: Path) -> None:
     model, _, _ = run()
     save_network(path, model, card())
-    with pytest.raises(FileError, match=r"checkpoint.safetensors is not a checkpoint of a run; give the folder of a run"):
+    with pytest.raises(
+        FileError, match=r"checkpoint.safetensors is not a checkpoint of a run; give the folder of a run"
+    ):
         read_checkpoint(path)
     from safetensors.numpy import save_file
 
@@ -125,7 +131,9 @@ def test_what_is_no_checkpoint(path: Path) -> None:
 def test_a_contradictory_state(path: Path, key: str, text: str) -> None:
     arrays, metadata = load_arrays(path)
     save_arrays(path, arrays, metadata | {key: text})
-    with pytest.raises(FileError, match=r"checkpoint.safetensors: the state of the run is damaged \(.*\); start the run"):
+    with pytest.raises(
+        FileError, match=r"checkpoint.safetensors: the state of the run is damaged \(.*\); start the run"
+    ):
         read_checkpoint(path)
 
 

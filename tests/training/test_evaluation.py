@@ -88,5 +88,7 @@ def test_predictions_come_in_the_order_asked_for(model: FCN) -> None:
 def test_scores_that_are_no_numbers_are_no_answer(model: FCN, value: float) -> None:
     model.stage1.layers["conv1_1"].weight.data[...] = value
     for use in (lambda: predict(model.eval(), Pictures(1)[0].image, MEAN, STD), lambda: evaluate(model, Pictures(1))):
-        with pytest.raises(TrainingError, match=r"the scores of the network are not finite numbers; train it with a lower"):
+        with pytest.raises(
+            TrainingError, match=r"the scores of the network are not finite numbers; train it with a lower"
+        ):
             use()

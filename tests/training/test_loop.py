@@ -186,7 +186,9 @@ def test_the_step_that_fails_moves_no_weight(monkeypatch: pytest.MonkeyPatch) ->
     before = weights(run.model)
     true_loss = F.cross_entropy
     monkeypatch.setattr(loop.F, "cross_entropy", lambda *given: true_loss(*given) * float("inf"))
-    with pytest.raises(TrainingError, match=r"the loss is inf at epoch 2, step 1 with learning rate 0\.00\d+; the largest"):
+    with pytest.raises(
+        TrainingError, match=r"the loss is inf at epoch 2, step 1 with learning rate 0\.00\d+; the largest"
+    ):
         run.train(2, state=State(epoch=1))
     parameters = dict(run.model.named_parameters())
     after = weights(run.model)

@@ -87,7 +87,9 @@ def test_broken_weights_are_never_written(tmp_path: Path, bad: float) -> None:
     save_network(path, model, card())
     before = path.read_bytes()
     model.stage3.layers["norm3_2"].running_var.data[1] = bad
-    with pytest.raises(FileError, match=r"weights.safetensors was not written: .*running_var holds NaN or infinity; what"):
+    with pytest.raises(
+        FileError, match=r"weights.safetensors was not written: .*running_var holds NaN or infinity; what"
+    ):
         save_network(path, model, card())
     assert path.read_bytes() == before
     with pytest.raises(FileError):
@@ -100,7 +102,9 @@ def test_broken_weights_are_never_used(tmp_path: Path, name: str) -> None:
     arrays = weights(trained(card()))
     arrays["score.bias"][1] = np.nan
     save_arrays(tmp_path / name, arrays, {"network": card().to_json()})
-    with pytest.raises(FileError, match=rf"{name} cannot be used: score.bias holds NaN or infinity; give the weights of"):
+    with pytest.raises(
+        FileError, match=rf"{name} cannot be used: score.bias holds NaN or infinity; give the weights of"
+    ):
         load_network(tmp_path / name)
 
 
@@ -120,7 +124,11 @@ def test_files_that_are_no_networks(tmp_path: Path, name: str) -> None:
         load_network(path)
     save_network(path, trained(card()), card())
     whole = path.read_bytes()
-    for content in (whole[: len(whole) // 2], whole[:-1], whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :]):
+    for content in (
+        whole[: len(whole) // 2],
+        whole[:-1],
+        whole[: len(whole) // 2] + b"?" + whole[len(whole) // 2 + 1 :],
+    ):
         path.write_bytes(content)
         with pytest.raises(FileError, match=rf"{name} is damaged"):
             load_network(path)
@@ -181,7 +189,12 @@ def test_a_card_that_is_none(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "said"),
-    [({"backbone": "resnet"}, "resnet"), ({"stride": 4}, "4"), ({"width": -1.0}, "-1"), ({"alignment": "left"}, "left")],
+    [
+        ({"backbone": "resnet"}, "resnet"),
+        ({"stride": 4}, "4"),
+        ({"width": -1.0}, "-1"),
+        ({"alignment": "left"}, "left"),
+    ],
 )
 def test_a_card_that_no_network_fits(tmp_path: Path, changes: dict[str, object], said: str) -> None:
     path = tmp_path / WEIGHTS_FILE
