@@ -6,6 +6,7 @@ gap or an overlap. Source: https://github.com/huggingface/safetensors, section "
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,19 @@ def write_safetensors(path: Path, arrays: dict[str, np.ndarray], metadata: dict[
     from safetensors.numpy import save_file
 
     save_file(arrays, path, metadata)
+    _sort_metadata(path)
+
+
+def _sort_metadata(path: Path) -> None:
+    """The library writes the metadata in a random order; sorted, equal runs give equal files, to the last byte."""
+    with path.open("r+b") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        if len(text) <= size:  # the same entries in another order; spaces at the end are allowed
+            file.seek(8)
+            file.write(text.ljust(size))
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:

@@ -19,6 +19,7 @@ from minifcn.data import Folder
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, evaluate, load_network, loop, read_checkpoint
 from minifcn.weights import load_arrays
+from tests.training import tiny
 from tests.training.tiny import same, write_camvid, write_folder
 
 FILES = {WEIGHTS_FILE, CHECKPOINT_FILE, "metrics.json", "learning_curve.png", "gallery.png", "confusion.png"}
@@ -123,6 +124,35 @@ def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "on 2 test images of yard:" in out
     assert all(f"  run/{name}  " in out for name in FILES)
     assert all(name in out for name in (*test.classes, "mean IU"))
+
+
+@pytest.mark.filterwarnings("ignore:no pixel was counted:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("right", "best"),
+    [([20, 60, 40], 1), ([60, 60, 20], 0), ([0, 0, 10], 2), ([None, None, None], 0), ([None, 0, 5], 2)],
+)
+def test_the_weights_of_the_best_epoch_are_kept(
+    here: Path, monkeypatch: pytest.MonkeyPatch, right: list[int | None], best: int
+) -> None:
+    """Of equal epochs the first; a validation set without a labelled pixel (None) is worth no more than 0."""
+    after_epoch: list[dict[str, np.ndarray]] = []
+    true_evaluate = train.evaluate
+
+    def scripted(model: object, dataset: object) -> ConfusionMatrix:
+        if len(after_epoch) == 3:
+            return true_evaluate(model, dataset)  # type: ignore[arg-type]
+        count = right[len(after_epoch)]
+        after_epoch.append(tiny.weights(model))
+        off = 0 if count is None else 100 - count
+        return ConfusionMatrix.from_hist(np.array([[count or 0, off, 0], [off, count or 0, 0], [0, 0, 0]]))
+
+    monkeypatch.setattr(train, "evaluate", scripted)
+    assert start(*SMALL, "--epochs", "3", "--seed", "2") == 0
+    assert same(weights(here / "run"), after_epoch[best])
+    assert not same(after_epoch[0], after_epoch[1]) and not same(after_epoch[1], after_epoch[2])
+    history = json.loads((here / "run" / "metrics.json").read_text(), parse_constant=pytest.fail)["history"]
+    expected = [None if count is None else count / (200 - count) for count in right]
+    assert [entry["val_mean_iu"] for entry in history] == pytest.approx(expected)
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(here: Path) -> None:
@@ -299,13 +329,12 @@ def test_pictures_of_different_sizes_and_camvid(here: Path, kind: str) -> None:
     options = ["--width", "0.125", "--epochs", "1", "--batch-size", "3", "--quiet", "--out", "run"]
     if kind == "camvid":
         write_camvid(here / "SegNet" / "CamVid")
-        options += ["--data", "camvid", "--root", "SegNet", "--size", "33x44"]
+        options += ["--data", "camvid", "--root", "SegNet", "--size", "33x44", "--balance", "median", "--augment"]
     else:
         options += ["--data", "folder", "--root", "yard"]
     assert main(["train", *options]) == 0
     report = json.loads((here / "run" / "metrics.json").read_text())
-    assert report["options"]["augment"] is True
-    assert report["options"]["balance"] == ("median" if kind == "camvid" else "none")
+    assert report["options"].items() >= {"augment": True, "balance": "median" if kind == "camvid" else "none"}.items()
     card = load_network(here / "run")[1]
     assert (card.data, len(card.classes), card.size) == (
         kind,

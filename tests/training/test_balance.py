@@ -33,6 +33,7 @@ def test_the_formula_by_hand() -> None:
     frequency = np.array([10 / 16, 2 / 8, 4 / 8])
     np.testing.assert_allclose(found, 0.5 / frequency, rtol=1e-6)
     assert found.argmax() == 1
+    np.testing.assert_allclose(median_frequency_weights(data, 0.5), (0.5 / frequency) ** 0.5, rtol=1e-6)
     np.testing.assert_allclose(median_frequency_weights(data, 0.5), np.sqrt(0.5 / frequency), rtol=1e-6)
     assert (median_frequency_weights(data, 0.0) == 1).all()
 

@@ -221,3 +221,13 @@ def test_inputs_are_left_alone(tmp_path: Path) -> None:
         arrays["a"][:] = 0
         assert np.array_equal(arrays["b"], array), "no two arrays share memory"
     assert metadata == {"a": "b"}
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_equal_contents_give_equal_bytes(tmp_path, suffix):
+    """Same seed, same bits: also of the file."""
+    texts = {f"key{n}": "x" * n for n in range(8)}
+    files = [tmp_path / f"{n}{suffix}" for n in range(5)]
+    for file in files:
+        save_arrays(file, {"a": np.arange(5.0), "b": np.ones((2, 3), np.float32)}, texts)
+    assert len({file.read_bytes() for file in files}) == 1
