@@ -69,5 +69,7 @@ def test_a_card_that_does_not_answer_is_said_so(monkeypatch):
     fake = ModuleType("cupy")
     fake.cuda = SimpleNamespace(Device=Device, runtime=SimpleNamespace(CUDARuntimeError=CUDARuntimeError))
     monkeypatch.setitem(sys.modules, "cupy", fake)
-    with pytest.raises(ArgumentError, match=r'device "cuda" cannot be used \(cudaErrorInsufficientDriver.*\); use "cpu"'):
+    with pytest.raises(
+        ArgumentError, match=r'device "cuda" cannot be used \(cudaErrorInsufficientDriver.*\); use "cpu"'
+    ):
         backend.to_device(np.zeros(2), "cuda")

@@ -70,9 +70,7 @@ def gradcheck(
             found = grad(func(*values), wanted, direction, create_graph=True, allow_unused=True)
             return _joined([g for g in found if g is not None and g.requires_grad], direction)
 
-        gradcheck(
-            first_order, [*leaves, vector], order=order - 1, eps=eps, atol=atol, rtol=rtol, generator=generator
-        )
+        gradcheck(first_order, [*leaves, vector], order=order - 1, eps=eps, atol=atol, rtol=rtol, generator=generator)
     return True
 
 
@@ -100,9 +98,7 @@ def _analytic(output: Any, leaves: list[Any], vector: Any) -> list[np.ndarray]:
     return [np.zeros(x.shape) if g is None else to_numpy(g.data) for x, g in zip(leaves, found, strict=True)]
 
 
-def _numeric(
-    func: Callable[..., Any], leaves: list[Any], position: int, vector: np.ndarray, eps: float
-) -> np.ndarray:
+def _numeric(func: Callable[..., Any], leaves: list[Any], position: int, vector: np.ndarray, eps: float) -> np.ndarray:
     values = to_numpy(leaves[position].data).copy()
     numeric = np.empty(values.shape)
 
@@ -130,4 +126,3 @@ def _compare(position: int, analytic: np.ndarray, numeric: np.ndarray, atol: flo
         f"gradcheck: input {position}, element [{at}]: autograd gives {float(analytic[worst])!r} but central "
         f"differences give {float(numeric[worst])!r}; check the backward of the operation."
     )
-

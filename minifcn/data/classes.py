@@ -1,16 +1,16 @@
 """`classes.toml`: the names of one's own classes, and what of the rest differs from the usual.
 
-    ignore = [250]                       # mask values that are void; 255 always is
-    ignore_colors = [[0, 0, 0]]          # colours that are void, for masks in colour
-    mean = [104.4, 107.8, 109.8]         # RGB, 0..255; measured on the images when left out
-    std = [78.4, 79.6, 78.5]
+ignore = [250]                       # mask values that are void; 255 always is
+ignore_colors = [[0, 0, 0]]          # colours that are void, for masks in colour
+mean = [104.4, 107.8, 109.8]         # RGB, 0..255; measured on the images when left out
+std = [78.4, 79.6, 78.5]
 
-    [[class]]                            # the first class is the value 0 in the masks
-    name = "road"
-    color = [128, 64, 128]               # how it is drawn, and how masks in colour show it; may be left out
+[[class]]                            # the first class is the value 0 in the masks
+name = "road"
+color = [128, 64, 128]               # how it is drawn, and how masks in colour show it; may be left out
 
-    [[class]]
-    name = "grass"
+[[class]]
+name = "grass"
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from minifcn.data.sample import Label, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID
 
-EXAMPLE = "for example: [[class]] name = \"road\" color = [128, 64, 128], each on a line of its own"
+EXAMPLE = 'for example: [[class]] name = "road" color = [128, 64, 128], each on a line of its own'
 KEYS = ("class", "ignore", "ignore_colors", "mean", "std")
 
 

@@ -40,9 +40,7 @@ class CrossEntropy(Operation):
         return multiply(subtract(softmax(x, 1), onehot), reshape(each, (x.shape[0], 1, *x.shape[2:])))
 
 
-def cross_entropy(
-    x: Any, target: Any, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean"
-) -> Any:
+def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> Any:
     """loss = Σ weight[t]·(−log softmax(x)[t]) / Σ weight[t] over the pixels whose label t is not ignore_index.
 
     x         (N, C, ...) scores before softmax, any size: logits of ±1e4 are fine

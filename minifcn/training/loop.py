@@ -85,9 +85,7 @@ def train(
             if should_stop():
                 on_stop(state)
                 raise Interrupted(f"stopped after epoch {state.epoch + 1}, step {state.step}.")
-        state.history.append(
-            {"epoch": state.epoch + 1, "loss": float(np.mean(state.losses)), "losses": state.losses}
-        )
+        state.history.append({"epoch": state.epoch + 1, "loss": float(np.mean(state.losses)), "losses": state.losses})
         state.epoch, state.step, state.losses = state.epoch + 1, 0, []
         after_epoch(state)
     return state
