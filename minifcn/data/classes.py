@@ -1,16 +1,18 @@
 """`classes.toml`: the names of one's own classes, and what of the rest differs from the usual.
 
-ignore = [250]                       # mask values that are void; 255 always is
-ignore_colors = [[0, 0, 0]]          # colours that are void, for masks in colour
-mean = [104.4, 107.8, 109.8]         # RGB, 0..255; measured on the images when left out
-std = [78.4, 79.6, 78.5]
+    ignore = [250]                       # mask values that are void; 255 always is
+    ignore_colors = [[0, 0, 0]]          # colours that are void, for masks in colour
+    mean = [104.4, 107.8, 109.8]         # RGB, 0..255; measured on the images when left out
+    std = [78.4, 79.6, 78.5]
 
-[[class]]                            # the first class is the value 0 in the masks
-name = "road"
-color = [128, 64, 128]               # how it is drawn, and how masks in colour show it; may be left out
+    [[class]]                            # the first class is the value 0 in the masks
+    name = "road"
+    color = [128, 64, 128]               # how it is drawn, and how masks in colour show it; may be left out
 
-[[class]]
-name = "grass"
+    [[class]]
+    name = "grass"
+
+Keys of the whole file stand above the first `[[class]]`: below it they would belong to the class.
 """
 
 from __future__ import annotations
