@@ -103,10 +103,6 @@ class Operation:
         saved = self._saved_output.get(self.name)
         return type(saved).of(saved._array, self)
 
-    def needs(self, index: int) -> bool:
-        """Whether operand `index` wants a gradient."""
-        return self.parents[index] is not None
-
     def retain_for(self, variable: Variable) -> None:
         self._retained = ref(variable)
 

@@ -11,7 +11,6 @@ from typing import Any, Self
 
 import numpy as np
 
-from minifcn.autograd.mode import is_grad_enabled
 from minifcn.backend import Array, device_of, is_array, is_cupy, to_device, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
@@ -226,7 +225,3 @@ class Variable:
                 f"the truth value of a tensor of shape {self.shape} is ambiguous; compare its elements or use .item()."
             )
         return bool(self._array)
-
-
-def wants_grad(*operands: Variable) -> bool:
-    return is_grad_enabled() and any(operand.requires_grad for operand in operands)
