@@ -207,14 +207,17 @@ class Geometry:
         the input with row i of the output. Positions that fall into the padding are left out. With `first` and `last`
         only the output rows in [first, last) count, and the output slice is given relative to `first`.
         """
-        stride, shift = self.stride[axis], k * self.dilation[axis] - self.padding[axis]
         stop = self.output_size[axis] if last is None else last
-        low = max(first, -(shift // stride))  # smallest i with i·s + shift >= 0: ceil(-shift / s)
-        high = min(stop, (self.input_size[axis] - 1 - shift) // stride + 1)  # first i with i·s + shift >= H
-        if high <= low:
-            return slice(0, 0), slice(0, 0)
-        start = low * stride + shift
-        return slice(start, start + (high - 1 - low) * stride + 1, stride), slice(low - first, high - first)
+        shift = k * self.dilation[axis] - self.padding[axis]
+        return _meeting(self.input_size[axis], self.stride[axis], shift, first, stop)
+
+    def window(self, axis: int, i: int) -> tuple[slice, slice]:
+        """The positions that meet at output row `i` along `axis`: (slice of the input, slice of the taps).
+
+        The same relation read the other way: i is fixed and k runs. The j-th of the one meets the j-th of the other.
+        """
+        shift = i * self.stride[axis] - self.padding[axis]
+        return _meeting(self.input_size[axis], self.dilation[axis], shift, 0, self.kernel_size[axis])
 
     # --- sizes and costs ------------------------------------------------------------------------------------------
 
@@ -237,6 +240,16 @@ class Geometry:
             for a in (0, 1)
         )
         return rows, columns
+
+
+def _meeting(size: int, step: int, shift: int, first: int, last: int) -> tuple[slice, slice]:
+    """All j in [first, last) with 0 <= j·step + shift < size: (slice of j·step + shift, slice of j − first)."""
+    low = max(first, -(shift // step))  # the smallest j with j·step + shift >= 0 is ceil(-shift / step)
+    high = min(last, (size - 1 - shift) // step + 1)  # the first j with j·step + shift >= size
+    if high <= low:
+        return slice(0, 0), slice(0, 0)
+    start = low * step + shift
+    return slice(start, start + (high - 1 - low) * step + 1, step), slice(low - first, high - first)
 
 
 def _reach(kernel: Pair, dilation: Pair) -> Pair:

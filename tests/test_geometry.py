@@ -217,6 +217,22 @@ def test_a_tap_lists_exactly_the_positions_that_meet(geometry, first, length):
             assert list(zip(rows, outputs, strict=True)) == block
 
 
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(convolutions())
+def test_a_window_is_the_same_relation_read_the_other_way(geometry):
+    for axis in (0, 1):
+        by_tap, by_window = set(), set()
+        for k in range(geometry.kernel_size[axis]):
+            here, there = geometry.tap(axis, k)
+            rows, outputs = range(geometry.input_size[axis])[here], range(geometry.output_size[axis])[there]
+            by_tap |= {(row, i, k) for row, i in zip(rows, outputs, strict=True)}
+        for i in range(geometry.output_size[axis]):
+            here, there = geometry.window(axis, i)
+            rows, taps = range(geometry.input_size[axis])[here], range(geometry.kernel_size[axis])[there]
+            by_window |= {(row, i, k) for row, k in zip(rows, taps, strict=True)}
+        assert by_tap == by_window
+
+
 def test_derived_numbers():
     geometry = Geometry.of_convolution((10, 13), (3, 2), (2, 3), (1, 0), (2, 4), 5)
     assert geometry.reach == (5, 5)

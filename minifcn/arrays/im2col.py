@@ -32,37 +32,50 @@ def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
             yield slice(n, min(n + images, N)), i, min(i + rows, OH)
 
 
-def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
-    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`.
+def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iterator[tuple[Array, Array]]:
+    """Pairs of equal shape: a part of columns (C, KH, KW, n, rows, OW), and the pixels of x (N, C, H, W) it shows.
 
-    It loops over the taps of the kernel, never over pixels: each tap is one strided copy.
+    Together the pairs cover every place of a column that is not padding. They go tap by tap, each one strided slice,
+    or window by window where there are fewer of those: upsampling by 32 has 4096 taps but a dozen windows. No pixel
+    occurs twice within a pair.
     """
     images, first, last = block
-    xp, (KH, KW) = array_module(x), geometry.kernel_size
+    (KH, KW), OW = geometry.kernel_size, geometry.output_size[1]
     x = x[images].swapaxes(0, 1)  # (n, C, H, W) -> (C, n, H, W)
-    shape = (len(x), KH, KW, x.shape[1], last - first, geometry.output_size[1])
+    if KH * KW <= (last - first) * OW:
+        for k in range(KH):
+            rows, out_rows = geometry.tap(0, k, first, last)
+            for l in range(KW):
+                cols, out_cols = geometry.tap(1, l)
+                yield columns[:, k, l, :, out_rows, out_cols], x[:, :, rows, cols]
+    else:
+        x = x.transpose(0, 2, 3, 1)  # (C, n, H, W) -> (C, H, W, n)
+        for i in range(first, last):
+            rows, k_taps = geometry.window(0, i)
+            for j in range(OW):
+                cols, l_taps = geometry.window(1, j)
+                yield columns[:, k_taps, l_taps, :, i - first, j], x[:, rows, cols]
+
+
+def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
+    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`."""
+    images, first, last = block
+    xp, n = array_module(x), images.stop - images.start
+    shape = (x.shape[1], *geometry.kernel_size, n, last - first, geometry.output_size[1])
     columns = xp.zeros(shape, x.dtype) if any(geometry.padding) else xp.empty(shape, x.dtype)
-    for k in range(KH):
-        rows, out_rows = geometry.tap(0, k, first, last)
-        for l in range(KW):
-            cols, out_cols = geometry.tap(1, l)
-            columns[:, k, l, :, out_rows, out_cols] = x[:, :, rows, cols]
+    for part, pixels in meetings(columns, x, geometry, block):
+        part[...] = pixels
     return columns
 
 
 def col2im(columns: Array, x: Array, geometry: Geometry, block: Block) -> None:
     """Add columns (C, KH, KW, n, rows, OW) back to the pixels of x (N, C, H, W) they came from, in place.
 
-    Within one tap no pixel occurs twice, so slices can be added without losing an update, and always in the same
-    order: the result is the same to the last bit on every run, on a GPU too.
+    Slices can be added without losing an update, and always in the same order: the result is the same to the last bit
+    on every run, on a GPU too.
     """
-    images, first, last = block
-    x = x[images].swapaxes(0, 1)  # (n, C, H, W) -> (C, n, H, W)
-    for k in range(geometry.kernel_size[0]):
-        rows, out_rows = geometry.tap(0, k, first, last)
-        for l in range(geometry.kernel_size[1]):
-            cols, out_cols = geometry.tap(1, l)
-            x[:, :, rows, cols] += columns[:, k, l, :, out_rows, out_cols]
+    for part, pixels in meetings(columns, x, geometry, block):
+        pixels += part
 
 
 def _columns_of(x: Array, geometry: Geometry, block: Block) -> Array:
