@@ -42,7 +42,7 @@ def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iter
     images, first, last = block
     (KH, KW), OW = geometry.kernel_size, geometry.output_size[1]
     x = x[images].swapaxes(0, 1)  # (n, C, H, W) -> (C, n, H, W)
-    if KH * KW <= (last - first) * OW:
+    if (last - first) * OW >= KH * KW:
         for k in range(KH):
             rows, out_rows = geometry.tap(0, k, first, last)
             for l in range(KW):
