@@ -374,3 +374,10 @@ def test_repr_shows_the_tree_with_every_setting():
     assert lines[0] == "Block(" and lines[-1] == ")"
     assert [line.split(":")[0].strip() for line in lines[1:-1]] == ["(first)", "(many.0)", "(many.2)", "(named.left)"]
     assert repr(Sequential()) == "Sequential()"
+
+
+def test_a_module_that_knows_its_parent_is_walked_once():
+    outer, inner = Sequential(Linear(2, 3)), Module()
+    inner.parent, outer.layers["inner"] = outer, inner
+    assert [name for name, _ in outer.named_modules()] == ["", "0", "inner"]
+    assert list(outer.state_dict()) == ["0.weight", "0.bias"]
