@@ -14,18 +14,8 @@ from minifcn.commands.evaluate import Prepared
 from minifcn.data import CamVid, Folder, Scenes
 from minifcn.errors import ArgumentError, FileError
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import WEIGHTS_FILE, load_network, predict, save_network
-from tests.training.tiny import CLASSES, MEAN, STD, card, write_camvid, write_folder
-
-
-def save(path: Path, **changes: object) -> None:
-    description = card(**changes)
-    model = description.build(np.random.default_rng(4))
-    rng = np.random.default_rng(5)
-    for name, value in model.named_parameters():
-        if name.endswith("score.weight") or "skip" in name:
-            value.data[...] = rng.standard_normal(value.shape)
-    save_network(path, model, description)
+from minifcn.training import WEIGHTS_FILE, load_network, predict
+from tests.training.tiny import CLASSES, MEAN, STD, card, save_some, write_camvid, write_folder
 
 
 def card_for(dataset: object) -> dict[str, object]:
@@ -42,7 +32,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_folder(tmp_path / "yard")
     (tmp_path / "run").mkdir()
     (tmp_path / "results").mkdir()
-    save(tmp_path / "run" / WEIGHTS_FILE)
+    save_some(tmp_path / "run" / WEIGHTS_FILE)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -84,21 +74,21 @@ def test_the_size_is_that_of_training_or_the_one_given_or_that_of_the_files(here
     data = [Folder("yard", "test", size) for size in ((32, 40), (24, 30), None)]
     pixels = [sum(int((each[i].label != 255).sum()) for i in range(2)) for each in data]
     assert list(counts.values()) == pixels[:2]
-    save(here / "run" / WEIGHTS_FILE, size=None)
+    save_some(here / "run" / WEIGHTS_FILE, size=None)
     run()
     report = json.loads((here / "results" / "metrics-test.json").read_text())
     assert (np.sum(report["confusion"]), report["size"]) == (pixels[2], None)
 
 
 def test_scenes_and_camvid_are_found_by_the_card(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    save(here / "scenes.npz", **card_for(Scenes(1)))
+    save_some(here / "scenes.npz", **card_for(Scenes(1)))
     assert run(weights="scenes.npz", root=None, count=3, seed=5, split="val") == 0
     assert "on 3 val images of scenes:" in capsys.readouterr().out
     labels = [Scenes(3, (32, 40), 5, "val")[i].label for i in range(3)]
     report = json.loads((here / "results" / "metrics-val.json").read_text())
     assert report["metrics"]["pixels"] == sum(int((label != 255).sum()) for label in labels)
     write_camvid(here / "road")
-    save(here / "camvid.npz", **card_for(CamVid(here / "road")))
+    save_some(here / "camvid.npz", **card_for(CamVid(here / "road")))
     assert run(weights="camvid.npz", root="road") == 0
     assert "on 3 test images of camvid:" in capsys.readouterr().out
 

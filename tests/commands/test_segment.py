@@ -14,26 +14,16 @@ from minifcn.commands import segment
 from minifcn.data import normalize
 from minifcn.errors import ArgumentError, FileError
 from minifcn.plot import overlay
-from minifcn.training import load_network, save_network
-from tests.training.tiny import CLASSES, MEAN, PALETTE, STD, card, picture
+from minifcn.training import load_network
+from tests.training.tiny import CLASSES, MEAN, PALETTE, STD, card, picture, save_some
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with weights in it, as the current one."""
-    save(tmp_path / "w.npz")
+    save_some(tmp_path / "w.npz")
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def save(path: Path, **changes: object) -> None:
-    description = card(**changes)
-    model = description.build(np.random.default_rng(4))
-    rng = np.random.default_rng(5)
-    for name, value in model.named_parameters():
-        if name.endswith("score.weight") or "skip" in name:
-            value.data[...] = rng.standard_normal(value.shape)
-    save_network(path, model, description)
 
 
 def run(*images: str, weights: str = "w.npz", **options: object) -> int:
@@ -75,7 +65,7 @@ def test_every_kind_of_picture_file(here: Path, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("size", [(1, 1), (1, 200), (211, 1), (2, 3), (31, 33), (64, 47), (120, 77)])
 @pytest.mark.parametrize("trained_at", [(32, 40), None], ids=str)
 def test_every_size_of_picture(here: Path, size: tuple[int, int], trained_at: tuple[int, int] | None) -> None:
-    save(here / "w.npz", size=trained_at)
+    save_some(here / "w.npz", size=trained_at)
     pixels = np.random.default_rng(0).integers(0, 256, (*size, 3)).astype(np.uint8)
     Image.fromarray(pixels).save(here / "x.png")
     assert run("x.png", out="deep/er") == 0

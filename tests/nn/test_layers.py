@@ -10,6 +10,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, nn
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.nn.tensors import rng, same, values, whole
 
 # (name, default) in PyTorch's order; what is PyTorch's business alone (device, dtype, inplace, padding_mode, deprecated
 # arguments) comes after all of these there, so positional calls mean the same.
@@ -37,23 +38,6 @@ SIGNATURES = {
     "Upsample": [("size", None), ("scale_factor", None), ("mode", "nearest"), ("align_corners", False)],
     "CrossEntropyLoss": [("weight", None)],
 }
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def whole(*shape, seed=0):
-    """Whole numbers, so that sums are exact."""
-    return Tensor(rng(seed).integers(-9, 10, shape).astype(np.float32))
-
-
-def values(tensor):
-    return tensor.detach().numpy()
-
-
-def same(a, b):
-    np.testing.assert_array_equal(values(a), values(b))
 
 
 @pytest.mark.parametrize("name", SIGNATURES)

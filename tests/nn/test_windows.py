@@ -9,23 +9,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import CoordinateMap, ReceptiveField, Tensor, nn
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def whole(*shape, seed=0):
-    """Whole numbers, so that sums are exact."""
-    return Tensor(rng(seed).integers(-9, 10, shape).astype(np.float32))
-
-
-def values(tensor):
-    return tensor.detach().numpy()
-
-
-def same(a, b):
-    np.testing.assert_array_equal(values(a), values(b))
+from tests.nn.tensors import rng, same, values, whole
 
 
 def test_conv2d_hands_over_every_setting_in_its_place():
