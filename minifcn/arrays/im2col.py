@@ -36,8 +36,8 @@ def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iter
     """Pairs of equal shape: a part of columns (C, KH, KW, n, rows, OW), and the pixels of x (N, C, H, W) it shows.
 
     Together the pairs cover every place of a column that is not padding. They go tap by tap, each one strided slice,
-    or window by window where there are fewer of those: upsampling a 3x4 map by 32 has 4096 taps but 12 windows, and
-    takes 11 ms instead of 148. No pixel occurs twice within a pair.
+    or window by window where there are fewer of those: upsampling a 3x4 map by 32 has 4096 taps but 12 windows, and is
+    more than ten times faster that way. No pixel occurs twice within a pair.
     """
     images, first, last = block
     (KH, KW), OW = geometry.kernel_size, geometry.output_size[1]
