@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 
@@ -253,4 +253,4 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
     return made if device is None else made.to(device)
 
 
-__all__ = ["Buffer", "Parameter", "Self", "Tensor", "as_tensor"]
+__all__ = ["Buffer", "Parameter", "Tensor", "as_tensor"]

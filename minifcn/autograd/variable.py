@@ -75,7 +75,7 @@ class Variable:
     dtype, device: converted to, if given ("cpu", "cuda", "cuda:1").
     """
 
-    __slots__ = ("_array", "_version", "_retains", "_requires_grad", "grad", "grad_fn", "__weakref__")
+    __slots__ = ("_array", "_version", "_requires_grad", "grad", "grad_fn", "__weakref__")
     # NumPy arrays must leave `array * tensor` to the tensor instead of treating it as a sequence of numbers.
     __array_ufunc__ = None
 
@@ -89,7 +89,6 @@ class Variable:
     def _wrap(self, array: Array, grad_fn: Any) -> None:
         self._array = array
         self._version = Version()
-        self._retains = False
         self._requires_grad = grad_fn is not None
         self.grad: Self | None = None
         self.grad_fn = grad_fn  # an Operation; this file knows none, so that it stands below them
@@ -204,7 +203,6 @@ class Variable:
 
     def retain_grad(self) -> Self:
         """Ask `backward` to fill `.grad` of this computed tensor too; normally only leaves keep theirs."""
-        self._retains = True
         if self.grad_fn is not None:
             self.grad_fn.retain_for(self)
         return self

@@ -5,17 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
+from minifcn.models.backbones import ALIGNMENTS, BACKBONES
+from minifcn.models.fcn import STRIDES, UPSAMPLINGS
+
+BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
 
 CHOICES: dict[str, tuple[Any, ...]] = {
-    "data": ("scenes", "camvid", "folder"),
-    "backbone": ("small", "vgg16"),
-    "stride": (8, 16, 32),
-    "alignment": ("compact", "caffe"),
-    "upsampling": ("single", "staged"),
+    "data": KINDS,
+    "backbone": tuple(sorted(BACKBONES)),
+    "stride": tuple(sorted(STRIDES)),
+    "alignment": ALIGNMENTS,
+    "upsampling": UPSAMPLINGS,
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("poly", "cosine", "step", "constant"),
-    "balance": ("none", "sqrt", "median"),
+    "balance": ("none", *BALANCE),
 }
 
 

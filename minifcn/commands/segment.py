@@ -7,17 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import no_grad
-from minifcn.backend import to_numpy
 from minifcn.commands.reporting import Counter
-from minifcn.data import normalize
-from minifcn.data.images import read_image, resize_image
+from minifcn.data.images import read_image
 from minifcn.errors import ArgumentError, FileError
-from minifcn.functional import interpolate
-from minifcn.models import FCN
 from minifcn.plot import overlay, save_image_png, save_label_png
-from minifcn.tensor import as_tensor
-from minifcn.training import Card, load_network
+from minifcn.training import Card, load_network, predict
 
 LONGEST = 16  # no image is looked at wider than so many training images
 
@@ -39,7 +33,8 @@ def run(arguments: dict[str, Any]) -> int:
     with Counter(len(paths), "segment", arguments["quiet"] or len(paths) == 1) as counter:
         for path, (label_path, overlay_path) in zip(paths, targets, strict=True):
             image = read_image(path)
-            label = segment(model, card, image, arguments["size"] or working_size(card, image.shape[:2]))
+            size = arguments["size"] or working_size(card, image.shape[:2])
+            label = predict(model, image, card.mean, card.std, size)
             save_label_png(label_path, label, palette)
             save_image_png(overlay_path, overlay(image, label, palette))
             counter(1)
@@ -81,17 +76,3 @@ def working_size(card: Card, size: tuple[int, ...]) -> tuple[int, int]:
     h, w = card.size[0], W * card.size[0] / H
     fit = min(1.0, LONGEST * card.size[1] / w)  # a strip of 1x5000 would become 96x480000
     return max(1, round(h * fit)), max(1, round(w * fit))
-
-
-@no_grad()
-def segment(model: FCN, card: Card, image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Labels uint8 (H, W) of an image uint8 (H, W, 3), computed at `size` and brought back to the full size.
-
-    The scores are interpolated, not the labels: boundaries stay smooth.
-    """
-    H, W = image.shape[:2]
-    batch = normalize(resize_image(image, size), np.array(card.mean, np.float32), np.array(card.std, np.float32))[None]
-    scores = model(as_tensor(batch, device=next(iter(model.parameters())).device))
-    if size != (H, W):
-        scores = interpolate(scores, (H, W), mode="bilinear")
-    return to_numpy(scores.argmax(1).data)[0].astype(np.uint8)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import data, optim
-from minifcn.commands.options import Options, options_for
+from minifcn.commands.options import BALANCE, Options, options_for
 from minifcn.commands.reporting import Progress, metrics_table, versions
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
 from minifcn.errors import ArgumentError, FileError
@@ -44,7 +44,6 @@ from minifcn.weights import write_text_atomic
 METRICS_FILE = "metrics.json"
 GALLERY_ROWS = 6
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
-BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the class weights
 CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
 
 

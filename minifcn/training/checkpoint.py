@@ -24,8 +24,9 @@ def save_checkpoint(
     path: str | os.PathLike[str], model: FCN, optimizer: Any, card: Card, state: State, options: dict[str, Any]
 ) -> None:
     """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
-    check_finite(model, f"{path} was not written", "what was there is unchanged")
-    arrays = {MODEL + name: array for name, array in arrays_of(model).items()}
+    weights = arrays_of(model)
+    check_finite(weights, f"{path} was not written", "what was there is unchanged")
+    arrays = {MODEL + name: array for name, array in weights.items()}
     arrays |= {OPTIMIZER + name: array for name, array in optimizer.state_dict().items()}
     save_arrays(
         path,

@@ -10,6 +10,8 @@ import numpy as np
 from minifcn.autograd import no_grad
 from minifcn.backend import array_module, to_numpy
 from minifcn.data import Dataset, normalize
+from minifcn.data.images import resize_image
+from minifcn.functional import interpolate
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.tensor import as_tensor
@@ -18,15 +20,20 @@ from minifcn.training.loop import TrainingError
 
 @no_grad()
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the scores, and said once
-def predict(model: FCN, image: np.ndarray, mean: Any, std: Any) -> np.ndarray:
+def predict(model: FCN, image: np.ndarray, mean: Any, std: Any, size: tuple[int, int] | None = None) -> np.ndarray:
     """Labels uint8 (H, W) of one image uint8 (H, W, 3): the class with the highest score, the first one if equal.
 
+    size: look at the image at this size, and bring the scores (not the labels: boundaries stay smooth) back to H, W.
     The model should be in eval mode; it works on the device of its weights. Raises TrainingError for scores that are
     not finite: their largest would be taken for an answer.
     """
+    H, W = image.shape[:2]
+    seen = image if size is None else resize_image(image, size)
     device = next(iter(model.parameters())).device
-    batch = normalize(image, np.asarray(mean, np.float32), np.asarray(std, np.float32))[None]
+    batch = normalize(seen, np.asarray(mean, np.float32), np.asarray(std, np.float32))[None]
     scores = model(as_tensor(batch, device=device))
+    if scores.shape[2:] != (H, W):
+        scores = interpolate(scores, (H, W), mode="bilinear")
     if not array_module(scores._array).isfinite(scores._array).all():
         raise TrainingError("the scores of the network are not finite numbers; train it with a lower learning rate.")
     return to_numpy(scores.argmax(1).data)[0].astype(np.uint8)

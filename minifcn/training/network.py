@@ -117,17 +117,18 @@ def arrays_of(model: FCN) -> dict[str, np.ndarray]:
     return {name: to_numpy(value._array) for name, value in model.state_dict().items()}
 
 
-def check_finite(model: FCN, what: str, remedy: str) -> None:
+def check_finite(arrays: dict[str, np.ndarray], what: str, remedy: str) -> None:
     """Raises FileError if a weight is NaN or infinite: such weights are neither written over good ones nor used."""
-    for name, array in arrays_of(model).items():
+    for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise FileError(f"{what}: {name} holds NaN or infinity; {remedy}.")
 
 
 def save_network(path: str | os.PathLike[str], model: FCN, card: Card, notes: dict[str, str] | None = None) -> None:
     """Write weights and card to a .safetensors or .npz file, whole or not at all."""
-    check_finite(model, f"{path} was not written", "what was there is unchanged")
-    save_arrays(path, arrays_of(model), {"network": card.to_json(), **(notes or {})})
+    arrays = arrays_of(model)
+    check_finite(arrays, f"{path} was not written", "what was there is unchanged")
+    save_arrays(path, arrays, {"network": card.to_json(), **(notes or {})})
 
 
 def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
@@ -147,7 +148,7 @@ def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
         model.load_state_dict(arrays)
     except MinifcnError as error:
         raise FileError(f"{file} does not fit the network it describes: {error}") from None
-    check_finite(model, f"{file} cannot be used", "give the weights of another run")
+    check_finite(arrays, f"{file} cannot be used", "give the weights of another run")
     return model.eval(), card
 
 
