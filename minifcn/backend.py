@@ -6,12 +6,17 @@ CuPy array and it runs on the GPU.
 
 from __future__ import annotations
 
+import os
+from functools import cache
+from math import prod
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
+
+UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
 # NumPy's and CuPy's arrays share their interface but no base class, so "an array of either" has no better static type.
 Array = Any
@@ -69,6 +74,39 @@ def working_bytes(x: Array) -> int:
     equally fast, whole images are two to five times slower). On a GPU a block must be large enough to fill the card.
     """
     return 256 << 20 if is_cupy(x) else 2 << 20
+
+
+@cache
+def memory_of(device: str) -> int | None:
+    """All the memory of a device in bytes, used or free; None where the system does not say."""
+    if device != "cpu":
+        return int(_cupy().cuda.Device(int(device.partition(":")[2])).mem_info[1])
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES")
+        return pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else None
+    except (AttributeError, ValueError, OSError):  # Windows has no sysconf, and elsewhere a name may be unknown
+        return None
+
+
+def require_memory(name: str, shape: tuple[int, ...], like: Array, remedy: str) -> None:
+    """Raises AllocationError if an array of `shape`, of the dtype and on the device of `like`, can never fit there.
+
+    Asked before memory is taken, and only where a slip in an argument (a padding of 10⁶) can ask for terabytes. What is
+    too large merely beside all else that lives at the moment is left to NumPy and CuPy: they raise MemoryErrors, too.
+    """
+    needed, device = prod(shape) * like.dtype.itemsize, device_of(like)
+    limit = memory_of(device)
+    if limit is not None and needed > limit:
+        raise AllocationError(
+            f"{name} of shape {shape} in {like.dtype} takes {_readable(needed)}, but {device} has {_readable(limit)} "
+            f"of memory; {remedy}."
+        )
+
+
+def _readable(count: int) -> str:
+    """1536 -> "1.5 KiB"."""
+    power = min((max(count, 1).bit_length() - 1) // 10, len(UNITS) - 1)
+    return f"{count / 1024**power:.4g} {UNITS[power]}"
 
 
 def _cupy() -> ModuleType:

@@ -21,5 +21,9 @@ class GraphError(MinifcnError, RuntimeError):
     """A gradient was asked of a graph that cannot give it: freed, changed in place, or not there."""
 
 
+class AllocationError(MinifcnError, MemoryError):
+    """A single array that is larger than all the memory of the machine or card that should hold it."""
+
+
 class FileError(MinifcnError, ValueError):
     """A file or a folder that is missing, damaged or not what it should be; the message names it."""

@@ -30,19 +30,18 @@ def pair(value: object, name: str, minimum: int) -> Pair:
     values = tuple(value) if isinstance(value, tuple | list) else (value, value)
     if len(values) != 2:
         raise ArgumentError(f"{name} must be an integer or a pair of integers, got {value!r} of length {len(values)}.")
-    return integer(values[0], name, minimum), integer(values[1], name, minimum)
+    kind = "an integer or a pair of integers"
+    return integer(values[0], name, minimum, kind), integer(values[1], name, minimum, kind)
 
 
-def integer(value: object, name: str, minimum: int) -> int:
+def integer(value: object, name: str, minimum: int, kind: str = "an integer") -> int:
     """`value` as a plain int of at least `minimum`; floats, booleans, strings and None are refused by name."""
     try:
         if isinstance(value, bool):
             raise TypeError
         number = operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ArgumentTypeError(
-            f"{name} must be an integer or a pair of integers, got {value!r} ({type(value).__name__})."
-        ) from None
+        raise ArgumentTypeError(f"{name} must be {kind}, got {value!r} ({type(value).__name__}).") from None
     if not minimum <= number <= LARGEST_SIZE:
         raise ArgumentError(f"{name} must be between {minimum} and {LARGEST_SIZE}, got {number}.")
     return number
@@ -106,7 +105,7 @@ class Geometry:
                 f"{spread}); increase padding or reduce the kernel or its dilation."
             )
         output = ((padded[0] - reach[0]) // step[0] + 1, (padded[1] - reach[1]) // step[1] + 1)
-        return cls(size, kernel, step, pad, spread, number, output)
+        return cls(size, kernel, step, pad, spread, number, pair(output, f"{name}: output size", 1))
 
     @classmethod
     def of_transposed_convolution(
@@ -155,7 +154,7 @@ class Geometry:
                 f"{name}: the output would be {made[0]}x{made[1]} (input {given[0]}x{given[1]}, kernel "
                 f"{kernel[0]}x{kernel[1]}, stride {step}, padding {pad}, dilation {spread}); reduce padding."
             )
-        return cls(made, kernel, step, pad, spread, number, given)
+        return cls(pair(made, f"{name}: output size", 1), kernel, step, pad, spread, number, given)
 
     @classmethod
     def of_pooling(
@@ -189,14 +188,15 @@ class Geometry:
             if ceil_mode and (count - 1) * step[axis] >= size[axis] + pad[axis]:
                 count -= 1
             if count < 1:
+                remedy = "increase the stride" if ceil_mode else "use ceil_mode"
                 raise ArgumentError(
                     f"{name}: the window does not fit: padded input {size[0] + 2 * pad[0]}x{size[1] + 2 * pad[1]}, "
-                    f"effective kernel {reach[0]}x{reach[1]}; increase padding, reduce the kernel or use ceil_mode."
+                    f"effective kernel {reach[0]}x{reach[1]}; increase padding, reduce the kernel or {remedy}."
                 )
             if spread[axis] > size[axis]:  # only then can two neighbouring taps straddle the whole image
                 _refuse_blind_windows(name, size[axis], kernel[axis], step[axis], pad[axis], spread[axis], count)
             output.append(count)
-        return cls(size, kernel, step, pad, spread, 1, (output[0], output[1]))
+        return cls(size, kernel, step, pad, spread, 1, pair(output, f"{name}: output size", 1))
 
     # --- taps: the one place where borders, strides and dilation are settled --------------------------------------
 
@@ -272,6 +272,11 @@ def _refuse_blind_windows(
 def _checked(
     name: str, size: object, kernel: object, stride: object, padding: object, dilation: object, smallest: int
 ) -> tuple[Pair, Pair, Pair, Pair, Pair]:
+    if isinstance(padding, str):
+        raise ArgumentTypeError(
+            f"{name}: padding must be an integer or a pair of integers, got {padding!r}; dilation·(k − 1)/2 keeps the "
+            f"size at stride 1 if the kernel size k is odd, for an even one extend one side first with functional.pad."
+        )
     return (
         pair(size, f"{name}: input size", smallest),
         pair(kernel, f"{name}: kernel_size", 1),

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, array_module, is_array, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -53,7 +54,7 @@ class ConfusionMatrix:
     @classmethod
     def from_hist(cls, hist: np.ndarray) -> ConfusionMatrix:
         """The confusion matrix with the counts `hist`, `(C, C)` of non-negative integers (copied)."""
-        hist = np.asarray(hist)
+        hist = to_numpy(checked_array(hist, name="a confusion matrix"))
         if hist.ndim != 2 or hist.shape[0] != hist.shape[1]:
             raise ArgumentError(f"hist has shape {hist.shape}; pass a square matrix (C, C).")
         if hist.dtype.kind not in "iu":
@@ -76,8 +77,7 @@ class ConfusionMatrix:
         ArgumentTypeError for labels that are not integers. After an error the counts are as before.
         """
         xp = array_module(prediction, target)
-        _check_labels("prediction", prediction)
-        _check_labels("target", target)
+        prediction, target = _labels("prediction", prediction), _labels("target", target)
         if prediction.shape != target.shape:
             raise ArgumentError(
                 f"update: prediction has shape {prediction.shape} but target has {target.shape}; pass equal shapes."
@@ -222,11 +222,13 @@ class ConfusionMatrix:
             warnings.warn("no pixel was counted (none given, or all void): every metric is nan.", RuntimeWarning, 3)
 
 
-def _check_labels(what: str, labels: Array) -> None:
+def _labels(what: str, labels: Array) -> Array:
+    """`labels`, a plain array of integers."""
     if not is_array(labels):
         raise ArgumentTypeError(f"update: {what} is a {type(labels).__name__}; pass a NumPy or CuPy array of labels.")
     if labels.dtype.kind not in "iu":
         raise ArgumentTypeError(f"update: {what} has dtype {labels.dtype}; pass integer labels (argmax of the scores).")
+    return checked_array(labels, name=f"the {what} of a confusion matrix")
 
 
 def _ratio(part: float, whole: float) -> float:

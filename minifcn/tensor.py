@@ -9,9 +9,10 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.autograd import Variable, backward, is_grad_enabled
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import array_module
+from minifcn.backend import array_module, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
+from minifcn.functional.shaping import plain_key
 
 
 class Tensor(Variable):
@@ -79,7 +80,9 @@ class Tensor(Variable):
             raise GraphError(
                 "writing into a tensor that requires grad is not recorded; do it inside no_grad() or on .detach()."
             )
-        self.mutable()[key] = value._array if isinstance(value, Variable) else value
+        given, parts = self.beside(value), plain_key(key)
+        array_module(self._array, given, *filter(is_array, parts))  # raises if they lie on different devices
+        self.mutable()[parts] = given
 
     # Comparisons give boolean tensors, so a tensor is found in dictionaries by identity.
     __hash__ = Variable.__hash__

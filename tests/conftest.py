@@ -6,6 +6,7 @@ import filecmp
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 # Before NumPy is loaded: the matrices of the tests are small, and BLAS threads that wait for each other on a busy
 # machine can cost a hundred times what they bring.
@@ -14,18 +15,12 @@ for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
-from hypothesis import HealthCheck, settings  # noqa: E402
 
 import minifcn  # noqa: E402
 from minifcn.arrays import convolution  # noqa: E402
+from minifcn.testing.profiles import load_profile  # noqa: E402
 
-# "dev" draws other examples on every run; "ci" the same ones, so it fails for a change and never by chance; "intense"
-# is for a search. A busy machine must not turn a right answer into a failure, so nothing is timed.
-COMMON = {"deadline": None, "print_blob": True, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("dev", max_examples=50, **COMMON)
-settings.register_profile("ci", max_examples=50, derandomize=True, **COMMON)
-settings.register_profile("intense", max_examples=2000, **COMMON)
-settings.load_profile(os.environ.get("MINIFCN_HYPOTHESIS", "dev"))
+load_profile()
 
 
 def pytest_sessionstart() -> None:
@@ -45,6 +40,20 @@ def pytest_sessionstart() -> None:
 
 def pytest_report_header() -> str:
     return f"minifcn {minifcn.__version__} from {Path(minifcn.__file__).parent}"
+
+
+@pytest.fixture(params=["numpy", "cupy"])
+def xp(request: pytest.FixtureRequest) -> ModuleType:
+    """The array module of a test that must hold on both: the same test, run once for each."""
+    if request.param == "numpy":
+        return np
+    try:
+        import cupy
+
+        cupy.zeros(1)  # CuPy imports without a GPU and fails at the first allocation
+    except Exception as error:
+        pytest.skip(f"no GPU for this test: {type(error).__name__}: {error}")
+    return cupy
 
 
 def global_state() -> tuple[object, ...]:

@@ -33,6 +33,7 @@ def test_a_cupy_array_is_known_by_its_module_alone(monkeypatch):
     assert backend.working_bytes(x) > backend.working_bytes(np.zeros(1)) > 0
 
 
+@pytest.mark.case(54)
 def test_devices_are_never_mixed_silently():
     with pytest.raises(ArgumentTypeError, match=r"different devices \(cuda, cpu\); move them to one with \.to"):
         backend.array_module(Double(), np.zeros(2))

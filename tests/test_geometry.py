@@ -39,6 +39,7 @@ def test_a_tuple_of_another_length_is_an_error_that_counts(value):
         pair(value, "stride", 1)
 
 
+@pytest.mark.case(53)
 @pytest.mark.parametrize("value", [0, -1, 2**31, np.int64(-3), 10**30])
 def test_an_integer_out_of_range_is_an_error_with_both_limits(value):
     with pytest.raises(ArgumentError, match=f"^stride must be between 1 and {LARGEST_SIZE}, got {int(value)}\\.$"):
@@ -87,6 +88,7 @@ def test_convolution_size_is_the_number_of_windows_that_fit_for_every_small_geom
     assert 0 < refused < len(NUMBERS) // 2
 
 
+@pytest.mark.case(40)
 def test_pooling_sizes_floor_and_ceil_for_every_small_geometry():
     seen = {"floor": 0, "ceil differs": 0, "too much padding": 0, "refused": 0}
     for n, k, s, p, d in NUMBERS:
@@ -111,6 +113,7 @@ def test_pooling_sizes_floor_and_ceil_for_every_small_geometry():
     assert all(count > 20 for count in seen.values()), seen
 
 
+@pytest.mark.case(40)
 def test_the_last_ceil_window_starts_inside_the_input_or_its_left_padding():
     assert Geometry.of_pooling((4, 4), 1, 2, 0, 1, True).output_size == (2, 2)
     assert Geometry.of_pooling((4, 4), 2, 2, 1, 1, True).output_size == (3, 3)
@@ -131,6 +134,15 @@ def test_every_pooling_window_of_an_accepted_geometry_sees_a_pixel():
                 continue
             for i in range(geometry.output_size[0]):
                 assert any(0 <= i * s + t * d - p < n for t in range(k)), (n, k, s, p, d, ceil_mode, i)
+
+
+def test_a_window_may_straddle_the_image_as_long_as_one_tap_lands_on_it():
+    # Taps of the two windows along the rows: -2 and 1, then 0 and 3; the image has the rows 0 and 1.
+    assert Geometry.of_pooling((2, 9), (2, 1), (2, 1), (2, 0), (3, 1)).output_size == (2, 9)
+
+
+def test_a_pool_has_no_groups():
+    assert Geometry.of_pooling((4, 6), 2).groups == 1
 
 
 # --- transposed convolution -----------------------------------------------------------------------------------------
@@ -158,6 +170,11 @@ def test_transposed_convolution_returns_to_every_input_size_of_the_convolution()
                 Geometry.of_transposed_convolution(forward.output_size, (k, 2), (s, 3), (p, 1), extra, 2, (d, 2))
                 == forward
             )
+
+
+def test_a_transposed_convolution_defaults_to_stride_1_and_no_groups():
+    geometry = Geometry.of_transposed_convolution((3, 5), (2, 4))
+    assert geometry == Geometry((4, 8), (2, 4), (1, 1), (0, 0), (1, 1), 1, (3, 5))
 
 
 @pytest.mark.parametrize("extra", [0, 1, 2, 3])
@@ -267,7 +284,7 @@ def test_a_kernel_that_does_not_fit_shows_both_sizes_and_where_they_come_from():
         ("padding", "same", ArgumentTypeError, "conv2d: padding must be an integer .* got 'same'"),
         ("kernel_size", 0, ArgumentError, "conv2d: kernel_size must be between 1 and .*, got 0"),
         ("groups", 0, ArgumentError, "conv2d: groups must be between 1 and .*, got 0"),
-        ("groups", True, ArgumentTypeError, "conv2d: groups must be an integer .* got True"),
+        ("groups", True, ArgumentTypeError, "conv2d: groups must be an integer, got True"),
         ("input_size", (8, -1), ArgumentError, "conv2d: input size must be between 0 and .*, got -1"),
     ],
 )
@@ -293,10 +310,13 @@ def test_an_empty_image_may_be_convolved_but_not_pooled():
 def test_pooling_errors():
     with pytest.raises(ArgumentError, match=r"got padding \(0, 2\) and effective kernel 2x3; .* at most \(1, 1\)"):
         Geometry.of_pooling((8, 8), (2, 3), 1, (0, 2))
-    with pytest.raises(ArgumentError, match="the window does not fit: padded input 4x9, effective kernel 5x2"):
-        Geometry.of_pooling((2, 9), (5, 2), 1, (1, 0))
+    with pytest.raises(ArgumentError, match=r"effective kernel 4x7; use padding at most \(2, 3\)\."):
+        Geometry.of_pooling((8, 8), (4, 7), 1, (0, 4))
+    with pytest.raises(ArgumentError, match="the window does not fit: padded input 4x7, effective kernel 5x2"):
+        Geometry.of_pooling((2, 5), (5, 2), 1, (1, 1))
     with pytest.raises(
-        ArgumentError, match=r"window 0 sees only padding: its taps are at \[-1, 2\], .* reduce the dilation 3"
+        ArgumentError,
+        match=r"^max_pool2d: window 0 sees only padding: its taps are at \[-1, 2\], .* reduce the dilation 3",
     ):
         Geometry.of_pooling((9, 2), 2, 1, (0, 1), (1, 3))
 
@@ -318,13 +338,27 @@ def test_an_output_size_out_of_reach_lists_the_reachable_ones():
             continue
         with pytest.raises(ArgumentError, match="choose rows from 18 to 20 and columns from 18 to 20"):
             Geometry.of_transposed_convolution((6, 6), 3, 3, 0, output_size=(size, 18))
+    with pytest.raises(ArgumentError, match="choose rows from 11 to 12 and columns from 9 to 11"):
+        Geometry.of_transposed_convolution((6, 3), (1, 3), (2, 3), 0, output_size=(13, 9))
+    with pytest.raises(ArgumentError, match=r"output_size \(0, 0\) cannot be reached from \(6, 6\)"):
+        Geometry.of_transposed_convolution((6, 6), 3, 3, 0, output_size=0)
     with pytest.raises(ArgumentError, match=r"give output_padding \(1, 0\) or output_size \(19, 18\), not both"):
         Geometry.of_transposed_convolution((6, 6), 3, 3, 0, (1, 0), output_size=(19, 18))
+
+
+@pytest.mark.parametrize("argument", ["output_padding", "output_size"])
+def test_what_only_a_transposed_convolution_has_is_checked_by_name(argument):
+    with pytest.raises(ArgumentTypeError, match=f"^conv_transpose2d: {argument} must be an integer .* got 1.5"):
+        Geometry.of_transposed_convolution((4, 5), 3, 2, **{argument: 1.5})
+    with pytest.raises(ArgumentError, match=f"^conv_transpose2d: {argument} must be between 0 and .*, got -1"):
+        Geometry.of_transposed_convolution((4, 5), 3, 2, **{argument: (1, -1)})
 
 
 def test_a_transposed_convolution_must_make_something():
     with pytest.raises(ArgumentError, match="the output would be 0x3 .*input 1x4, kernel 2x2.*; reduce padding"):
         Geometry.of_transposed_convolution((1, 4), 2, 1, 1)
+    with pytest.raises(ArgumentError, match="the output would be 2x0 .*input 2x1, kernel 3x4"):
+        Geometry.of_transposed_convolution((2, 1), (3, 4), 1, (1, 2))
     with pytest.raises(ArgumentError, match="conv_transpose2d: input size must be between 1"):
         Geometry.of_transposed_convolution((0, 4), 2)
 
@@ -332,6 +366,10 @@ def test_a_transposed_convolution_must_make_something():
 def test_a_geometry_put_together_by_hand_must_be_possible():
     with pytest.raises(ArgumentError, match=r"output size \(9, 1\) does not belong to input size \(8, 8\)"):
         Geometry((8, 8), (1, 1), (1, 1), (0, 0), (1, 1), 1, (9, 1))
+    for rows, stride, padding in ((5, 2, 0), (11, 1, 1)):  # the last window starts just behind the (padded) image
+        assert Geometry((8, 8), (1, 1), (stride, 1), (padding, 0), (1, 1), 1, (rows - 1, 1))
+        with pytest.raises(ArgumentError, match=rf"output size \({rows}, 1\) does not belong"):
+            Geometry((8, 8), (1, 1), (stride, 1), (padding, 0), (1, 1), 1, (rows, 1))
     with pytest.raises(ArgumentError, match=r"output size \(0, 1\) does not belong"):
         Geometry((8, 8), (1, 1), (1, 1), (0, 0), (1, 1), 1, (0, 1))
 
@@ -360,6 +398,11 @@ def test_maps_compose_invert_and_crop():
         assert third(position) == position - 5
     assert first.then(second).then(third) == first.then(second.then(third))
     assert first.then(first.inverse()) == CoordinateMap() == first.inverse().then(first)
+
+
+def test_a_layer_moves_by_one_pixel_at_a_time_unless_told_otherwise():
+    assert CoordinateMap.of_convolution(4) == CoordinateMap(Fraction(1), Fraction(-3, 2))
+    assert CoordinateMap.of_transposed_convolution(4) == CoordinateMap(Fraction(1), Fraction(3, 2))
 
 
 CONV = CoordinateMap.of_convolution

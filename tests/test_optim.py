@@ -133,21 +133,6 @@ def test_defaults(kind: type[optim.Optimizer]) -> None:
     assert {key: value for key, value in group.items() if key != "params"} == DEFAULTS[kind]
 
 
-@pytest.mark.parametrize(("kind", "settings"), [(kind, settings) for kind, _, settings in CASES])
-def test_same_as_pytorch(kind: type[optim.Optimizer], settings: dict[str, Any]) -> None:
-    torch = pytest.importorskip("torch")
-    weights, rows = parameters(np.float32), gradients(STEPS, np.float32)
-    theirs = [torch.nn.Parameter(torch.tensor(weight.data)) for weight in weights]
-    other = getattr(torch.optim, kind.__name__)(theirs, **settings)
-    for row in rows:
-        for weight, g in zip(theirs, row, strict=True):
-            weight.grad = None if g is None else torch.tensor(g)
-        other.step()
-    run(kind(weights, **settings), weights, rows)
-    for weight, expected in zip(weights, theirs, strict=True):
-        np.testing.assert_allclose(weight.data, expected.detach().numpy(), rtol=3e-5, atol=3e-6)
-
-
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
 def test_writes_in_place_in_the_same_dtype_and_counts_it(kind: type[optim.Optimizer], settings: dict[str, Any]) -> None:
     for dtype in (np.float32, np.float64):
@@ -475,21 +460,6 @@ def test_schedule(make: Callable[[optim.Optimizer], optim.LRScheduler], closed: 
     resumed.last_epoch = 15
     assert resumed.get_last_lr() == schedule.get_last_lr(), "the same bits, since the form is closed"
     assert resumed.base_lrs == list(RATES)
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments"), [("StepLR", (3, 0.5)), ("PolynomialLR", (8, 0.9)), ("CosineAnnealingLR", (6, 0.01))]
-)
-def test_schedule_same_as_pytorch(name: str, arguments: tuple[float, ...]) -> None:
-    torch = pytest.importorskip("torch")
-    schedule = getattr(optim, name)(optim.SGD(one(), lr=0.5), *arguments)
-    other = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))], lr=0.5)
-    theirs = getattr(torch.optim.lr_scheduler, name)(other, *arguments)
-    for _ in range(20):
-        assert schedule.get_last_lr() == pytest.approx(theirs.get_last_lr(), rel=1e-9, abs=1e-15)
-        schedule.step()
-        other.step()
-        theirs.step()
 
 
 def test_schedule_steers_the_steps() -> None:

@@ -58,11 +58,20 @@ TESTED_IN: dict[str, str] = {
     "plot/matrix.py": "plot/test_plot_figures.py",
     "plot/pictures.py": "plot/test_plot_figures.py",
     "plot/style.py": "plot/test_plot_figures.py",
+    "testing/__main__.py": "testing/test_testing_main.py",
+    # minifcn.testing is tested as a whole: the laws hold, and the mutants do not get past them.
+    "testing/laws": "testing/test_laws.py",
+    "testing/variants": "testing/test_laws.py",
+    "testing/operations.py": "testing/test_laws.py",
+    "testing/ours.py": "testing/test_laws.py",
+    "testing/mutants": "testing/test_score.py",
+    "testing/small_engine.py": "testing/test_score.py",
+    "testing/windows.py": "testing/test_laws.py",
     "weights/npz.py": "weights/test_weights_files.py",
     "weights/safetensors_file.py": "weights/test_weights_files.py",
 }
 
-HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "cupy")
+HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "hypothesis", "cupy")
 SEEDED = {
     "BitGenerator",
     "Generator",
@@ -217,6 +226,7 @@ def faults(tree: ast.AST) -> list[str]:
     return found
 
 
+@pytest.mark.case(58)
 @pytest.mark.parametrize("folder", ["minifcn", "benchmarks", "tutorials"])
 def test_no_global_randomness_and_no_pickle(folder: str) -> None:
     found = [
@@ -227,6 +237,7 @@ def test_no_global_randomness_and_no_pickle(folder: str) -> None:
     assert not found, "\n".join(found)
 
 
+@pytest.mark.case(58)
 @pytest.mark.parametrize(
     ("line", "count"),
     [

@@ -5,8 +5,9 @@
     to_weight(x, y)   ∂T/∂w   gradient of convolution with respect to its weight
 
 T is in DESIGN and in `loops`. An algorithm is one file with these three functions; all of them give the same answer,
-so the choice is about speed and about what you want to see. These functions trust their arguments: shapes that fit
-the geometry, one dtype, one device. `functional.conv2d` is where arguments are checked.
+so the choice is about speed and about what you want to see. Whichever it is, float16 is added up in float32. These
+functions trust their arguments: shapes that fit the geometry, one dtype, one device. `functional.conv2d` is where
+arguments are checked.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Protocol
 import numpy as np
 
 from minifcn.arrays import im2col, loops, matrix
+from minifcn.arrays.precision import narrow, wide
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
@@ -32,8 +34,9 @@ class Algorithm(Protocol):
 
 ALGORITHMS: dict[str, Algorithm] = {"loops": loops, "matrix": matrix, "im2col": im2col}
 
-# An infinite weight on a padding of zeros gives NaN, as IEEE 754 has it: an answer, not an accident to warn of.
-quiet = np.errstate(invalid="ignore")
+# An infinite weight on a padding of zeros gives NaN and a sum too large infinity, as IEEE 754 has it: answers, not
+# accidents to warn of.
+quiet = np.errstate(over="ignore", invalid="ignore")
 
 # The one piece of global state of the library. A context variable, so that threads do not disturb each other.
 _chosen: ContextVar[str] = ContextVar("minifcn_algorithm", default="im2col")
@@ -57,16 +60,16 @@ def use_algorithm(name: str) -> Iterator[None]:
 @quiet
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
-    return ALGORITHMS[_chosen.get()].to_output(x, w, geometry)
+    return narrow(ALGORITHMS[_chosen.get()].to_output(wide(x), wide(w), geometry), x.dtype)
 
 
 @quiet
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
-    return ALGORITHMS[_chosen.get()].to_input(w, y, geometry)
+    return narrow(ALGORITHMS[_chosen.get()].to_input(wide(w), wide(y), geometry), y.dtype)
 
 
 @quiet
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    return ALGORITHMS[_chosen.get()].to_weight(x, y, geometry)
+    return narrow(ALGORITHMS[_chosen.get()].to_weight(wide(x), wide(y), geometry), x.dtype)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from minifcn.backend import Array, array_module, working_bytes
+from minifcn.backend import Array, array_module, require_memory, working_bytes
 from minifcn.geometry import Geometry
 
 # A block: images n0..n1 and output rows i0..i1.
@@ -22,8 +22,13 @@ Block = tuple[slice, int, int]
 
 
 def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
-    """Cut the work into blocks whose columns fit `working_bytes`: several small images, or some rows of a large one."""
+    """Cut the work into blocks whose columns fit `working_bytes`: several small images, or some rows of a large one.
+
+    One row is the smallest block. AllocationError if even its columns are more than all memory can hold.
+    """
     OH, OW = geometry.output_size
+    row = (C, *geometry.kernel_size, 1, 1, OW)
+    require_memory("im2col: one output row of columns", row, x, "reduce padding or cut the image into narrower pieces")
     bytes_per_row = max(1, C * geometry.taps * OW * x.dtype.itemsize)
     rows = max(1, working_bytes(x) // bytes_per_row)
     images = max(1, rows // OH)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, require_memory
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 
@@ -39,7 +39,8 @@ def convolution_matrix(
 
     weight: (O, C/groups, KH, KW). Returns an array of shape (O·OH·OW, C·H·W), or with `sparse=True` a
     `SparseMatrix` that knows `@`, `.T`, `.shape` and `.toarray()`. Cᵀ is the transposed convolution.
-    Raises ArgumentError if weight is not 4-D or does not divide into the groups.
+    Raises ArgumentError if weight is not 4-D or does not divide into the groups, AllocationError if the array would be
+    larger than all memory: use `sparse=True` then.
     Source: Dumoulin and Visin 2016, §4.1, here for every geometry.
 
     >>> import numpy as np
@@ -117,43 +118,42 @@ class SparseMatrix:
                 f"convolution matrix of shape {self.shape} cannot multiply an array of shape {vectors.shape}; "
                 f"pass ({self.shape[1]},) or ({self.shape[1]}, N)."
             )
-        w, g = self.weight, self.geometry
+        g, (O, channels) = self.geometry, self.weight.shape[:2]
+        w = self.weight.reshape(g.groups, O // g.groups, channels, *g.kernel_size)
         batch = vectors.T if vectors.ndim == 2 else vectors[None]  # (·, N) -> (N, ·)
         if self.transposed:
-            result = self._scatter(batch.reshape(len(batch), w.shape[0], *g.output_size))
+            result = self._scatter(batch.reshape(len(batch), g.groups, O // g.groups, *g.output_size), w)
         else:
-            result = self._gather(batch.reshape(len(batch), w.shape[1] * g.groups, *g.input_size))
+            result = self._gather(batch.reshape(len(batch), g.groups, channels, *g.input_size), w)
         result = result.reshape(len(batch), self.shape[0])
         return result.T if vectors.ndim == 2 else result[0]
 
-    def _gather(self, x: Array) -> Array:
-        """C x, tap by tap: x (N, C, H, W) -> y (N, O, OH, OW)."""
-        g, w, xp = self.geometry, self.weight, array_module(x, self.weight)
-        y = xp.zeros((len(x), w.shape[0], *g.output_size), x.dtype)
+    def _gather(self, x: Array, w: Array) -> Array:
+        """C x, tap by tap: x (N, G, C/G, H, W), w (G, O/G, C/G, KH, KW) -> y (N, G, O/G, OH, OW)."""
+        g, xp = self.geometry, array_module(x, w)
+        y = xp.zeros((len(x), *w.shape[:2], *g.output_size), x.dtype)
         for k in range(g.kernel_size[0]):
             rows, out_rows = g.tap(0, k)
             for l in range(g.kernel_size[1]):
                 columns, out_columns = g.tap(1, l)
-                seen = x[:, :, rows, columns]
-                w_tap = block_diagonal(w[:, :, k, l], g.groups)
-                y[:, :, out_rows, out_columns] += xp.einsum("oc,nchw->nohw", w_tap, seen)
+                y[..., out_rows, out_columns] += xp.einsum("goc,ngchw->ngohw", w[..., k, l], x[..., rows, columns])
         return y
 
-    def _scatter(self, y: Array) -> Array:
-        """Cᵀ y, tap by tap: y (N, O, OH, OW) -> x (N, C, H, W)."""
-        g, w, xp = self.geometry, self.weight, array_module(y, self.weight)
-        x = xp.zeros((len(y), w.shape[1] * g.groups, *g.input_size), y.dtype)
+    def _scatter(self, y: Array, w: Array) -> Array:
+        """Cᵀ y, tap by tap: y (N, G, O/G, OH, OW), w (G, O/G, C/G, KH, KW) -> x (N, G, C/G, H, W)."""
+        g, xp = self.geometry, array_module(y, w)
+        x = xp.zeros((len(y), g.groups, w.shape[2], *g.input_size), y.dtype)
         for k in range(g.kernel_size[0]):
             rows, out_rows = g.tap(0, k)
             for l in range(g.kernel_size[1]):
                 columns, out_columns = g.tap(1, l)
-                stamp = y[:, :, out_rows, out_columns]
-                w_tap = block_diagonal(w[:, :, k, l], g.groups)
-                x[:, :, rows, columns] += xp.einsum("oc,nohw->nchw", w_tap, stamp)
+                x[..., rows, columns] += xp.einsum("goc,ngohw->ngchw", w[..., k, l], y[..., out_rows, out_columns])
         return x
 
     def toarray(self) -> Array:
-        """All the zeros written out."""
+        """All the zeros written out; AllocationError if they are more than all memory can hold."""
+        remedy = "use sparse=True and multiply with it as it is"
+        require_memory("convolution_matrix: a dense matrix", self.shape, self.weight, remedy)
         g, w, xp = self.geometry, self.weight, array_module(self.weight)
         full = xp.zeros((w.shape[0], *g.output_size, w.shape[1] * g.groups, *g.input_size), w.dtype)
         for k in range(g.kernel_size[0]):

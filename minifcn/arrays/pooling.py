@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.precision import narrow, sum_dtype, wide
 from minifcn.arrays.scatter import add_at
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -65,10 +66,10 @@ def scatter_taps(y: Array, taps: Array, geometry: Geometry) -> Array:
     xp = array_module(y, taps)
     _require(y, geometry.output_size, "max_pool2d: y")
     _require_same(y, taps, "taps", "max_pool2d")
-    x = xp.zeros(y.shape[:2] + geometry.input_size, dtype=_sum_dtype(y.dtype))
+    x = xp.zeros(y.shape[:2] + geometry.input_size, dtype=sum_dtype(y.dtype))
     for number, here, there in _taps(geometry):
         x[here] += xp.where(taps[there] == number, y[there], y.dtype.type(0))
-    return x.astype(y.dtype, copy=False)
+    return narrow(x, y.dtype)
 
 
 def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
@@ -166,10 +167,10 @@ def avg_pool(
     xp = array_module(x)
     _require(x, geometry.input_size, "avg_pool2d: x")
     divisor = _divisor(x, geometry, count_include_pad, divisor_override)
-    sums = x.astype(_sum_dtype(x.dtype), copy=False)
+    sums = wide(x)
     for axis in (0, 1):
         sums = _slide(sums, geometry, axis, xp.add, 0)
-    return (sums / divisor).astype(x.dtype, copy=False)
+    return narrow(sums / divisor, x.dtype)
 
 
 def avg_pool_transposed(
@@ -184,21 +185,21 @@ def avg_pool_transposed(
     """
     xp = array_module(y)
     _require(y, geometry.output_size, "avg_pool2d: y")
-    sums = y.astype(_sum_dtype(y.dtype), copy=False) / _divisor(y, geometry, count_include_pad, divisor_override)
+    sums = wide(y) / _divisor(y, geometry, count_include_pad, divisor_override)
     for axis in (1, 0):
         spread = xp.zeros(_resized(sums.shape, axis, geometry.input_size[axis]), dtype=sums.dtype)
         for k in range(geometry.kernel_size[axis]):
             here, there = geometry.tap(axis, k)
             spread[_along(axis, here)] += sums[_along(axis, there)]
         sums = spread
-    return sums.astype(y.dtype, copy=False)
+    return narrow(sums, y.dtype)
 
 
 def _divisor(like: Array, geometry: Geometry, count_include_pad: bool, divisor_override: int | None) -> Any:
     """(OH, OW), or one number: how many pixels each window covers, the product of the counts along the two axes."""
     if like.dtype.kind != "f":
         raise ArgumentTypeError(f"avg_pool2d: a mean needs floating point, got {like.dtype}; convert with .astype.")
-    dtype = _sum_dtype(like.dtype)
+    dtype = sum_dtype(like.dtype)
     if divisor_override is not None:
         return dtype.type(integer(divisor_override, "avg_pool2d: divisor_override", 1))
     if geometry.dilation != (1, 1):
@@ -249,11 +250,6 @@ def _lowest(dtype: np.dtype) -> Any:
     if dtype.kind not in "fiu":
         raise ArgumentTypeError(f"max_pool2d: x must hold real numbers, got {dtype}; convert with .astype.")
     return -np.inf if dtype.kind == "f" else np.iinfo(dtype).min
-
-
-def _sum_dtype(dtype: np.dtype) -> np.dtype:
-    """Half precision is summed in single precision; everything else in its own."""
-    return np.dtype(np.float32) if dtype == np.float16 else dtype
 
 
 def _require(x: Array, size: Pair, what: str) -> None:

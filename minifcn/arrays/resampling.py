@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.precision import narrow, wide
 from minifcn.backend import Array, array_module
 from minifcn.coordinates import CoordinateMap
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -95,6 +96,7 @@ def _exact(scale: float | Fraction) -> Fraction:
     return fraction
 
 
+@np.errstate(invalid="ignore")  # 0 · ∞ is an answer, not an accident to warn of
 def resize(x: Array, rows: Array, columns: Array) -> Array:
     """y[n, c] = R · x[n, c] · Cᵀ: every plane resized along both axes.
 
@@ -105,6 +107,7 @@ def resize(x: Array, rows: Array, columns: Array) -> Array:
 
     The transpose of this map, and so its gradient, is `resize(y, rows.T, columns.T)`. Of the two orders the one with
     fewer multiplications is taken: columns first costs H·W·OW + OH·H·OW per plane, rows first OH·H·W + OH·W·OW.
+    One pixel that is NaN or infinite makes its whole plane NaN, since the matrices multiply it by their zeros, too.
     Raises ArgumentError if the matrices do not fit x, ArgumentTypeError if their dtypes differ.
     """
     xp = array_module(x, rows, columns)
@@ -121,10 +124,11 @@ def resize(x: Array, rows: Array, columns: Array) -> Array:
     (height, width), out_height, out_width = x.shape[2:], rows.shape[0], columns.shape[0]
     columns_first = height * out_width * (width + out_height)
     rows_first = out_height * width * (height + out_width)
-    x = xp.ascontiguousarray(x)  # NumPy multiplies odd or negative strides without BLAS, many times slower
+    dtype, rows, columns = x.dtype, wide(rows), wide(columns)
+    x = xp.ascontiguousarray(wide(x))  # NumPy multiplies odd or negative strides without BLAS, many times slower
     if columns_first <= rows_first:
-        return xp.matmul(rows, xp.matmul(x, columns.T))
-    return xp.matmul(xp.matmul(rows, x), columns.T)
+        return narrow(xp.matmul(rows, xp.matmul(x, columns.T)), dtype)
+    return narrow(xp.matmul(xp.matmul(rows, x), columns.T), dtype)
 
 
 def bilinear_kernel(kernel_size: int | tuple[int, int], dtype: Any = np.float32) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Any
 
 from minifcn.autograd.mode import set_grad_enabled
 from minifcn.autograd.operation import Operation
-from minifcn.autograd.variable import Variable, checked_array
+from minifcn.autograd.variable import Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
@@ -148,18 +148,14 @@ def _start(output: Variable, gradient: object) -> Variable:
                 f"pass gradient of that shape or reduce the output with .sum() or .mean()."
             )
         return type(output).of(array_module(output._array).ones_like(output._array))
-    start = gradient if isinstance(gradient, Variable) else type(output).of(_as_array(gradient, output))
+    # An array is copied: with create_graph it is saved, and a later change of it would not be noticed.
+    start = gradient if isinstance(gradient, Variable) else type(output).of(output.beside(gradient).copy())
     if start.shape != output.shape:
         raise ArgumentError(f"backward: gradient has shape {start.shape} but the output has {output.shape}.")
     if start.dtype != output.dtype:
         raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
     array_module(start._array, output._array)
     return start
-
-
-def _as_array(gradient: object, output: Variable) -> Array:
-    array = checked_array(gradient)
-    return array if hasattr(gradient, "dtype") else array_module(output._array).asarray(array, output.dtype)
 
 
 def _topological_order(outputs: Sequence[Variable]) -> list[Node]:

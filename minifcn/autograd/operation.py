@@ -15,6 +15,8 @@ from collections.abc import Callable
 from typing import Any
 from weakref import ref
 
+import numpy as np
+
 from minifcn.autograd.mode import is_grad_enabled
 from minifcn.autograd.variable import Variable, Version
 from minifcn.backend import Array
@@ -77,6 +79,8 @@ class Operation:
 
     def __call__(self, *operands: Variable) -> Any:
         array = self.forward(*(operand._array for operand in operands))
+        if isinstance(array, np.generic):  # NumPy's answer for arrays of no dimensions is a scalar, without memory
+            array = np.asarray(array)
         kind = type(operands[0])
         if not (is_grad_enabled() and any(operand.requires_grad for operand in operands)):
             return _sharing(kind.of(array), operands)
@@ -101,7 +105,9 @@ class Operation:
         if self._saved_output is None:
             raise GraphError(f"{self.name} did not keep its result; set keeps_output = True.")
         saved = self._saved_output.get(self.name)
-        return type(saved).of(saved._array, self)
+        output = type(saved).of(saved._array, self)
+        output._version = self._saved_output.version  # so that whoever saves it notices writes into the result, too
+        return output
 
     def retain_for(self, variable: Variable) -> None:
         self._retained = ref(variable)

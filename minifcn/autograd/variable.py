@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minifcn.backend import Array, device_of, is_array, is_cupy, to_device, to_numpy
+from minifcn.backend import Array, array_module, device_of, is_array, is_cupy, to_device, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
 
@@ -29,42 +29,47 @@ class Version:
         self.holders = 0
 
 
-def checked_array(data: Any, dtype: Any = None) -> Array:
+def checked_array(data: Any, dtype: Any = None, name: str = "a Tensor") -> Array:
     """`data` as an array of a dtype that minifcn computes with, sharing its memory where possible.
 
-    Python floats (and lists of them) become float32; an array keeps its dtype. Complex, object and text arrays are
-    ArgumentTypeErrors, and so are masked arrays, whose mask would silently be lost.
+    Without `dtype`, Python floats and lists (of arrays, too) become float32; an array keeps its dtype, but becomes a
+    plain one in the byte order of the machine. Complex, object and text arrays are ArgumentTypeErrors, and so are
+    masked arrays, whose mask would silently be lost; the message says what the array was to be: `name`.
     """
     if isinstance(data, Variable):
         data = data._array
-    if isinstance(data, np.ma.MaskedArray):
-        raise ArgumentTypeError("a masked array cannot become a Tensor; fill it first with .filled(value).")
+    if _has_mask(data):
+        raise ArgumentTypeError(f"a masked array cannot become {name}; fill it first with .filled(value).")
     if not is_array(data):
         given = isinstance(data, np.generic)
         try:
             data = np.asarray(data)
         except ValueError as error:
             raise ArgumentError(f"the data are not a rectangular array ({error}).") from None
-        if data.dtype == np.float64 and not given:
+        if data.dtype == np.float64 and not given and dtype is None:
             data = data.astype(np.float32)
     elif isinstance(data, np.ndarray):
         data = np.asarray(data)  # np.matrix and other subclasses become plain arrays
-    _require_real(data.dtype)  # before the conversion, too: it would drop imaginary parts
+    _require_real(data.dtype, name)  # before the conversion, too: it would drop imaginary parts
     if dtype is not None:
         try:
             wanted = np.dtype(dtype)
         except TypeError:
             raise ArgumentTypeError(f"{dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
-        _require_real(wanted)
+        _require_real(wanted, name)
         data = data.astype(wanted, copy=False)
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     return data
 
 
-def _require_real(dtype: np.dtype[Any]) -> None:
+def _has_mask(data: Any) -> bool:
+    return isinstance(data, np.ma.MaskedArray) or (isinstance(data, list | tuple) and any(map(_has_mask, data)))
+
+
+def _require_real(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"a Tensor cannot hold dtype {dtype}; convert to float32, float64 or integers.")
+        raise ArgumentTypeError(f"{name} cannot hold dtype {dtype}; convert to float32, float64 or integers.")
 
 
 class Variable:
@@ -117,7 +122,8 @@ class Variable:
 
     @data.setter
     def data(self, value: object) -> None:
-        array = checked_array(value, self.dtype)
+        array = checked_array(self.beside(value), self.dtype)
+        array_module(self._array, array)
         if array.shape != self.shape:
             raise ArgumentError(f"data of shape {array.shape} cannot replace data of shape {self.shape}.")
         self._array = array
@@ -128,10 +134,17 @@ class Variable:
         self._version.count += 1
         return self._array
 
+    def beside(self, data: object) -> Array:
+        """`data` as an array to use with this one: numbers and lists take its dtype and device, arrays keep theirs."""
+        if isinstance(data, Variable) or is_array(data):
+            return checked_array(data)
+        return array_module(self._array).asarray(checked_array(data, self.dtype))
+
     def replace_(self, array: Array) -> None:
         """Put another array in the place of this leaf's: another device or dtype. Its gradient is dropped."""
         if self.grad_fn is not None:
             raise GraphError("only a leaf can be given another array; this tensor was computed.")
+        self._version.count += 1  # a graph that saved the old array must not find the new one
         self._array, self._version, self.grad = array, Version(), None
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minifcn.arrays.precision import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
@@ -56,9 +57,9 @@ class Softmax(Operation):
         self.dim = dim
 
     def forward(self, x: Array) -> Array:
-        y = array_module(x).exp(x - x.max(axis=self.dim, keepdims=True))  # largest exponent 0: nothing overflows
+        y = array_module(x).exp(wide(x) - x.max(axis=self.dim, keepdims=True))  # largest exponent 0: nothing overflows
         y /= y.sum(axis=self.dim, keepdims=True)
-        return y
+        return narrow(y, x.dtype)
 
     def backward(self, grad: Variable) -> Variable:
         y = self.output
@@ -75,9 +76,9 @@ class LogSoftmax(Operation):
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
-        y = x - x.max(axis=self.dim, keepdims=True)
+        y = wide(x) - x.max(axis=self.dim, keepdims=True)
         y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
-        return y
+        return narrow(y, x.dtype)
 
     def backward(self, grad: Variable) -> Variable:
         return subtract(grad, multiply(exp(self.output), sum(grad, self.dim, keepdim=True)))

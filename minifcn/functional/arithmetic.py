@@ -2,6 +2,9 @@
 
 Broadcasting repeats a value, so its gradient adds up what the copies received: `sum_to` is the transpose of
 `broadcast_to`, and each is the other's backward.
+
+Numbers that leave the range of their dtype do as in NumPy: floating point becomes inf or NaN, with the warning that
+`numpy.seterr` sets (none on a GPU), and integers wrap: 200 + 200 is 144 in uint8.
 """
 
 from __future__ import annotations
@@ -10,10 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.precision import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, broadcastable, floating, tensor
+from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
 
 Shape = tuple[int, ...]
 
@@ -40,22 +44,23 @@ class SumTo(Operation):
     def forward(self, x: Array) -> Array:
         extra = x.ndim - len(self.shape)
         repeated = tuple(i + extra for i, size in enumerate(self.shape) if size == 1 and x.shape[i + extra] != 1)
-        return x.sum(axis=tuple(range(extra)) + repeated, keepdims=True).reshape(self.shape)
+        total = wide(x).sum(axis=tuple(range(extra)) + repeated, keepdims=True)
+        return narrow(total, x.dtype).reshape(self.shape)
 
     def backward(self, grad: Variable) -> Variable:
         return broadcast_to(grad, self.shapes[0])
 
 
 def broadcast_to(x: Any, shape: Shape) -> Any:
-    """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`."""
+    """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, x itself if it has the shape."""
     _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
-    return x if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
+    return unchanged(x) if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
 
 
 def sum_to(x: Any, shape: Shape) -> Any:
-    """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated."""
+    """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated, if any."""
     _repeatable("sum_to", tuple(shape), tensor("sum_to", x).shape)
-    return x if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
+    return unchanged(x) if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
 
 
 def _repeatable(name: str, small: Shape, large: Shape) -> None:
@@ -207,7 +212,7 @@ def negative(x: Any) -> Any:
 
 
 def power(x: Any, exponent: float) -> Any:
-    """x ** exponent, element by element; the exponent is a plain number."""
+    """x ** exponent, element by element; the exponent is a plain number. x ** 1 is x itself."""
     if not isinstance(exponent, int | float | np.integer | np.floating) or isinstance(exponent, bool):
         raise ArgumentTypeError(
             f"power: the exponent must be a number, got {type(exponent).__name__}; use exp(log(x) * exponent)."
@@ -217,7 +222,7 @@ def power(x: Any, exponent: float) -> Any:
         raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
     if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
         return add(Where(array_module(x._array).zeros(x.shape, bool))(x), 1)
-    return tensor("power", x) if exponent == 1 else Power(exponent)(tensor("power", x))
+    return unchanged(x) if exponent == 1 else Power(exponent)(x)
 
 
 def exp(x: Any) -> Any:
@@ -242,10 +247,13 @@ def abs(x: Any) -> Any:
 
 
 def clamp(x: Any, min: float | None = None, max: float | None = None) -> Any:
-    """x limited to [min, max]; the gradient is 1 inside and at the limits, 0 outside."""
+    """x limited to [min, max], plain numbers; the gradient is 1 inside and at the limits, 0 outside."""
     x = floating("clamp", x)
     if min is None and max is None:
         raise ArgumentError("clamp: give min, max or both.")
+    for name, limit in (("min", min), ("max", max)):
+        if limit is not None and not isinstance(limit, int | float | np.integer | np.floating):
+            raise ArgumentTypeError(f"clamp: {name} must be a number, got {type(limit).__name__}; pass one for all.")
     if min is not None and max is not None and min > max:
         raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
     xp = array_module(x._array)

@@ -13,7 +13,8 @@ from typing import Any
 
 from minifcn.arrays import convolution, matrix
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, is_array
+from minifcn.autograd.variable import checked_array
+from minifcn.backend import Array, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import add
 from minifcn.functional.operands import image, same_kind, tensor
@@ -72,7 +73,11 @@ def conv2d(
 
     This is cross-correlation: the kernel is not flipped, as everywhere in deep learning.
 
-    x        (N, C, H, W)
+    Padding adds the same on both sides, so an even kernel cannot keep the size. PyTorch's padding="same" puts the odd
+    row and column at the end, which is F.pad(x, (0, 1, 0, 1)) first. Padding consists of zeros that "im2col" multiplies
+    and the other algorithms skip: an infinite weight on the border gives NaN by the one, infinity by the others.
+
+    x        (N, C, H, W), of which any may be 0: no images make none, no channels or only padding make the bias
     weight   (O, C/groups, KH, KW)
     bias     (O,)
     stride, padding, dilation   integers or pairs (rows, columns); padding adds zeros on both sides
@@ -80,7 +85,8 @@ def conv2d(
     returns  (N, O, OH, OW), OH = floor((H + 2·padding − dilation·(KH − 1) − 1) / stride) + 1
 
     Raises ArgumentError (ValueError) for shapes and parameters that do not fit, ArgumentTypeError (TypeError) for
-    dtypes and devices that differ. Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
+    dtypes and devices that differ, AllocationError (MemoryError) for a result larger than all memory.
+    Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
 
     >>> import minifcn
     >>> x = minifcn.Tensor([[[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]]])
@@ -89,7 +95,7 @@ def conv2d(
     array([[19., 25.],
            [37., 43.]], dtype=float32)
     """
-    x, weight = _operands("conv2d", x, weight)
+    x, weight = _operands("conv2d", x, weight, "(O, C/groups, KH, KW)")
     groups = integer(groups, "conv2d: groups", 1)
     geometry = Geometry.of_convolution(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups)
     O, channels = weight.shape[:2]
@@ -102,6 +108,8 @@ def conv2d(
             f"groups {groups}); {remedy}."
         )
     _divisible("conv2d", O, groups, weight)
+    shape = (x.shape[0], O, *geometry.output_size)
+    require_memory("conv2d: a result", shape, x._array, "reduce padding or cut the image into pieces")
     return _with_bias("conv2d", ToOutput(geometry)(x, weight), bias)
 
 
@@ -137,7 +145,7 @@ def conv_transpose2d(
            [ 0.,  4.,  6.],
            [ 4., 12.,  9.]], dtype=float32)
     """
-    x, weight = _operands("conv_transpose2d", x, weight)
+    x, weight = _operands("conv_transpose2d", x, weight, "(in, out/groups, KH, KW)")
     geometry = Geometry.of_transposed_convolution(
         x.shape[2:], weight.shape[2:], stride, padding, output_padding, groups, dilation, output_size
     )
@@ -147,14 +155,18 @@ def conv_transpose2d(
             f"{weight.shape}); its layout is (in, out/groups, KH, KW), so pass one whose first size is {x.shape[1]}."
         )
     _divisible("conv_transpose2d", x.shape[1], geometry.groups, weight)
+    shape = (x.shape[0], weight.shape[1] * geometry.groups, *geometry.input_size)
+    require_memory("conv_transpose2d: a result", shape, x._array, "reduce stride or cut the image into pieces")
     return _with_bias("conv_transpose2d", ToInput(geometry)(weight, x), bias)
 
 
-def _operands(name: str, x: Any, weight: Any) -> tuple[Any, Any]:
+def _operands(name: str, x: Any, weight: Any, layout: str) -> tuple[Any, Any]:
     x = image(name, x)
     weight = tensor(name, weight, "weight")
     if weight.ndim != 4:
-        raise ArgumentError(f"{name}: weight must have 4 dimensions, got {weight.ndim} (shape {weight.shape}).")
+        raise ArgumentError(
+            f"{name}: weight must have 4 dimensions {layout}, got {weight.ndim} (shape {weight.shape}); reshape it."
+        )
     same_kind(name, x, weight, "x and weight")
     return x, weight
 
@@ -187,11 +199,13 @@ def convolution_matrix(
     """The matrix C with C @ x.ravel() == conv2d(x, weight, ...).ravel() for one image; C.T is conv_transpose2d.
 
     weight: (O, C/groups, KH, KW), a Tensor or an array. Returns an array (O·OH·OW, C·H·W), or with `sparse=True` a
-    SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`). See arrays/matrix.py for the formula.
+    SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`). See arrays/matrix.py for the formula. AllocationError for an array
+    larger than all memory: the sparse form has no such limit.
     """
     array = weight._array if isinstance(weight, Variable) else weight
     if not is_array(array):
         raise ArgumentTypeError(
             f"convolution_matrix: weight must be a Tensor or an array, got {type(weight).__name__}; wrap it."
         )
+    array = checked_array(array, name="the weight of convolution_matrix")
     return matrix.convolution_matrix(array, input_size, stride, padding, dilation, groups, sparse)

@@ -9,7 +9,7 @@ import numpy as np
 from minifcn.backend import array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
-from minifcn.functional.operands import floating, image
+from minifcn.functional.operands import floating, image, unchanged
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
@@ -34,7 +34,7 @@ def _dropped(
     if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
         raise ArgumentError(f"{name}: p must be a probability between 0 and 1, got {p!r}.")
     if not training or p == 0:
-        return x
+        return unchanged(x)
     if not isinstance(generator, np.random.Generator):
         raise ArgumentTypeError(
             f"{name}: training needs generator=numpy.random.default_rng(seed), got {type(generator).__name__}."

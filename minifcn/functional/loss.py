@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.autograd import Operation, Variable
+from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, array_module, is_array, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import softmax
-from minifcn.functional.arithmetic import multiply, subtract
+from minifcn.functional.arithmetic import Where, multiply, subtract
 from minifcn.functional.operands import floating
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import reshape
+from minifcn.functional.transfer import astype, single
 
 
 class CrossEntropy(Operation):
@@ -45,10 +47,11 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
 
     x         (N, C, ...) scores before softmax, any size: logits of ±1e4 are fine
     target    (N, ...) integers in [0, C) or ignore_index; a Tensor or an array
-    weight    (C,) one factor per class, default 1
+    weight    (C,) one factor per class, default 1; converted to the dtype of x
     reduction "mean" (weighted, as above), "sum" (no division) or "none" (one number per pixel)
 
-    If every pixel is void the loss is 0 with zero gradients (PyTorch: NaN). Labels outside [0, C) that are not
+    A void pixel adds exactly 0 to the loss and to every gradient, even where its scores are NaN or infinite. If every
+    pixel is void the loss is 0 with zero gradients (PyTorch: NaN). Labels outside [0, C) that are not
     ignore_index are an ArgumentError that names them. ignore_index is 255, the convention of segmentation.
     """
     x = floating("cross_entropy", x)
@@ -57,9 +60,9 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
     if reduction not in ("mean", "sum", "none"):
         raise ArgumentError(f'cross_entropy: reduction {reduction!r} is unknown; use "mean", "sum" or "none".')
     labels, valid = _checked_labels(x, target, ignore_index)
-    xp = array_module(x._array)
+    xp, scores = array_module(x._array), Where(valid[:, None])(single(x))  # void scores count as 0: 0 · NaN is no 0
     if weight is None:
-        coefficients = valid.astype(x.dtype)
+        coefficients = valid.astype(scores.dtype)
     else:
         factors = weight._array if isinstance(weight, Variable) else weight
         if not is_array(factors) or factors.shape != x.shape[1:2]:
@@ -67,12 +70,14 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
                 f"cross_entropy: weight must have shape ({x.shape[1]},), one factor per class, "
                 f"got {getattr(factors, 'shape', factors)!r}."
             )
-        coefficients = xp.where(valid, factors.astype(x.dtype)[labels], 0).astype(x.dtype)
+        array_module(x._array, factors)
+        factors = checked_array(factors, name="the weight of cross_entropy")
+        coefficients = xp.where(valid, factors.astype(scores.dtype)[labels], 0).astype(scores.dtype)
     if reduction == "mean":
-        total = coefficients.sum(dtype=x.dtype)
-        coefficients = coefficients / xp.where(total > 0, total, 1).astype(x.dtype)  # all void: 0 / 1
-    each = CrossEntropy(labels, coefficients)(x)
-    return each if reduction == "none" else sum(each)
+        total = coefficients.sum(dtype=scores.dtype)
+        coefficients = coefficients / xp.where(total > 0, total, 1).astype(scores.dtype)  # all void: 0 / 1
+    each = CrossEntropy(labels, coefficients)(scores)
+    return astype(each if reduction == "none" else sum(each), x.dtype)
 
 
 def _checked_labels(x: Any, target: Any, ignore_index: int) -> tuple[Array, Array]:
@@ -81,6 +86,7 @@ def _checked_labels(x: Any, target: Any, ignore_index: int) -> tuple[Array, Arra
     if not is_array(labels) or labels.dtype.kind not in "iu":
         kind = getattr(labels, "dtype", type(labels).__name__)
         raise ArgumentTypeError(f"cross_entropy: target must be an array of integer labels, got {kind}; use uint8.")
+    labels = checked_array(labels, name="the target of cross_entropy")
     if labels.shape != (x.shape[0], *x.shape[2:]):
         raise ArgumentError(
             f"cross_entropy: target must have shape {(x.shape[0], *x.shape[2:])} for x of shape {x.shape}, "

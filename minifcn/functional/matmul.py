@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from minifcn.arrays.precision import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
@@ -16,7 +17,7 @@ class MatMul(Operation):
     """y = a b;  gradients: g bᵀ and aᵀ g, summed over broadcast batch dimensions."""
 
     def forward(self, a: Array, b: Array) -> Array:
-        return a @ b
+        return narrow(wide(a) @ wide(b), a.dtype)
 
     def backward(self, grad: Variable) -> Any:
         a, b = self.operands

@@ -12,6 +12,7 @@ from minifcn.functional.arithmetic import add, divide, multiply, power, sqrt, su
 from minifcn.functional.operands import floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
+from minifcn.functional.transfer import astype, single
 from minifcn.geometry import integer
 
 
@@ -69,7 +70,7 @@ def batch_norm(
     if x.ndim not in (2, 4):
         raise ArgumentError(f"batch_norm: x must be (N, C, H, W) or (N, C), got shape {x.shape}; reshape it.")
     N, C = x.shape[:2]
-    images = reshape(x, (N, C, *(x.shape[2:] or (1, 1))))
+    images = single(reshape(x, (N, C, *(x.shape[2:] or (1, 1)))))
     named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for name, values in named.items():
         if values is not None:
@@ -78,13 +79,14 @@ def batch_norm(
             same_kind("batch_norm", x, values, f"x and {name}")
     constant = type(x).of
     xp = array_module(x._array)
-    weight = constant(xp.ones(C, x.dtype)) if weight is None else weight
-    bias = constant(xp.zeros(C, x.dtype)) if bias is None else bias
+    weight = constant(xp.ones(C, images.dtype)) if weight is None else single(weight)
+    bias = constant(xp.zeros(C, images.dtype)) if bias is None else single(bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm: without training, running_mean and running_var are needed.")
-        scale = divide(weight, sqrt(add(running_var, eps)))
-        return reshape(ChannelAffine()(images, scale, subtract(bias, multiply(running_mean, scale))), x.shape)
+        scale = divide(weight, sqrt(add(single(running_var), eps)))
+        y = ChannelAffine()(images, scale, subtract(bias, multiply(single(running_mean), scale)))
+        return astype(reshape(y, x.shape), x.dtype)
     count = N * prod(x.shape[2:])
     if count < 2:
         raise ArgumentError(
@@ -99,7 +101,8 @@ def batch_norm(
         _move(running_mean, mean._array, momentum)
     if running_var is not None:
         _move(running_var, var._array * (count / (count - 1)), momentum)
-    return reshape(ChannelAffine()(centred, divide(weight, sqrt(add(var, eps))), bias), x.shape)
+    y = ChannelAffine()(centred, divide(weight, sqrt(add(var, eps))), bias)
+    return astype(reshape(y, x.shape), x.dtype)
 
 
 def _move(running: Any, batch: Array, momentum: float) -> None:
@@ -116,8 +119,9 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     """
     x, size = image("local_response_norm", x), integer(size, "local_response_norm: size", 1)
     C = x.shape[1]
-    squares = pad(power(x, 2), (0, 0, 0, 0, size // 2, (size - 1) // 2))
+    values = single(x)
+    squares = pad(power(values, 2), (0, 0, 0, 0, size // 2, (size - 1) // 2))
     total = getitem(squares, (slice(None), slice(0, C)))
     for shift in range(1, size):
         total = add(total, getitem(squares, (slice(None), slice(shift, shift + C))))
-    return divide(x, power(add(multiply(total, alpha / size), k), beta))
+    return astype(divide(values, power(add(multiply(total, alpha / size), k), beta)), x.dtype)

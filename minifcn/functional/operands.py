@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Variable
+from minifcn.autograd import Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import array_module, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -80,6 +80,11 @@ def _constant(name: str, value: object, beside: Variable) -> Variable:
         raise ArgumentError(
             f"{name}: the number {int(value)} does not fit a Tensor of {beside.dtype}; convert the Tensor first."
         ) from None
+
+
+def unchanged(x: Any) -> Any:
+    """The result of an operation that finds nothing to do: x itself. Inside no_grad, x without its graph."""
+    return x if is_grad_enabled() or not x.requires_grad else x.detach()
 
 
 def broadcastable(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> None:

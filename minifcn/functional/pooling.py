@@ -6,7 +6,8 @@ from typing import Any
 
 from minifcn.arrays import pooling
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array
+from minifcn.autograd.variable import checked_array
+from minifcn.backend import Array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image
 from minifcn.geometry import Geometry, Pair, pair
@@ -106,7 +107,7 @@ def max_pool2d(
 ) -> Any:
     """y[n, c, i, j] = max over (k, l) of x[n, c, i·s + k·d − p, j·s + l·d − p].
 
-    x         (N, C, H, W)
+    x         (N, C, H, W), H and W at least 1
     stride    default: the kernel size
     padding   at most half the (dilated) kernel; padded places never win, they count as −∞
     ceil_mode let a last window hang over the edge (Caffe's rule, which FCN needs), see Geometry.of_pooling
@@ -134,7 +135,7 @@ def avg_pool2d(
 
     The divisor is the number of window places inside the padded image, or with count_include_pad=False inside the
     image itself; what hangs over the edge in ceil mode never counts. divisor_override replaces it by one number.
-    x (N, C, H, W) -> (N, C, OH, OW). Raises ArgumentError for parameters that do not fit.
+    x (N, C, H, W), H and W at least 1 -> (N, C, OH, OW). Raises ArgumentError for parameters that do not fit.
     """
     x = image("avg_pool2d", x)
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode, name="avg_pool2d")
@@ -151,7 +152,8 @@ def max_unpool2d(
     returns      (N, C, *output_size)
 
     Positions that occur twice (overlapping windows) add up; PyTorch leaves them undefined.
-    Raises ArgumentError for indices outside the output. Source: Zeiler and Fergus 2014; Noh et al. 2015.
+    Raises ArgumentError for indices outside the output, AllocationError for a result larger than all memory.
+    Source: Zeiler and Fergus 2014; Noh et al. 2015.
     """
     x = image("max_unpool2d", x)
     array = indices._array if isinstance(indices, Variable) else indices
@@ -161,20 +163,24 @@ def max_unpool2d(
         )
     if array.dtype.kind not in "iu":
         raise ArgumentTypeError(f"max_unpool2d: indices must be integers, got {array.dtype}.")
+    array = checked_array(array, name="the indices of max_unpool2d")
     kernel = pair(kernel_size, "max_unpool2d: kernel_size", 1)
     step = kernel if stride is None else pair(stride, "max_unpool2d: stride", 1)
     edge = pair(padding, "max_unpool2d: padding", 0)
     rows, columns = ((x.shape[2 + a] - 1) * step[a] - 2 * edge[a] + kernel[a] for a in (0, 1))
-    size = (rows, columns)
     if rows < 1 or columns < 1:
         raise ArgumentError(
             f"max_unpool2d: the output would be {rows}x{columns} (input {x.shape[2]}x{x.shape[3]}, kernel {kernel}, "
             f"stride {step}, padding {edge}); reduce padding."
         )
+    size = pair((rows, columns), "max_unpool2d: output size", 1)
     if output_size is not None:
         size = pair(output_size, "max_unpool2d: output_size", 1)
         if not (abs(size[0] - rows) < step[0] and abs(size[1] - columns) < step[1]):
             raise ArgumentError(
-                f"max_unpool2d: output_size {size} must lie within less than the stride {step} of {(rows, columns)}."
+                f"max_unpool2d: output_size {size} cannot be reached from {x.shape[2:]} with stride {step}; choose "
+                f"rows from {max(1, rows - step[0] + 1)} to {rows + step[0] - 1} and columns from "
+                f"{max(1, columns - step[1] + 1)} to {columns + step[1] - 1}."
             )
+    require_memory("max_unpool2d: a result", (*x.shape[:2], *size), x._array, "reduce stride or kernel_size")
     return Unpool(array.copy(), size)(x)  # backward needs the indices as they are now

@@ -5,12 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from minifcn.arrays.precision import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
 from minifcn.functional.operands import dimensions, floating, tensor
 from minifcn.functional.shaping import reshape
+from minifcn.functional.transfer import astype, single
 
 Dim = int | tuple[int, ...] | None
 
@@ -24,7 +26,7 @@ class Sum(Operation):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x: Array) -> Array:
-        return array_module(x).asarray(x.sum(axis=self.dims, keepdims=self.keepdim))
+        return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim), x.dtype))
 
     def backward(self, grad: Variable) -> Variable:
         shape = self.shapes[0]
@@ -46,8 +48,8 @@ class AMax(Operation):
     def backward(self, grad: Variable) -> Variable:
         (x,) = self.operands
         kept = tuple(1 if i in self.dims else size for i, size in enumerate(x.shape))
-        winners = (x._array == self.output._array.reshape(kept)).astype(x.dtype)
-        share = type(x).of(winners / winners.sum(axis=self.dims, keepdims=True))
+        winners = x._array == self.output._array.reshape(kept)
+        share = type(x).of((winners / winners.sum(axis=self.dims, keepdims=True)).astype(x.dtype))
         return multiply(broadcast_to(reshape(grad, kept), x.shape), share)
 
 
@@ -61,7 +63,7 @@ def mean(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
     """Σ x / n over `dim` (default: all); the mean of nothing is an error."""
     dims = dimensions("mean", dim, floating("mean", x).ndim)
     count = _count("mean", x, dims)
-    return multiply(sum(x, dims, keepdim), 1.0 / count)
+    return astype(multiply(sum(single(x), dims, keepdim), 1.0 / count), x.dtype)
 
 
 def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Any:
@@ -70,8 +72,9 @@ def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> 
     count = _count("var", x, dims)
     if count - correction <= 0:
         raise ArgumentError(f"var: {count} elements with correction {correction} leave nothing; use correction=0.")
-    deviation = subtract(x, mean(x, dims, keepdim=True))
-    return multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction))
+    values = single(x)
+    deviation = subtract(values, mean(values, dims, keepdim=True))
+    return astype(multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction)), x.dtype)
 
 
 def amax(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:

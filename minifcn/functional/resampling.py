@@ -7,7 +7,7 @@ from typing import Any
 
 from minifcn.arrays import resampling
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, require_memory
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
 from minifcn.geometry import pair
@@ -35,7 +35,9 @@ def interpolate(
 
     mode: "nearest", "nearest-exact" or "bilinear". align_corners (bilinear only): whether the centres of the corner
     pixels stay where they are; otherwise pixels are areas, and the half-pixel rule holds. See arrays/resampling.py.
-    Raises ArgumentError unless exactly one of size and scale_factor is given, and for unknown modes.
+    One pixel that is NaN or infinite makes its whole plane NaN: each axis is a product with a matrix.
+    Raises ArgumentError unless exactly one of size and scale_factor is given, and for unknown modes; AllocationError
+    for a result larger than all memory.
     """
     x = image("interpolate", x)
     if (size is None) == (scale_factor is None):
@@ -47,6 +49,9 @@ def interpolate(
             raise ArgumentError(f"interpolate: scale_factor must be one or two positive numbers, got {scale_factor!r}.")
         size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
     size = pair(size, "interpolate: size", 1)
+    require_memory("interpolate: a result", (*x.shape[:2], *size), x._array, "choose a smaller size")
+    for axis in (0, 1):
+        require_memory("interpolate: a matrix", (size[axis], x.shape[2 + axis]), x._array, "choose a smaller size")
     matrices = (
         resampling.axis_matrix(
             x.shape[2 + axis], size[axis], mode, align_corners, factors[axis], array_module(x._array), x.dtype

@@ -1,17 +1,26 @@
-"""Moving elements about without changing them. Each operation is undone by its transpose, which is its backward."""
+"""Moving elements about without changing them. Each operation is undone by its transpose, which is its backward.
+
+As in PyTorch, `reshape`, `flatten`, `permute`, `transpose`, `crop` and `getitem` without index arrays give views where
+they can: results that show the memory of x, so a write into one is seen in the other (and noticed by `backward`). What
+changes nothing gives x itself (inside no_grad without its graph). `cat`, `stack` and `pad` always copy.
+"""
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
+from copy import deepcopy
 from math import prod
 from typing import Any
 
+import numpy as np
+
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module, is_array
+from minifcn.autograd.variable import checked_array
+from minifcn.backend import Array, array_module, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, dimension, dimensions, tensor
+from minifcn.functional.operands import alike, dimension, dimensions, tensor, unchanged
 from minifcn.geometry import integer, pair
 
 Shape = tuple[int, ...]
@@ -121,7 +130,7 @@ class Pad(Operation):
 
 
 def reshape(x: Any, shape: int | Sequence[int]) -> Any:
-    """The same elements in another shape; one size may be -1."""
+    """The same elements in another shape; one size may be -1. A view where the layout in memory allows one."""
     x = tensor("reshape", x)
     try:
         sizes = tuple(operator.index(size) for size in (shape if isinstance(shape, tuple | list) else (shape,)))
@@ -133,17 +142,17 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Any:
     if not fits or any(size < -1 for size in sizes):
         raise ArgumentError(f"reshape: {x.shape} has {x.size} elements, which do not fill {sizes}.")
     full = tuple(x.size // known if size == -1 else size for size in sizes)
-    return x if full == x.shape else Reshape(full)(x)
+    return unchanged(x) if full == x.shape else Reshape(full)(x)
 
 
 def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
-    """Join the dimensions start_dim..end_dim into one, in row-major order (C, H, W for an image)."""
+    """Join the dimensions start_dim..end_dim into one, in row-major order (C, H, W for an image). As `reshape`."""
     first, last = dimension("flatten", start_dim, tensor("flatten", x).ndim), dimension("flatten", end_dim, x.ndim)
     return reshape(x, (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
 def permute(x: Any, dims: Sequence[int]) -> Any:
-    """Dimensions in another order: result.shape[i] = x.shape[dims[i]]."""
+    """Dimensions in another order: result.shape[i] = x.shape[dims[i]]. A view."""
     order = dimensions("permute", tuple(dims), tensor("permute", x).ndim)
     if len(order) != x.ndim:
         raise ArgumentError(f"permute: {len(order)} dims for a tensor of {x.ndim} dimensions; name each one once.")
@@ -151,7 +160,7 @@ def permute(x: Any, dims: Sequence[int]) -> Any:
 
 
 def transpose(x: Any, dim0: int, dim1: int) -> Any:
-    """Exchange two dimensions."""
+    """Exchange two dimensions. A view."""
     order = list(range(tensor("transpose", x).ndim))
     first, second = dimension("transpose", dim0, x.ndim), dimension("transpose", dim1, x.ndim)
     order[first], order[second] = second, first
@@ -159,11 +168,13 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
 
 
 def getitem(x: Any, key: Any) -> Any:
-    """x[key], with slices, integers, None, Ellipsis, masks and index arrays (each bounds-checked)."""
-    xp, axis = array_module(tensor("getitem", x)._array), 0
-    keys = key if isinstance(key, tuple) else (key,)
-    parts = tuple(part._array if isinstance(part, Variable) else part for part in keys)
-    parts = tuple(part.copy() if is_array(part) else part for part in parts)  # backward needs them as they are now
+    """x[key], with slices, integers, None, Ellipsis, masks and index arrays (each bounds-checked).
+
+    A view, unless a mask or an index array (or list) is in the key: then a copy.
+    """
+    parts, axis = plain_key(key), 0
+    # CuPy would move a NumPy index to the card without a word; here it is refused.
+    xp = array_module(tensor("getitem", x)._array, *filter(is_array, parts))
     for position, part in enumerate(parts):
         if part is Ellipsis:
             axis = x.ndim - sum(0 if rest is None else _width(rest) for rest in parts[position + 1 :])
@@ -188,6 +199,15 @@ def getitem(x: Any, key: Any) -> Any:
                 raise ArgumentError(f"getitem: index {wrong} is out of range for dimension {axis} of size {size}.")
         axis += _width(part)
     return GetItem(parts)(x)
+
+
+def plain_key(key: Any) -> tuple[Any, ...]:
+    """The parts of a key, copied: Tensors and arrays (as plain arrays) and lists; backward needs them as now."""
+    parts = key if isinstance(key, tuple) else (key,)
+    return tuple(
+        checked_array(part, name="an index").copy() if isinstance(part, Variable) or is_array(part) else deepcopy(part)
+        for part in parts
+    )
 
 
 def _is_mask(part: Any) -> bool:
@@ -224,10 +244,13 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
     """Extend the last dimensions: pad = (left, right, top, bottom, ...), from the last dimension backwards.
 
-    Negative widths cut. Only mode "constant" exists here; 0 is what convolution means by padding.
+    Negative widths cut. Only mode "constant" exists here; 0 is what convolution means by padding. Raises ArgumentError
+    for widths that cut too much, AllocationError for a result larger than all memory.
     """
     if mode != "constant":
         raise ArgumentError(f'pad: mode {mode!r} is not available; use "constant".')
+    if not isinstance(value, int | float | np.integer | np.floating):
+        raise ArgumentTypeError(f"pad: value must be a number, got {value!r} ({type(value).__name__}).")
     widths = [integer(width, "pad", -(2**31)) for width in pad]
     if len(widths) % 2 or len(widths) > 2 * tensor("pad", x).ndim:
         raise ArgumentError(
@@ -238,13 +261,15 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     for axis, (before, after) in enumerate(full):
         if x.shape[axis] + min(before, 0) + min(after, 0) < 0:
             raise ArgumentError(f"pad: widths {(before, after)} cut more than the {x.shape[axis]} of dimension {axis}.")
+    shape = tuple(integer(x.shape[axis] + sum(width), "pad: size of the result", 0) for axis, width in enumerate(full))
+    require_memory("pad: a result", shape, x._array, "reduce the widths")
     return Pad(full, value)(x)
 
 
 def crop(x: Any, size: object, offset: object = 0) -> Any:
     """The window of `size` (rows, columns) that begins at `offset` in the last two dimensions.
 
-    x: (..., H, W) -> (..., size[0], size[1]). ArgumentError if the window leaves the tensor.
+    x: (..., H, W) -> (..., size[0], size[1]), a view. ArgumentError if the window leaves the tensor.
     """
     (rows, columns), (top, left) = pair(size, "crop: size", 0), pair(offset, "crop: offset", 0)
     if tensor("crop", x).ndim < 2:
@@ -256,5 +281,5 @@ def crop(x: Any, size: object, offset: object = 0) -> Any:
             f"reduce the offset or the size."
         )
     if (rows, columns) == (H, W):
-        return x
+        return unchanged(x)
     return GetItem((..., slice(top, top + rows), slice(left, left + columns)))(x)

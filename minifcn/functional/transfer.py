@@ -32,6 +32,7 @@ class AsType(Operation):
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
 
+    @np.errstate(over="ignore")
     def forward(self, x: Array) -> Array:
         self.origin = x.dtype
         return x.astype(self.dtype)
@@ -47,7 +48,7 @@ def to(x: Any, device: str) -> Any:
 
 
 def astype(x: Any, dtype: Any) -> Any:
-    """The tensor in another dtype; itself if it has it already."""
+    """The tensor in another dtype; itself if it has it already. What is too large for a float becomes infinite."""
     try:
         wanted = np.dtype(dtype)
     except TypeError:
@@ -57,3 +58,8 @@ def astype(x: Any, dtype: Any) -> Any:
     if tensor("astype", x).dtype == wanted:
         return x
     return AsType(wanted)(x if wanted.kind == "f" else x.detach())
+
+
+def single(x: Any) -> Any:
+    """float16 as float32, for what squares or adds up many numbers in several steps; everything else as it is."""
+    return astype(x, np.float32) if x.dtype == np.float16 else x

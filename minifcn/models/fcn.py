@@ -57,7 +57,7 @@ class FCN(Module):
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
-        C = integer(num_classes, "FCN: num_classes", 1)
+        C, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
         if stride not in STRIDES:
             raise ArgumentError(f"FCN: stride must be 32, 16 or 8, got {stride!r}.")
         if upsampling not in UPSAMPLINGS:

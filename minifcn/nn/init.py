@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.backend import array_module
+from minifcn.backend import array_module, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.tensor import Parameter, Tensor
 
@@ -195,6 +195,10 @@ def _checked_generator(name: str, generator: Any) -> np.random.Generator:
 
 
 def fan_in_uniform(shape: tuple[int, ...], fan_in: int, generator: np.random.Generator) -> Parameter:
-    """A new Parameter of U(−1/√fan_in, 1/√fan_in), float32: PyTorch's default for linear and convolutional layers."""
+    """A new Parameter of U(−1/√fan_in, 1/√fan_in), float32: PyTorch's default for linear and convolutional layers.
+
+    Raises AllocationError for one larger than all memory.
+    """
     bound = np.float32(1 / sqrt(max(fan_in, 1)))
+    require_memory("a weight", shape, bound, "reduce kernel_size or the number of channels or features")
     return Parameter((2 * generator.random(shape, np.float32) - 1) * bound)

@@ -17,6 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minifcn.autograd.variable import checked_array
 from minifcn.backend import array_module, is_array, to_device
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.tensor import Buffer, Parameter, Tensor
@@ -118,7 +119,7 @@ class Module:
         return {name: value.detach() for name, value in self._named_tensors(Parameter, Buffer)}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> tuple[list[str], list[str]]:
-        """Copy values from `state` (Tensors or arrays by name) into the parameters and buffers.
+        """Copy values from `state` (Tensors or arrays by name, on any device) into the parameters and buffers.
 
         Returns (missing, unexpected) names. With `strict` either is an ArgumentError; a wrong shape always is. The
         error lists everything that is wrong, and then nothing has been loaded.
@@ -156,6 +157,7 @@ class Module:
                 f"build the module with the settings it was saved with."
             )
         for name in shared:
+            given[name] = checked_array(given[name], name=f"the module's {name}")
             if given[name].dtype.kind != own[name].dtype.kind:
                 raise ArgumentTypeError(
                     f"load_state_dict: {name} is {given[name].dtype} but the module's is {own[name].dtype}; convert it."

@@ -64,9 +64,11 @@ def state_from(fields: dict[str, Any]) -> State:
 
 
 def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Any) -> None:
-    """Put the arrays of a checkpoint back where they came from."""
+    """Put the arrays of a checkpoint back where they came from; FileError if they do not fit, and nothing changes."""
+    before = {name: array.copy() for name, array in arrays_of(model).items()}
     try:
         model.load_state_dict({k.removeprefix(MODEL): v for k, v in arrays.items() if k.startswith(MODEL)})
         optimizer.load_state_dict({k.removeprefix(OPTIMIZER): v for k, v in arrays.items() if k.startswith(OPTIMIZER)})
     except MinifcnError as error:
+        model.load_state_dict(before)
         raise FileError(f"{path} does not fit this run: {error}") from None

@@ -21,7 +21,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Gives a temporary path to write to; when the block ends well, what was written becomes `path`.
 
     If the block raises, whatever it raises (Ctrl-C included), `path` is as it was and the temporary file is gone. A
-    process killed outright (SIGKILL, power) also leaves `path` whole, and at most a hidden `.minifcn-*` file beside it.
+    process killed outright (SIGKILL, power) also leaves `path` whole, and at most hidden temporary files beside it.
     The temporary name has the suffix of `path`, for writers that choose a format by it. The permissions of an old file
     are kept, and a symbolic link stays a link: the file that it names is replaced.
 

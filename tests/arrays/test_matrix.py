@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minifcn.arrays import loops
+from minifcn.arrays import loops, matrix
 from minifcn.arrays.matrix import SparseMatrix, convolution_matrix
 from minifcn.errors import ArgumentError
+from minifcn.geometry import Geometry
 from tests.arrays.contractions import transposed
 from tests.strategies import geometries, operands, whole_numbers
 
@@ -57,13 +60,24 @@ def test_matrix_without_channels(shape, size):
     assert C.shape == (shape[0] * (size[0] - 1) * (size[1] - 1), shape[1] * size[0] * size[1])
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_matrix_is_written_out_up_to_its_limit_in_bytes(dtype):
+    w, geometry = np.ones((2, 3, 2, 1), dtype), Geometry.of_convolution((4, 5), (2, 1))
+    size = (2 * 3 * 5) * (3 * 4 * 5) * w.itemsize
+    for limit, sparse in ((size, False), (size - 1, True)):
+        with mock.patch.object(matrix, "DENSE_LIMIT_BYTES", limit):
+            assert isinstance(matrix._matrix(w, geometry), SparseMatrix) == sparse
+
+
 def test_matrix_errors():
     w = np.ones((3, 2, 2, 2))
     with pytest.raises(ArgumentError, match=r"weight must have 4 dimensions .* got shape \(2, 2\)"):
         convolution_matrix(w[0, 0], (3, 3))
     with pytest.raises(ArgumentError, match=r"groups 2 must divide the 3 output channels"):
         convolution_matrix(w, (3, 3), groups=2)
-    with pytest.raises(ArgumentError, match=r"padded input 1x3 .* effective kernel 2x2"):
+    with pytest.raises(
+        ArgumentError, match=r"^convolution_matrix: the kernel .* padded input 1x3 .* effective kernel 2x2"
+    ):
         convolution_matrix(w, (1, 3))
     with pytest.raises(
         ArgumentError, match=r"shape \(12, 18\) cannot multiply an array of shape \(17,\).*pass \(18,\)"

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minifcn.arrays import resampling
 from minifcn.arrays.resampling import MODES, axis_matrix, bilinear_kernel, resize
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
@@ -192,6 +195,22 @@ def test_both_orders_of_the_products_agree(out_height, out_width):
     np.testing.assert_array_equal(resize(x, rows, columns), np.einsum("ih,nchw,jw->ncij", rows, x, columns))
 
 
+@given(sizes, sizes, sizes, sizes)
+def test_the_order_with_fewer_multiplications_is_taken(height, width, out_height, out_width):
+    done = []
+
+    def matmul(a, b):
+        done.append(a.shape[-2] * a.shape[-1] * b.shape[-1])  # per plane
+        return np.matmul(a, b)
+
+    module = SimpleNamespace(matmul=matmul, ascontiguousarray=np.ascontiguousarray)
+    with mock.patch.object(resampling, "array_module", lambda *arrays: module):
+        resize(np.ones((2, 3, height, width)), np.ones((out_height, height)), np.ones((out_width, width)))
+    columns_first = height * width * out_width + out_height * height * out_width
+    rows_first = out_height * height * width + out_height * width * out_width
+    assert sum(done) == min(columns_first, rows_first)
+
+
 def test_the_layout_in_memory_changes_nothing():
     x, rows, columns = integers((2, 3, 6, 5)), integers((4, 6), 1), integers((7, 5), 2)
     expected = resize(x, rows, columns)
@@ -228,7 +247,7 @@ def test_an_empty_batch_gives_an_empty_result(batch, channels):
         ((3, 5, "nearest", True), ArgumentError, "align_corners has a meaning for bilinear only, not for 'nearest'"),
         ((0, 5), ArgumentError, "interpolate: input size must be between 1 and .*, got 0"),
         ((3, 0), ArgumentError, "interpolate: output size must be between 1 and .*, got 0"),
-        ((3, 2.5), ArgumentTypeError, "interpolate: output size must be an integer .*, got 2.5"),
+        ((3, 2.5), ArgumentTypeError, "interpolate: output size must be an integer, got 2.5"),
         ((3, 5, "bilinear", False, 0.0), ArgumentError, "scale must be positive.*, got 0.0"),
         ((3, 5, "bilinear", False, -1.5), ArgumentError, "scale must be positive.*, got -1.5"),
         ((3, 5, "bilinear", False, math.nan), ArgumentTypeError, "scale must be a finite number, got nan"),
@@ -241,12 +260,22 @@ def test_axis_matrix_errors(arguments, error, content):
         axis_matrix(*arguments)
 
 
+def test_the_smallest_scale_is_one_millionth():
+    assert axis_matrix(3, 1, scale=Fraction(1, 1_999_999)).shape == (1, 3)  # nearer to a millionth than to 0
+    with pytest.raises(ArgumentError, match="scale must be positive, at least one millionth, got Fraction"):
+        axis_matrix(3, 1, scale=Fraction(1, 2_000_001))
+
+
 def test_resize_errors():
     x = np.ones((1, 2, 3, 4), np.float32)
     with pytest.raises(ArgumentError, match=r"x \(1, 2, 3, 4\) does not fit rows \(8, 4\) and columns \(6, 3\)"):
         resize(x, axis_matrix(4, 8), axis_matrix(3, 6))
     with pytest.raises(ArgumentError, match=r"x \(3, 4\) does not fit"):
         resize(x[0, 0], axis_matrix(3, 8), axis_matrix(4, 6))
+    with pytest.raises(ArgumentError, match=r"does not fit rows \(3,\) and columns \(6, 4\)"):
+        resize(x, axis_matrix(3, 8)[0], axis_matrix(4, 6))
+    with pytest.raises(ArgumentError, match=r"does not fit rows \(8, 3\) and columns \(4,\)"):
+        resize(x, axis_matrix(3, 8), axis_matrix(4, 6)[0])
     with pytest.raises(ArgumentTypeError, match="x is float32, rows float64 and columns float32"):
         resize(x, axis_matrix(3, 8, dtype=np.float64), axis_matrix(4, 6))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -56,6 +58,37 @@ def test_a_wrong_gradient_is_caught(mistake):
         gradcheck(square(WRONG[mistake]), leaf())
 
 
+def test_the_worst_element_is_named_with_both_numbers():
+    x = Tensor(np.ones((2, 3)), requires_grad=True)
+    wrong = np.array([[2.0, 2.5, 2.0], [2.0, 2.0, -2.0]])
+    with pytest.raises(GradcheckError) as caught:
+        gradcheck(square(lambda x, g: x * g * Tensor(wrong)), x)
+    found = re.search(r"element \[1, 2\]: autograd gives (\S+) but central differences give (\S+);", str(caught.value))
+    assert found is not None, caught.value
+    assert float(found[1]) == pytest.approx(-float(found[2]), rel=1e-6)
+
+
+def test_the_same_mistake_has_the_same_message_every_time():
+    said = []
+    for _ in range(2):
+        with pytest.raises(GradcheckError) as caught:
+            gradcheck(square(WRONG["2.001 for 2"]), leaf())
+        said.append(str(caught.value))
+    assert said[0] == said[1]
+
+
+def test_the_cotangent_is_of_whole_numbers_of_either_sign():
+    received = []
+
+    def rule(x, gradient):
+        received.extend(gradient.data.ravel().tolist())
+        return right(x, gradient)
+
+    assert gradcheck(square(rule), leaf((20, 20)))
+    assert {abs(value) for value in received} == set(range(1, 10))
+    assert {value > 0 for value in received} == {True, False}
+
+
 def test_a_wrong_gradient_of_the_second_operand_names_it():
     class Product(Operation):
         def forward(self, a, b):
@@ -108,6 +141,34 @@ def test_errors_of_third_order_are_caught_at_third_order():
     assert gradcheck(lambda x: x * x * x * x, leaf((2,)), order=3)
 
 
+def test_second_order_weighs_every_element_differently():
+    class Mixed(Operation):
+        """x, with a backward that passes the gradients of the elements to other elements."""
+
+        def forward(self, x):
+            return x.copy()
+
+        def backward(self, gradient):
+            return gradient[::-1]
+
+    rule = lambda x, g: Mixed()(x * g * 2.0)  # noqa: E731 (right to first order; a plain sum would not see more)
+    assert gradcheck(square(rule), leaf((4,)))
+    with pytest.raises(GradcheckError):
+        gradgradcheck(square(rule), leaf((4,)))
+
+
+def test_what_does_not_depend_on_an_input_has_no_gradient_at_any_order():
+    class Five(Operation):
+        def forward(self, x):
+            return np.full(x.shape, 5.0)
+
+        def backward(self, gradient):
+            return None
+
+    assert gradgradcheck(lambda x: Five()(x), leaf())
+    assert gradgradcheck(lambda a, b: a * a * a, [leaf(), leaf(seed=1)])
+
+
 def test_a_detached_operand_is_caught():
     with pytest.raises(GradcheckError):
         gradcheck(lambda x: x * x.detach(), leaf())
@@ -119,6 +180,10 @@ def test_right_gradients_pass_at_order_two():
     assert gradgradcheck(lambda a, b: F.exp(a) * b + b / 3.0, [leaf(), leaf((3,), 1)])
     assert gradcheck(lambda x: x * 3.0, leaf(), order=2)  # its second derivative is 0
     assert gradcheck(lambda x: x * 3.0, leaf((0, 2)), order=2)
+
+
+def test_options_reach_the_check_of_second_order():
+    assert gradgradcheck(square(constant_in_x), leaf(), atol=1e9)
 
 
 def test_step_one_is_exact_for_linear_functions():
@@ -141,7 +206,7 @@ def test_it_works_inside_no_grad_and_with_constants():
 
 
 def test_what_cannot_be_checked_is_refused():
-    with pytest.raises(ArgumentError, match="no input requires grad, so there is nothing to check"):
+    with pytest.raises(ArgumentError, match="^gradcheck: no input requires grad, so there is nothing to check"):
         gradcheck(lambda x: x, Tensor(np.ones(2)))
     with pytest.raises(ArgumentTypeError, match="input 1 is float32; finite differences need float64"):
         gradcheck(F.add, [leaf(), Tensor([1.0], requires_grad=True)])

@@ -8,7 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.autograd import Operation
-from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from minifcn.errors import ArgumentError, GraphError
 
 
 def leaf(*values, dtype=np.float64):
@@ -18,6 +18,7 @@ def leaf(*values, dtype=np.float64):
 # --- shapes of graphs -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.case(47)
 def test_diamond_hands_a_gradient_on_only_when_it_is_complete():
     a = leaf(1.0)
     b = a + a
@@ -26,6 +27,7 @@ def test_diamond_hands_a_gradient_on_only_when_it_is_complete():
     np.testing.assert_array_equal(a.grad.data, [4.0])
 
 
+@pytest.mark.case(47)
 def test_unequal_paths_to_one_node():
     """The long path and the short one meet in x; whichever is walked first must wait for the other."""
     x = leaf(2.0, -3.0)
@@ -35,6 +37,7 @@ def test_unequal_paths_to_one_node():
     np.testing.assert_array_equal(x.grad.data, [7 * 2.0**6 + 3 * 4, 10 * (7 * 3.0**6 + 3 * 9)])
 
 
+@pytest.mark.case(47)
 def test_one_leaf_as_both_operands_and_three_times():
     x = leaf(3.0)
     (x * x * x).backward()
@@ -44,6 +47,7 @@ def test_one_leaf_as_both_operands_and_three_times():
     np.testing.assert_array_equal(y.grad.data, [0.0])
 
 
+@pytest.mark.case(47)
 def test_random_graphs_against_their_paths():
     """Sums over all paths, counted by a matrix: an oracle that knows nothing of topological orders."""
     generator = np.random.default_rng(0)
@@ -61,6 +65,7 @@ def test_random_graphs_against_their_paths():
         np.testing.assert_allclose(values[0].grad.data, [paths[0, -1]], atol=1e-9)
 
 
+@pytest.mark.case(47)
 def test_disconnected_inputs():
     x, unused, constant = leaf(1.0), leaf(2.0), Tensor(np.array([3.0]))
     y = x * constant
@@ -98,6 +103,7 @@ def test_broadcasting_is_summed_back(first, second):
 # --- running twice --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.case(44)
 def test_a_second_backward_is_an_error_that_says_what_to_do():
     x = leaf(2.0)
     y = x * x
@@ -107,6 +113,7 @@ def test_a_second_backward_is_an_error_that_says_what_to_do():
     np.testing.assert_array_equal(x.grad.data, [4.0])
 
 
+@pytest.mark.case(44)
 def test_a_shared_part_is_freed_too():
     x = leaf(2.0)
     shared = x * x
@@ -115,6 +122,7 @@ def test_a_shared_part_is_freed_too():
         (shared * 5.0).backward()
 
 
+@pytest.mark.case(44)
 def test_retained_graphs_add_up():
     x = Tensor(np.arange(12.0).reshape(1, 1, 3, 4) % 5, requires_grad=True)
     y = (F.max_pool2d(x, 2, 1) * F.max_pool2d(x, 2, 1)).sum()
@@ -152,27 +160,6 @@ def test_without_create_graph_gradients_are_constants():
 
 
 # --- what is given and what is refused ------------------------------------------------------------------------------
-
-
-def test_backward_without_a_gradient_needs_a_single_number():
-    x = leaf(1.0, 2.0)
-    with pytest.raises(GraphError, match=r"must be a single number, it has shape \(2,\).*\.sum\(\) or \.mean\(\)"):
-        (x * x).backward()
-    (x * x).sum().backward()
-    np.testing.assert_array_equal(x.grad.data, [2.0, 4.0])
-
-
-@pytest.mark.parametrize("given", [[1.0], [[1.0, 2.0]], 1.0, np.ones(3)])
-def test_a_gradient_of_another_shape_is_refused(given):
-    x = leaf(1.0, 2.0)
-    with pytest.raises(ArgumentError, match=r"gradient has shape .* but the output has \(2,\)"):
-        (x * x).backward(given)
-
-
-def test_a_gradient_of_another_dtype_is_refused():
-    x = leaf(1.0, 2.0)
-    with pytest.raises(ArgumentTypeError, match="gradient is float32 but the output is float64; convert it"):
-        (x * x).backward(np.ones(2, np.float32))
 
 
 def test_a_constant_has_no_gradient():
@@ -293,6 +280,7 @@ def apart(*variables):
             assert not np.shares_memory(a, b)
 
 
+@pytest.mark.case(35)
 @pytest.mark.parametrize("create_graph", [False, True])
 @pytest.mark.parametrize("way", ["backward", "grad"])
 def test_gradients_share_no_memory(way, create_graph):
@@ -311,6 +299,7 @@ def test_gradients_share_no_memory(way, create_graph):
         np.testing.assert_array_equal(gradient.data, np.full((2, 3), 2.0))
 
 
+@pytest.mark.case(35)
 def test_a_given_array_is_not_the_gradient_either():
     x, given = leaf(1.0, 2.0), np.array([3.0, 4.0])
     x.reshape(2, 1).reshape(2).backward(given)

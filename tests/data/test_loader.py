@@ -83,6 +83,7 @@ def test_each_epoch_has_its_own_order_of_all_samples():
     assert DataLoader(SCENES, 4, shuffle=True, seed=6).order() != list(orders[0])
 
 
+@pytest.mark.case(58)
 @pytest.mark.parametrize("prefetch", [False, True])
 def test_a_resumed_run_sees_the_same_bits(prefetch):
     def loader(**options):
@@ -102,6 +103,7 @@ def test_a_resumed_run_sees_the_same_bits(prefetch):
     assert not equal(seen[0], seen[1])
 
 
+@pytest.mark.case(58)
 def test_a_change_belongs_to_epoch_and_sample_not_to_its_place():
     """The same sample in another batch and another order is changed in the same way; in another epoch in another."""
 

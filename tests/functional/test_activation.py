@@ -41,6 +41,9 @@ def test_at_the_kink_the_derivative_is_that_of_the_left():
     x = Tensor([0.0, -0.0, 1e-30], requires_grad=True)
     F.relu(x).backward([5.0, 5.0, 5.0])
     np.testing.assert_array_equal(x.grad.data, [0.0, 0.0, 5.0])
+    x.grad = None
+    F.leaky_relu(x, 0.25).backward([4.0, 4.0, 4.0])
+    np.testing.assert_array_equal(x.grad.data, [1.0, 1.0, 4.0])
 
 
 @pytest.mark.parametrize("function", [F.relu, F.leaky_relu, F.sigmoid, F.tanh])

@@ -108,6 +108,11 @@ def test_powers(exponent):
     np.testing.assert_allclose(x.grad.data, np.array([1.0, 2.0, 3.0]) * n * np.array([0.25, 1.0, 4.0]) ** (n - 1))
 
 
+def test_the_first_power_is_the_tensor_itself():
+    x = Tensor([1.0, 2.0])
+    assert F.power(x, 1) is x
+
+
 def test_powers_at_zero_and_infinity():
     x = Tensor([0.0, np.inf, np.nan, -2.0], requires_grad=True)
     with warnings.catch_warnings():
@@ -123,9 +128,15 @@ def test_powers_at_zero_and_infinity():
 
 def test_power_errors():
     for exponent in (None, "2", True, 2j, Tensor([2.0]), np.ones(2)):
-        with pytest.raises(ArgumentTypeError, match="power: the exponent must be a number, got"):
+        kind = type(exponent).__name__
+        with pytest.raises(ArgumentTypeError, match=f"power: the exponent must be a number, got {kind};"):
             F.power(Tensor([1.0]), exponent)
-    np.testing.assert_array_equal(F.power(Tensor([3, -2]), 2).data, [9, 4])
+    assert F.power(Tensor([2.0]), np.float64(3)).dtype == np.float32  # the dtype of x decides
+    for exponent, expected in ((2, [9, 4]), (1, [3, -2]), (0, [1, 1])):
+        np.testing.assert_array_equal(F.power(Tensor([3, -2]), exponent).data, expected)
+    for exponent in (0, 1, 2, 0.5):
+        with pytest.raises(ArgumentTypeError, match="^power: x must be a Tensor, got list"):
+            F.power([3.0], exponent)
     for exponent in (-1, 0.5):
         with pytest.raises(ArgumentTypeError, match=f"power: exponent {exponent} needs floating point, got int64"):
             F.power(Tensor([3, -2]), exponent)
@@ -143,14 +154,21 @@ def test_clamp_passes_the_gradient_inside_and_at_the_limits():
         np.testing.assert_array_equal(y.data, expected)
         y.backward(np.arange(1.0, 8))
         np.testing.assert_array_equal(x.grad.data, np.where(expected == values, np.arange(1.0, 8), 0))
-    assert np.isnan(F.clamp(Tensor([np.nan]), 0, 1).item())
+    x = Tensor([np.nan], requires_grad=True)
+    y = F.clamp(x, 0, 1)
+    y.backward([3.0])
+    assert np.isnan(y.item()) and x.grad.item() == 3  # a NaN is not clamped, so it is inside
+    np.testing.assert_array_equal(F.clamp(Tensor(values), 2.0, 2.0).data, np.full(7, 2.0))
 
 
 def test_clamp_errors():
-    with pytest.raises(ArgumentError, match="clamp: give min, max or both"):
+    with pytest.raises(ArgumentError, match="^clamp: give min, max or both"):
         F.clamp(Tensor([1.0]))
     with pytest.raises(ArgumentError, match="clamp: min 2 is larger than max 1; exchange them"):
         F.clamp(Tensor([1.0]), 2, 1)
+    for name in ("min", "max"):
+        with pytest.raises(ArgumentTypeError, match=f"^clamp: {name} must be a number, got str"):
+            F.clamp(Tensor([1.0]), **{name: "0"})
 
 
 # --- broadcasting and its transpose ---------------------------------------------------------------------------------
@@ -159,7 +177,14 @@ def test_clamp_errors():
 def test_broadcast_and_sum_are_transposes():
     """⟨broadcast(x), y⟩ = ⟨x, sum(y)⟩, exactly."""
     source = np.random.default_rng(1)
-    for small, large in (((3, 1), (2, 3, 4)), ((), (2, 3)), ((1, 1), (1, 1)), ((3,), (0, 3)), ((2, 1, 4), (2, 5, 4))):
+    for small, large in (
+        ((3, 1), (2, 3, 4)),
+        ((), (2, 3)),
+        ((1, 1), (1, 1)),
+        ((3,), (0, 3)),
+        ((2, 1, 4), (2, 5, 4)),
+        ((1, 1), (2, 5, 1)),
+    ):
         x = source.integers(-9, 10, small).astype(float)
         y = source.integers(-9, 10, large).astype(float)
         wide, narrow = F.broadcast_to(Tensor(x), large), F.sum_to(Tensor(y), small)

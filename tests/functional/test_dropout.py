@@ -43,6 +43,24 @@ def test_the_generator_decides():
     assert (F.dropout(x, generator=source).data != one).any()  # a second call draws anew
 
 
+def test_an_element_is_kept_where_its_random_number_is_not_below_p():
+    x = Tensor(np.ones((3, 50)))
+    keep = seeded(6).random(x.shape, np.float32) >= 0.3  # single precision: half the work, and the same for every dtype
+    np.testing.assert_array_equal(F.dropout(x, 0.3, generator=seeded(6)).data != 0, keep)
+
+    class Constant(np.random.Generator):
+        def random(self, shape, dtype):
+            return np.full(shape, 0.25, dtype)
+
+    assert F.dropout(x, 0.25, generator=Constant(np.random.PCG64())).data.all()  # numbers come from [0, 1): 0 is one
+
+
+def test_half_of_the_elements_are_dropped_by_default():
+    x = Tensor(np.ones((4, 100, 1, 1)))
+    for function in (F.dropout, F.dropout2d):
+        assert set(np.unique(function(x, generator=seeded()).data)) == {0.0, 2.0}
+
+
 def test_identities_and_extremes():
     x = Tensor(np.ones((2, 3, 1, 2), np.float32))
     for function in (F.dropout, F.dropout2d):

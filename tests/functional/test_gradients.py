@@ -135,15 +135,23 @@ def inputs_of(shapes):
     return [Tensor(distinct(source, shape, 2.0 / max(8, np.prod(shape))), requires_grad=True) for shape in shapes]
 
 
+@pytest.mark.case(51)
 @pytest.mark.parametrize("name, function, shapes", [(c[0], c[1], c[2:]) for c in CASES])
 def test_gradients_to_second_order(name, function, shapes):
     assert gradcheck(function, inputs_of(shapes), order=2, atol=1e-6, rtol=1e-5)
+
+
+def test_the_third_derivative_of_a_maximum_sends_values_to_the_winners_again():
+    """Pooling scatters in its backward, gathers in the backward of that, and scatters in the third."""
+    x = Tensor(distinct(np.random.default_rng(2), (1, 2, 3, 5)), requires_grad=True)
+    assert gradcheck(lambda x: F.max_pool2d(x, (2, 3), (1, 2)), x, order=3, eps=1e-3)
 
 
 def test_every_public_operation_is_checked():
     assert {case[0] for case in CASES} | WITHOUT_GRADIENT == set(F.__all__)
 
 
+@pytest.mark.case(35)
 @pytest.mark.parametrize("name, function, shapes", [(c[0], c[1], c[2:]) for c in CASES])
 def test_float32_stays_float32_and_inputs_stay_as_they_are(name, function, shapes):
     inputs = [Tensor(x.detach(), requires_grad=True, dtype=np.float32) for x in inputs_of(shapes)]

@@ -49,6 +49,8 @@ def test_matmul_errors():
     a = Tensor(np.ones((2, 3)))
     with pytest.raises(ArgumentError, match=r"matmul: \(2, 3\) @ \(2, 3\): the inner sizes 3 and 2 differ; transpose"):
         a @ a
+    with pytest.raises(ArgumentError, match=r"matmul: \(5, 2, 3\) @ \(5, 4, 6\): the inner sizes 3 and 4 differ"):
+        F.matmul(Tensor(np.ones((5, 2, 3))), Tensor(np.ones((5, 4, 6))))
     with pytest.raises(ArgumentError, match=r"matmul: a number cannot be multiplied as a matrix .* use \*"):
         a @ 2.0
     with pytest.raises(ArgumentError, match=r"matmul: shapes \(2,\) and \(5,\) cannot be broadcast together"):
@@ -82,3 +84,9 @@ def test_linear_errors():
         F.linear(x, Tensor(np.ones((5, 3))), Tensor(np.ones(3)))
     with pytest.raises(ArgumentTypeError, match="linear: weight must be a Tensor, got ndarray"):
         F.linear(x, np.ones((5, 3)))
+    with pytest.raises(
+        ArgumentError, match=r"^linear: x has no features but weight is \(5, 3\); .* shape \(out, in\)\.$"
+    ):
+        F.linear(Tensor(np.array(2.0)), Tensor(np.ones((5, 3))))
+    with pytest.raises(ArgumentError, match=r"^linear: x has 3 features but .*; pass weight of shape \(out, 3\)\.$"):
+        F.linear(Tensor(np.ones((2, 4, 3))), Tensor(np.ones((5, 4))))

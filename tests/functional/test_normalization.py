@@ -38,6 +38,22 @@ def test_running_statistics_move_and_are_used_afterwards():
     np.testing.assert_array_equal((mean.data, var.data), kept)  # evaluation moves nothing
 
 
+def test_the_running_statistics_move_by_a_tenth_by_default():
+    x, mean, var = drawn(5, 1, 2, 3), Tensor(np.array([2.0])), Tensor(np.array([3.0]))
+    F.batch_norm(Tensor(x), mean, var, training=True)
+    np.testing.assert_allclose(mean.data, 0.9 * 2 + 0.1 * x.mean(), rtol=1e-13)
+    np.testing.assert_allclose(var.data, 0.9 * 3 + 0.1 * x.var(ddof=1), rtol=1e-13)
+
+
+def test_two_values_per_channel_are_enough_and_single_precision_is_kept():
+    x = Tensor(np.array([[[[1.0, 3.0]]]], np.float32))
+    np.testing.assert_array_equal(F.batch_norm(x, None, None, training=True, eps=0.0).data, [[[[-1.0, 1.0]]]])
+    mean, var = Tensor(np.array([1.0], np.float32)), Tensor(np.array([0.25], np.float32))
+    y = F.batch_norm(x, mean, var, eps=0.0)  # without weight and bias
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(y.data, [[[[0.0, 4.0]]]])
+
+
 def test_a_large_mean_costs_no_digits():
     x = (drawn(4, 1, 16, 16) + 1000).astype(np.float32)
     y = F.batch_norm(Tensor(x), None, None, training=True, eps=0.0).data
@@ -60,11 +76,17 @@ def test_batch_norm_errors():
     x, c = Tensor(drawn(2, 3, 4, 5)), Tensor(np.ones(3))
     with pytest.raises(ArgumentError, match=r"batch_norm: x must be \(N, C, H, W\) or \(N, C\), got shape \(2, 3, 4\)"):
         F.batch_norm(x[..., 0], c, c)
-    with pytest.raises(ArgumentError, match=r"batch_norm: running_var must have shape \(3,\), got \(2,\)"):
-        F.batch_norm(x, c, Tensor(np.ones(2)))
+    with pytest.raises(ArgumentTypeError, match="^batch_norm: x must be a Tensor, got ndarray"):
+        F.batch_norm(x.data, c, c)
+    for name in ("running_mean", "running_var", "weight", "bias"):
+        arguments = {"running_mean": c, "running_var": c, "weight": c, "bias": c}
+        with pytest.raises(ArgumentTypeError, match=f"^batch_norm: {name} must be a Tensor, got list"):
+            F.batch_norm(x, **arguments | {name: [1.0, 1.0, 1.0]})
+        with pytest.raises(ArgumentError, match=rf"^batch_norm: {name} must have shape \(3,\), got \(2,\)"):
+            F.batch_norm(x, **arguments | {name: Tensor(np.ones(2))})
     with pytest.raises(ArgumentTypeError, match="batch_norm: x and bias have different dtypes, float64 and float32"):
         F.batch_norm(x, c, c, c, Tensor(np.ones(3, np.float32)))
-    with pytest.raises(ArgumentError, match="without training, running_mean and running_var are needed"):
+    with pytest.raises(ArgumentError, match="^batch_norm: without training, running_mean and running_var are needed"):
         F.batch_norm(x, None, c)
     with pytest.raises(ArgumentError, match=r"at least two values per channel, x of shape \(1, 3, 1, 1\) has 1; use a"):
         F.batch_norm(x[:1, :, :1, :1], c, c, training=True)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
-from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn import Tensor, backend
+from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
 from tests.strategies import whole_numbers
 
 X = whole_numbers(np.random.default_rng(0), (2, 3, 4, 5))
@@ -44,6 +44,10 @@ def test_doubling_by_the_half_pixel_rule():
     np.testing.assert_array_equal(aligned, [0, 2, 4, 6, 8])
 
 
+def test_a_factor_may_be_large():
+    assert F.interpolate(Tensor(X[:1, :1, :1, :1]), scale_factor=100).shape == (1, 1, 100, 100)
+
+
 @pytest.mark.parametrize("factor, size", [(2, (8, 10)), ((0.5, 1.5), (2, 7)), (Fraction(1, 3), (1, 1)), (1.1, (4, 5))])
 def test_scale_factors_round_down(factor, size):
     assert F.interpolate(Tensor(X), scale_factor=factor).shape == (2, 3, *size)
@@ -68,12 +72,19 @@ def test_the_gradient_is_the_transpose(mode, align):
     np.testing.assert_allclose((other * x.grad.data).sum(), there, rtol=1e-12)
 
 
+def test_a_matrix_larger_than_all_memory_is_refused(monkeypatch):
+    monkeypatch.setattr(backend, "memory_of", lambda device: 1000)
+    for size, smaller in (((100, 1), (2, 1)), ((1, 100), (1, 2))):
+        with pytest.raises(AllocationError, match=r"^interpolate: a matrix of shape \(2, 100\) in float64 takes"):
+            F.interpolate(Tensor(np.zeros((1, 1, *size))), smaller)
+
+
 def test_errors():
     x = Tensor(X)
     for size, factor in ((None, None), ((2, 2), 2)):
         with pytest.raises(ArgumentError, match="interpolate: give either size or scale_factor, got"):
             F.interpolate(x, size, factor)
-    for factor in (0, -1, "2", (1, 2, 3), float("inf"), float("nan")):
+    for factor in (0, -1, "2", (1, 2, 3), float("inf"), float("nan"), 2**31):
         with pytest.raises(ArgumentError, match="interpolate: scale_factor must be one or two positive numbers, got"):
             F.interpolate(x, scale_factor=factor)
     with pytest.raises(ArgumentError, match="interpolate: mode 'bicubic' is unknown; use one of bilinear, nearest"):

@@ -153,6 +153,13 @@ def test_cat_and_stack(dim):
             np.testing.assert_array_equal(part.grad.data, v.ravel()[where])
 
 
+def test_joining_one_tensor_and_the_default_dimension():
+    x = Tensor(X)
+    np.testing.assert_array_equal(F.cat([x]).data, X)
+    np.testing.assert_array_equal(F.cat([x, x]).data, np.concatenate([X, X]))
+    np.testing.assert_array_equal(F.stack([x, x]).data, np.stack([X, X]))
+
+
 def test_one_tensor_joined_with_itself():
     x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
     F.cat([x, x]).backward([1.0, 10.0, 100.0, 1000.0])
@@ -162,12 +169,14 @@ def test_one_tensor_joined_with_itself():
 def test_cat_and_stack_errors():
     x = Tensor(X)
     for join in (F.cat, F.stack):
-        with pytest.raises(ArgumentError, match="nothing to join, the sequence of tensors is empty"):
+        with pytest.raises(ArgumentError, match=f"^{join.__name__}: nothing to join, the sequence of tensors is empty"):
             join([])
         with pytest.raises(ArgumentTypeError, match="got ndarray"):
             join([X])
     with pytest.raises(ArgumentError, match=r"cat: shapes \(2, 3, 4\) and \(2, 2, 4\) differ outside dim 0"):
         F.cat([x, x[:, :2]])
+    with pytest.raises(ArgumentError, match=r"cat: shapes \(2, 3, 4\) and \(2, 3\) differ outside dim 0"):
+        F.cat([x, x[..., 0]])
     with pytest.raises(ArgumentError, match=r"shapes .* differ outside dim 1"):
         F.stack([x, x[:, :2]], 1)
     with pytest.raises(ArgumentTypeError, match="cat: the operands have different dtypes, float64 and float32"):
@@ -197,15 +206,23 @@ def test_pad_errors():
     for widths in ((1,), (1,) * 8):
         with pytest.raises(ArgumentError, match=rf"pad: {len(widths)} widths for 3 dimensions; give \(left, right\)"):
             F.pad(x, widths)
-    with pytest.raises(ArgumentError, match=r"pad: widths \(-3, -2\) cut more than the 4 of dimension 2"):
-        F.pad(x, (-3, -2))
-    with pytest.raises(ArgumentTypeError, match="pad must be an integer .*got 1.5"):
+    for widths in ((-3, -2), (2, -5), (-5, 2)):  # what is added on one side cannot be cut from the other
+        with pytest.raises(
+            ArgumentError, match=rf"pad: widths \({widths[0]}, {widths[1]}\) cut more than the 4 of dimen"
+        ):
+            F.pad(x, widths)
+    with pytest.raises(ArgumentError, match=f"pad must be between -{2**31} and .*, got -{2**31 + 1}"):
+        F.pad(x, (-(2**31) - 1, 0))
+    assert F.pad(Tensor(np.arange(100.0)), (-70, 0)).data[0] == 70
+    with pytest.raises(ArgumentTypeError, match="pad must be an integer, got 1.5"):
         F.pad(x, (1.5, 0))
 
 
 def test_crop():
     check(lambda x: F.crop(x, (2, 1), (1, 3)), lambda positions: positions[:, 1:3, 3:4])
+    check(lambda x: F.crop(x, (1, 2), (1, 1)), lambda positions: positions[:, 1:2, 1:3])
     check(lambda x: F.crop(x, (3, 4)), lambda positions: positions)
+    assert F.crop(Tensor(X), (0, 2)).shape == (2, 0, 2)
     padded = F.pad(Tensor(X), (2, 3, 1, 0))
     np.testing.assert_array_equal(F.crop(padded, (3, 4), (1, 2)).data, X)
 
@@ -214,6 +231,8 @@ def test_crop_errors():
     x = Tensor(X)
     with pytest.raises(ArgumentError, match="crop: rows 1 to 4 and columns 0 to 2 leave the tensor of 3x4; reduce"):
         F.crop(x, (3, 2), (1, 0))
+    with pytest.raises(ArgumentError, match="crop: rows 0 to 2 and columns 1 to 5 leave the tensor of 3x4; reduce"):
+        F.crop(x, (2, 4), (0, 1))
     with pytest.raises(ArgumentError, match="crop: offset must be between 0"):
         F.crop(x, (3, 2), -1)
     with pytest.raises(ArgumentError, match=r"crop: x must be \(..., H, W\), got shape \(4,\)"):

@@ -267,6 +267,7 @@ def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
 
+@pytest.mark.case(55)
 def test_strict_loading_lists_everything_that_is_wrong_at_once_and_loads_nothing():
     block = Block()
     before = snapshot(block)

@@ -87,6 +87,7 @@ def test_broken_weights_do_not_replace_good_ones(path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == [CHECKPOINT_FILE]
 
 
+@pytest.mark.case(55)
 def test_a_missing_damaged_or_truncated_file(path: Path) -> None:
     with pytest.raises(FileError, match=r"nowhere/checkpoint.safetensors does not exist"):
         read_checkpoint(path.parent / "nowhere" / CHECKPOINT_FILE)
@@ -99,6 +100,7 @@ def test_a_missing_damaged_or_truncated_file(path: Path) -> None:
             read_checkpoint(path)
 
 
+@pytest.mark.case(55)
 def test_what_is_no_checkpoint(path: Path) -> None:
     model, _, _ = run()
     save_network(path, model, card())

@@ -98,6 +98,7 @@ def test_class_weights_reach_the_loss() -> None:
     assert loss > 1.5 > math.log(3)
 
 
+@pytest.mark.case(58)
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
     runs = [Setup("dropout"), Setup("dropout", prefetch=True)]
     states = [run.train() for run in runs]

@@ -92,6 +92,7 @@ def test_ctrl_c_at_the_last_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert names_in(tmp_path) == ["file.txt"]
 
 
+@pytest.mark.case(55)
 def test_the_content_is_on_the_disk_before_it_takes_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
     real_fsync, real_replace = os.fsync, os.replace
@@ -123,6 +124,7 @@ def test_a_folder_that_cannot_be_flushed_is_no_failure(tmp_path: Path, monkeypat
     assert (tmp_path / "file.txt").read_text() == "new"
 
 
+@pytest.mark.case(55)
 @pytest.mark.parametrize("mode", [0o640, 0o600, 0o444])
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz", ".txt"])
 def test_permissions_of_the_old_file_are_kept(tmp_path: Path, mode: int, suffix: str) -> None:
@@ -199,6 +201,7 @@ for n in range(1, 10**9):
 """
 
 
+@pytest.mark.case(55)
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
 def test_a_writer_that_is_killed_leaves_a_whole_file(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"checkpoint{suffix}"
@@ -228,6 +231,7 @@ except FileError as error:
 """
 
 
+@pytest.mark.case(55)
 @pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
 def test_a_disk_that_fills_up(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"checkpoint{suffix}"

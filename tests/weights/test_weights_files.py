@@ -116,6 +116,7 @@ def test_files_of_others_are_read_unless_the_format_is_required(tmp_path: Path) 
     assert "has the format 'pt', so minifcn did not write it" in refusal(tensors, require_format=True)
 
 
+@pytest.mark.case(55)
 @EACH_SUFFIX
 @pytest.mark.parametrize("require", [False, True])
 def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, require: bool) -> None:

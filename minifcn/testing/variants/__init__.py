@@ -1,0 +1,12 @@
+"""Right implementations by other ways, one file for each family of operations. Importing this fills `VARIANTS`."""
+
+from minifcn.testing.variants import convolution as convolution
+from minifcn.testing.variants import engine as engine
+from minifcn.testing.variants import loss as loss
+from minifcn.testing.variants import metrics as metrics
+from minifcn.testing.variants import normalization as normalization
+from minifcn.testing.variants import optimisers as optimisers
+from minifcn.testing.variants import pooling as pooling
+from minifcn.testing.variants import sizes as sizes
+from minifcn.testing.variants import upsampling as upsampling
+from minifcn.testing.version import VARIANTS as VARIANTS

@@ -1,0 +1,60 @@
+"""The laws are tested by mistakes: each one is noticed, and each law notices something."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
+from minifcn.testing.score import Score, kills
+
+EXAMPLES = 40  # as `python -m minifcn.testing score` does
+
+
+@cache
+def killed(law: str, mutant: str) -> bool:
+    return kills(LAWS[law], MUTANTS[mutant], EXAMPLES)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_some_law_kills_the_mutant(name):
+    assert any(killed(law.name, name) for law in laws_about(MUTANTS[name].of)), MUTANTS[name].remark
+
+
+@pytest.mark.parametrize("name", LAWS)
+def test_the_law_kills_some_mutant(name):
+    candidates = [mutant.name for mutant in MUTANTS.values() if mutant.of in LAWS[name].needs]
+    assert any(killed(name, mutant) for mutant in candidates), (
+        f"{name} kills none of {candidates}; sharpen or remove it"
+    )
+
+
+def test_there_are_many_mutants_and_every_operation_has_some():
+    assert len(MUTANTS) >= 60
+    assert {mutant.of for mutant in MUTANTS.values()} == set(Operations.names())
+    for mutant in MUTANTS.values():
+        assert mutant.remark.endswith((".", ").")), mutant.name
+
+
+def test_the_score_names_who_kills_whom_and_who_lives():
+    chosen = [MUTANTS["bias_twice"], MUTANTS["stride_ignored"]]
+    result = score(chosen, examples=10)
+    assert result.killed_by["bias_twice"] == ("a_bias_is_added_once",)
+    assert "a_stride_leaves_out_pixels" in result.killed_by["stride_ignored"]
+    assert result.survivors == []
+    assert result.kills["a_bias_is_added_once"] == ["bias_twice", "stride_ignored"][:1] + (
+        ["stride_ignored"] if "a_bias_is_added_once" in result.killed_by["stride_ignored"] else []
+    )
+    text = str(result)
+    assert "2 of 2 mutants killed by" in text
+    assert "   1    1  a_bias_is_added_once" in text
+    alive = Score({"bias_twice": (), "stride_ignored": ("a_delta_copies_the_image",)})
+    assert alive.survivors == ["bias_twice"]
+    assert "ALIVE: no law kills it" in str(alive)
+    assert "1 of 2 mutants killed" in str(alive)
+
+
+def test_the_same_seed_gives_the_same_score():
+    chosen = [MUTANTS["matrix_wraps_around"]]
+    assert score(chosen, examples=5, seed=3) == score(chosen, examples=5, seed=3)
