@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from minifcn.autograd.mode import set_grad_enabled
-from minifcn.autograd.operation import Operation
+from minifcn.autograd.operation import Movement, Operation
+from minifcn.autograd.profiling import in_backward
 from minifcn.autograd.variable import Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
@@ -41,7 +42,7 @@ def backward(
     start = _start(output, gradient)
     handed_out.add(id(start._array))
     pending = {id(_node(output)): start}
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), in_backward():
         for node in order:
             total = pending.pop(id(node), None)
             if total is None:
@@ -52,7 +53,8 @@ def backward(
             wants = node.retained()
             if wants is not None:
                 accumulate(wants, total)
-            _pass_on(node, total, pending, useful)
+            with in_backward(node):
+                _pass_on(node, total, pending, useful)
             if not (create_graph if retain_graph is None else retain_graph):
                 node.release()
 
@@ -85,7 +87,7 @@ def grad(
     found: dict[int, Any] = {}
     handed_out: set[int] = set()
     pending: dict[int, Any] = {}
-    with set_grad_enabled(create_graph):
+    with set_grad_enabled(create_graph), in_backward():
         for result, given in zip(results, starts, strict=True):
             start = _start(result, given)
             handed_out.add(id(start._array))
@@ -95,9 +97,11 @@ def grad(
             if total is None:
                 continue
             if id(node) in wanted:
-                found[id(node)] = _owned(total, handed_out)
+                # It goes on as it is handed out, so that gradients of earlier inputs depend on it even if it is a copy.
+                found[id(node)] = total = _owned(total, handed_out)
             if isinstance(node, Operation):
-                _pass_on(node, total, pending, useful)
+                with in_backward(node):
+                    _pass_on(node, total, pending, useful)
                 if not (create_graph if retain_graph is None else retain_graph):
                     node.release()
     gradients = tuple(found.get(id(_node(target))) for target in targets)
@@ -109,10 +113,8 @@ def grad(
     return gradients
 
 
-class Copy(Operation):
+class Copy(Movement):
     """The same numbers in memory of their own."""
-
-    keeps_operands = False
 
     def forward(self, x: Array) -> Array:
         return x.copy()
@@ -129,7 +131,7 @@ def _owned(gradient: Variable, handed_out: set[int]) -> Variable:
     """
     array = gradient._array
     owned: Variable = gradient if array.base is None and id(array) not in handed_out else Copy()(gradient)
-    handed_out.add(id(array))
+    handed_out.update((id(array), id(owned._array)))
     return owned
 
 

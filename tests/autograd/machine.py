@@ -143,8 +143,11 @@ class Machine(Builder):
             self.doubtful |= sure | perhaps
         self.check_separate([gradient for gradient in found if gradient is not None])
         pairs = list(zip((output.node for output in outputs), cotangents, strict=True))
-        for known, gradient in zip(inputs, found, strict=True):
-            new = Derivative(pairs, known.variable)
+        derivatives = [Derivative(pairs, known.variable) for known in inputs]
+        for known, new in zip(inputs, derivatives, strict=True):  # the gradient of p becomes that of x where p is f(x)
+            later = [known.variable in set().union(*self.reached([p])) and p is not known for p in inputs]
+            new.made_from([other for other, after in zip(derivatives, later, strict=True) if after])
+        for known, gradient, new in zip(inputs, found, derivatives, strict=True):
             if gradient is None:
                 assert known.variable not in sure and not naive.values(new).any()
                 continue

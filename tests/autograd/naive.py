@@ -109,6 +109,10 @@ class Derivative(Node):
         self.pairs, self.variable = pairs, variable
         self.order += 1
 
+    def made_from(self, others: list[Derivative]) -> None:
+        """An engine may have gone through these to get here. They change no value, but belong to the graph."""
+        self.operands += tuple(others)
+
     def value(self, evaluation: Evaluation) -> np.ndarray:
         move = next(self.fresh)
         moved = Evaluation({**evaluation.moves, move: self.variable})  # the outputs feel the move, the cotangents not

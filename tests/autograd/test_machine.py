@@ -160,6 +160,24 @@ def test_a_replaced_leaf_is_noticed() -> None:
 
 
 @pytest.mark.parametrize(
+    "after",
+    [
+        lambda p: p**2,
+        lambda p: p.reshape(1, 2) ** 2,  # the gradient of p is a view, so the user receives a copy
+        lambda p: (p**2).reshape(2, 1),
+    ],
+)
+def test_a_gradient_depends_on_those_it_was_made_from(after: Callable[[Tensor], Tensor]) -> None:
+    """With p = x³ and z = p², one call gives dz/dp = 2p and dz/dx = dz/dp · 3x². PyTorch answers the same."""
+    x = leaf(1.0, 2.0)
+    p = x**3
+    of_x, of_p = grad(after(p).sum(), [x, p], create_graph=True)
+    np.testing.assert_array_equal(of_x.data, [6.0, 192.0])
+    second = grad(of_x, [of_p, p, x], np.ones(2))
+    np.testing.assert_array_equal([found.data for found in second], [[3.0, 12.0], [6.0, 24.0], [30.0, 480.0]])
+
+
+@pytest.mark.parametrize(
     "nothing_to_do",
     [
         lambda x: x.reshape(1, 2),
