@@ -1,12 +1,14 @@
 """minifcn: Fully Convolutional Networks for semantic segmentation, from scratch on NumPy, on a GPU through CuPy."""
 
 from minifcn import functional, nn, optim
+from minifcn.arrays.choice import explain
 from minifcn.arrays.convolution import use_algorithm
-from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
+from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad, profile
 from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.functional import convolution_matrix
 from minifcn.geometry import Geometry
 from minifcn.tensor import Tensor, as_tensor
+from minifcn.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
@@ -19,11 +21,15 @@ __all__ = [
     "convolution_matrix",
     "crop_offset",
     "enable_grad",
+    "explain",
     "functional",
+    "get_num_threads",
     "grad",
     "is_grad_enabled",
     "nn",
     "no_grad",
     "optim",
+    "profile",
+    "set_num_threads",
     "use_algorithm",
 ]

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import threads
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -107,6 +108,15 @@ def _readable(count: int) -> str:
     """1536 -> "1.5 KiB"."""
     power = min((max(count, 1).bit_length() - 1) // 10, len(UNITS) - 1)
     return f"{count / 1024**power:.4g} {UNITS[power]}"
+
+
+# Less than this many elements to compute is done sooner than threads could be asked to share it.
+WORTH_SHARING = 1 << 16
+
+
+def threads_for(x: Array, elements: int) -> int:
+    """How many threads should share a work on `elements` elements where `x` lives: one on a GPU, or for very few."""
+    return 1 if is_cupy(x) or elements < WORTH_SHARING else threads.get_num_threads()
 
 
 def _cupy() -> ModuleType:

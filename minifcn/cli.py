@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from minifcn.commands.options import CHOICES, DEFAULTS, Options
+from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
 from minifcn.data import SCENE_COUNTS
 from minifcn.errors import MinifcnError
 
@@ -111,6 +111,10 @@ def parser() -> argparse.ArgumentParser:
         help=f"mirror, zoom and recolour at random (default: {default('augment')})",
     )  # fmt: skip
     number("seed", "seed of everything random")
+    train.add_argument(
+        "--profile", type=int, nargs="?", const=PROFILED, metavar="STEPS",
+        help=f"print and draw where the time of STEPS steps goes, by operation (default: no; without STEPS {PROFILED})",
+    )  # fmt: skip
     train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
     train.add_argument(
         "--resume", metavar="RUN", help="go on with the run in this folder; only --epochs, --device, --root may change"

@@ -12,6 +12,7 @@ from types import ModuleType
 # machine can cost a hundred times what they bring.
 for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+os.environ.setdefault("MINIFCN_NUM_THREADS", "2")  # so that work is shared between threads on every machine
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -57,6 +58,7 @@ def xp(request: pytest.FixtureRequest) -> ModuleType:
 
 
 def global_state() -> tuple[object, ...]:
+    """The number of threads is the one setting that a test may change: it is put back."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (to see that nobody uses it)
     return minifcn.is_grad_enabled(), convolution._chosen.get(), kind, keys.tobytes(), *rest
 
@@ -65,6 +67,8 @@ def global_state() -> tuple[object, ...]:
 def sealed_global_state() -> Iterator[None]:
     """Gradients are recorded, the algorithm is the default, and nobody draws from NumPy's global generator."""
     before = global_state()
-    assert before[:2] == (True, "im2col")
+    assert before[:2] == (True, "auto")
+    threads = minifcn.get_num_threads()
     yield
+    minifcn.set_num_threads(threads)
     assert global_state() == before, "the test, or what it tested, left global state changed"

@@ -19,7 +19,7 @@ from PIL import Image
 
 import minifcn
 from minifcn import cli
-from minifcn.commands.options import CHOICES, DEFAULTS, Options
+from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
 from minifcn.data import SCENE_COUNTS
 from minifcn.errors import ArgumentError
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, save_network
@@ -204,6 +204,8 @@ BY_ARGPARSE = [
     (f"{S} --device float16", "argument --device: 'float16' is not a device; use cpu"),
     (f"{S} --epochs 1.5", "argument --epochs: invalid int value: '1.5'"),
     (f"{S} --lr fast", "argument --lr: invalid float value: 'fast'"),
+    (f"{S} --profile all", "argument --profile: invalid int value: 'all'"),
+    (f"{S} --profile 1 2", "unrecognized arguments: 2"),
     (f"{S} --data voc", "argument --data: invalid choice: 'voc'"),
     (f"{S} --optimizer newton", "argument --optimizer: invalid choice: 'newton'"),
     ("evaluate", "the following arguments are required: --weights"),
@@ -219,6 +221,8 @@ BY_MINIFCN = [
     (f"{S} --lr nan", "--lr must be greater than 0 and finite, got nan."),
     (f"{S} --lr inf", "--lr must be greater than 0 and finite, got inf."),
     (f"{S} --batch-size 0", "--batch-size must be at least 1, got 0."),
+    (f"{S} --profile 0", "--profile must be at least 1 step, got 0."),
+    ("train --resume yard --profile -3", "--profile must be at least 1 step, got -3."),
     (f"{S} --seed -1", "--seed must be at least 0, got -1."),
     (
         f"{S} --seed 18446744073709551616",
@@ -388,7 +392,8 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
-    assert set(stated) - {"help", "quiet", "out", "resume"} == set(Options().to_dict())
+    assert set(stated) - {"help", "quiet", "out", "profile", "resume"} == set(Options().to_dict())
+    assert f"default: no; without STEPS {PROFILED})" in stated["profile"]
     for name, usual in Options().to_dict().items():
         if name == "root":
             continue

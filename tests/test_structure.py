@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "backend", "coordinates", "geometry", "labels"},
+    {"errors", "backend", "coordinates", "geometry", "labels", "threads"},
     {"arrays"},
     {"autograd"},
     {"functional"},
@@ -48,6 +48,7 @@ TESTED_IN: dict[str, str] = {
     "arrays/loops.py": "arrays/test_convolution.py",
     "arrays/matrix.py": "arrays/test_convolution.py",
     "arrays/im2col.py": "arrays/test_convolution.py",
+    "arrays/turned.py": "arrays/test_convolution.py",
     "arrays/scatter.py": "arrays/test_pooling.py",
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",

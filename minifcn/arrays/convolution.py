@@ -19,7 +19,8 @@ from typing import Protocol
 
 import numpy as np
 
-from minifcn.arrays import im2col, loops, matrix
+from minifcn.arrays import im2col, loops, matrix, pointwise, winograd
+from minifcn.arrays.choice import choose
 from minifcn.arrays.precision import narrow, wide
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
@@ -32,21 +33,30 @@ class Algorithm(Protocol):
     def to_weight(self, x: Array, y: Array, geometry: Geometry) -> Array: ...
 
 
-ALGORITHMS: dict[str, Algorithm] = {"loops": loops, "matrix": matrix, "im2col": im2col}
+COMPUTED_BY: dict[str, Algorithm] = {
+    "loops": loops,
+    "matrix": matrix,
+    "im2col": im2col,
+    "winograd": winograd,
+    "pointwise": pointwise,
+}
+# What can be chosen for everything: those that compute every geometry, and two that turn to im2col where they cannot.
+ALGORITHMS = ("auto", "loops", "matrix", "im2col", "winograd")
 
 # An infinite weight on a padding of zeros gives NaN and a sum too large infinity, as IEEE 754 has it: answers, not
 # accidents to warn of.
 quiet = np.errstate(over="ignore", invalid="ignore")
 
 # The one piece of global state of the library. A context variable, so that threads do not disturb each other.
-_chosen: ContextVar[str] = ContextVar("minifcn_algorithm", default="im2col")
+_chosen: ContextVar[str] = ContextVar("minifcn_algorithm", default="auto")
 
 
 @contextmanager
 def use_algorithm(name: str) -> Iterator[None]:
     """Inside `with use_algorithm("matrix"):` every convolution and all its gradients are computed by that algorithm.
 
-    Names: "loops", "matrix", "im2col" (the default). Raises ArgumentError for any other.
+    Names: "auto" (the default, see choice.py), "loops", "matrix", "im2col", "winograd" (im2col where the kernel is not
+    3x3 with stride 1). Raises ArgumentError for any other.
     """
     if name not in ALGORITHMS:
         raise ArgumentError(f"algorithm {name!r} is unknown; choose one of {', '.join(ALGORITHMS)}.")
@@ -57,19 +67,29 @@ def use_algorithm(name: str) -> Iterator[None]:
         _chosen.reset(token)
 
 
+def _algorithm(geometry: Geometry, given: Array, others: int) -> Algorithm:
+    """The chosen algorithm, or one in its place; `given` is x or y, and `others` the channels on the other side."""
+    name = _chosen.get()
+    if name == "auto":
+        name, _ = choose(geometry, len(given), given.shape[1], others)
+    elif name == "winograd" and not winograd.fits(geometry):
+        name = "im2col"
+    return COMPUTED_BY[name]
+
+
 @quiet
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
-    return narrow(ALGORITHMS[_chosen.get()].to_output(wide(x), wide(w), geometry), x.dtype)
+    return narrow(_algorithm(geometry, x, w.shape[0]).to_output(wide(x), wide(w), geometry), x.dtype)
 
 
 @quiet
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
-    return narrow(ALGORITHMS[_chosen.get()].to_input(wide(w), wide(y), geometry), y.dtype)
+    return narrow(_algorithm(geometry, y, w.shape[1] * geometry.groups).to_input(wide(w), wide(y), geometry), y.dtype)
 
 
 @quiet
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    return narrow(ALGORITHMS[_chosen.get()].to_weight(wide(x), wide(y), geometry), x.dtype)
+    return narrow(_algorithm(geometry, x, y.shape[1]).to_weight(wide(x), wide(y), geometry), x.dtype)

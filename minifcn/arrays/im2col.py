@@ -12,13 +12,18 @@ came from (it is the transpose of im2col), and the weight's gradient is a produc
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from math import prod
 
-from minifcn.backend import Array, array_module, require_memory, working_bytes
+from minifcn.arrays.turned import fits, turned
+from minifcn.backend import Array, array_module, require_memory, threads_for, working_bytes
 from minifcn.geometry import Geometry
+from minifcn.threads import even_parts, for_each
 
 # A block: images n0..n1 and output rows i0..i1.
 Block = tuple[slice, int, int]
+# A share of the channels: its geometry, its channels of x, those of y, and those of the weight's second axis.
+Share = tuple[Geometry, slice, slice, slice]
 
 
 def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
@@ -30,7 +35,8 @@ def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
     row = (C, *geometry.kernel_size, 1, 1, OW)
     require_memory("im2col: one output row of columns", row, x, "reduce padding or cut the image into narrower pieces")
     bytes_per_row = max(1, C * geometry.taps * OW * x.dtype.itemsize)
-    rows = max(1, working_bytes(x) // bytes_per_row)
+    share = -(-N * OH // threads_for(x, N * OH * prod(row)))  # so that every thread has a block
+    rows = max(1, min(working_bytes(x) // bytes_per_row, share))
     images = max(1, rows // OH)
     for n in range(0, N, images):
         for i in range(0, OH, rows):
@@ -103,34 +109,80 @@ def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     OH, OW = geometry.output_size
     y = xp.empty((N, O, OH, OW), x.dtype)
     w = w.reshape(G, O // G, C // G * geometry.taps)  # (O, C/G, KH, KW) -> (G, O/G, C/G·KH·KW)
-    for block in blocks(x, N, C, geometry):
+
+    def compute(block: Block) -> None:
         images, first, last = block
         made = w @ _columns_of(x, geometry, block)
         made = made.reshape(O, images.stop - images.start, last - first, OW)  # (G, O/G, n·rows·OW) -> (O, n, rows, OW)
         y[images, :, first:last] = made.swapaxes(0, 1)
+
+    for_each(compute, blocks(x, N, C, geometry))
     return y
 
 
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
-    """Transposed convolution. w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
-    xp, (N, O), C, G = array_module(w, y), y.shape[:2], w.shape[1] * geometry.groups, geometry.groups
-    KH, KW = geometry.kernel_size
-    x = xp.zeros((N, C, *geometry.input_size), y.dtype)
+    """Transposed convolution. w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W).
+
+    With stride 1 it can also be a convolution of y (turned.py), which writes every pixel once where col2im adds to it
+    KH·KW times. That is taken where the columns of y are no larger than those of x.
+    """
+    C = w.shape[1] * geometry.groups
+    if y.shape[1] <= C and fits(geometry):
+        return to_output(y, *turned(w, geometry))
+    x = array_module(w, y).zeros((len(y), C, *geometry.input_size), y.dtype)
+
+    def compute(share: Share) -> None:
+        part, of_x, of_y, of_w = share
+        _add_stamps(w[of_y, of_w], y[:, of_y], x[:, of_x], part)
+
+    for_each(compute, shares(C, y.shape[1], geometry, threads_for(y, x.size * geometry.taps)))
+    return x
+
+
+def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
+    """What the weight receives. x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
+    C, O = x.shape[1], y.shape[1]
+    w = array_module(x, y).empty((O, C // geometry.groups, *geometry.kernel_size), x.dtype)
+
+    def compute(share: Share) -> None:
+        part, of_x, of_y, of_w = share
+        w[of_y, of_w] = _correlated(x[:, of_x], y[:, of_y], part)
+
+    for_each(compute, shares(C, O, geometry, threads_for(x, y.size * geometry.taps)))
+    return w
+
+
+def shares(C: int, O: int, geometry: Geometry, threads: int) -> Iterator[Share]:
+    """Cut the channels for the two gradients, one share for each thread: some groups, or some channels of x.
+
+    Blocks would not do: the stamps of two blocks overlap, and all blocks add to one weight.
+    """
+    G = geometry.groups
+    for part in even_parts(C if G == 1 else G, threads):
+        first, last = part.start, part.stop
+        if G == 1:
+            yield geometry, part, slice(0, O), part
+        else:
+            of_x, of_y = slice(first * C // G, last * C // G), slice(first * O // G, last * O // G)
+            yield replace(geometry, groups=last - first), of_x, of_y, slice(0, C // G)
+
+
+def _add_stamps(w: Array, y: Array, x: Array, geometry: Geometry) -> None:
+    """x += the transposed convolution of y, in place."""
+    (N, O), C, G, (KH, KW) = y.shape[:2], x.shape[1], geometry.groups, geometry.kernel_size
     w = w.reshape(G, O // G, C // G * geometry.taps).swapaxes(1, 2)  # (O, C/G, KH, KW) -> (G, C/G·KH·KW, O/G)
     for block in blocks(y, N, C, geometry):
         images, first, last = block
         columns = w @ _rows_of(y, geometry, block)  # (G, C/G·KH·KW, O/G) @ (G, O/G, n·rows·OW)
         columns = columns.reshape(C, KH, KW, images.stop - images.start, last - first, geometry.output_size[1])
         col2im(columns, x, geometry, block)
-    return x
 
 
-def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
-    """What the weight receives. x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    xp, (N, C), O, G = array_module(x, y), x.shape[:2], y.shape[1], geometry.groups
-    w = xp.zeros((O, C // G, *geometry.kernel_size), x.dtype)
-    matrix = w.reshape(G, O // G, C // G * geometry.taps)  # the same memory
+def _correlated(x: Array, y: Array, geometry: Geometry) -> Array:
+    """The gradient of the weight, in one thread."""
+    (N, C), O, G = x.shape[:2], y.shape[1], geometry.groups
+    matrix = array_module(x, y).zeros((G, O // G, C // G * geometry.taps), x.dtype)
     for block in blocks(x, N, C, geometry):
         columns = _columns_of(x, geometry, block).swapaxes(1, 2)
         matrix += _rows_of(y, geometry, block) @ columns  # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
-    return w
+    return matrix.reshape(O, C // G, *geometry.kernel_size)

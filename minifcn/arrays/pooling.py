@@ -19,6 +19,7 @@ import numpy as np
 
 from minifcn.arrays.precision import narrow, sum_dtype, wide
 from minifcn.arrays.scatter import add_at
+from minifcn.arrays.spread import spread
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry, Pair, integer
@@ -40,16 +41,26 @@ def max_pool(x: Array, geometry: Geometry) -> tuple[Array, Array]:
     xp = array_module(x)
     _require(x, geometry.input_size, "max_pool2d: x")
     lowest = _lowest(x.dtype)
-    # The maximum of a rectangle is the maximum over columns of the maxima over rows: KH + KW passes, not KH·KW.
-    y = _slide(_slide(x, geometry, 0, xp.maximum, lowest), geometry, 1, xp.maximum, lowest)
+    y = xp.empty((*x.shape[:2], *geometry.output_size), x.dtype)
+    taps = xp.empty(y.shape, np.min_scalar_type(geometry.taps - 1))
 
-    # The winner's number is how many taps come before it: each tap that leaves a window undecided adds one.
-    taps = xp.zeros(y.shape, dtype=np.min_scalar_type(geometry.taps - 1))
-    undecided = xp.ones(y.shape, dtype=bool)
-    for _, here, there in _taps(geometry):
-        pixels, maximum = xp.ascontiguousarray(x[here]), y[there]
-        undecided[there] &= (pixels != maximum) & (pixels == pixels)  # a NaN differs from itself: it decides, too
-        taps += undecided
+    met = _taps(geometry)
+    first = xp.empty(geometry.output_size, taps.dtype)  # the first tap of each window that lies in the image
+    for number, _, there in reversed(met):
+        first[there] = number
+
+    def pool(y: Array, x: Array, taps: Array) -> None:
+        y[...], taps[...] = lowest, first
+        for number, here, there in met:
+            pixels, maximum, winner = xp.ascontiguousarray(x[here]), y[there], taps[there]
+            # Numbers grow from tap to tap, so the largest that was better than all before it is the winner's.
+            xp.maximum(winner, (pixels > maximum) * taps.dtype.type(number), out=winner)
+            xp.maximum(maximum, pixels, out=maximum)
+        if bool((y != y).any()):  # a NaN is not greater than anything, but becomes the maximum
+            for number, here, there in reversed(met):
+                taps[there][x[here] != x[here]] = number
+
+    spread(pool, y, x, taps, axes=2, in_cache=True)  # which fills the taps, too: they are contiguous as y is
     return y, taps
 
 
@@ -66,10 +77,21 @@ def scatter_taps(y: Array, taps: Array, geometry: Geometry) -> Array:
     xp = array_module(y, taps)
     _require(y, geometry.output_size, "max_pool2d: y")
     _require_same(y, taps, "taps", "max_pool2d")
-    x = xp.zeros(y.shape[:2] + geometry.input_size, dtype=sum_dtype(y.dtype))
-    for number, here, there in _taps(geometry):
-        x[here] += xp.where(taps[there] == number, y[there], y.dtype.type(0))
-    return narrow(x, y.dtype)
+    apart = all(geometry.stride[axis] >= geometry.reach[axis] for axis in (0, 1))
+    y, dtype = xp.ascontiguousarray(wide(y)), y.dtype
+    x = xp.zeros(y.shape[:2] + geometry.input_size, y.dtype)
+    bits = np.dtype(f"i{y.dtype.itemsize}")
+
+    def scatter(x: Array, y: Array, taps: Array) -> None:
+        for number, here, there in _taps(geometry):
+            # As integers: NaN times 0 is NaN, but its bits times 0 are 0; and many times faster than `where`.
+            won, values, place = taps[there] == number, y.view(bits)[there], x.view(bits)[here]
+            if apart:  # no pixel lies in two windows
+                xp.multiply(values, won, out=place)
+            else:
+                x[here] += (values * won).view(y.dtype)
+
+    return narrow(spread(scatter, x, y, taps, axes=2, in_cache=True), dtype)
 
 
 def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
@@ -86,10 +108,13 @@ def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
     _require(taps, geometry.output_size, "max_pool2d: taps")
     if x.shape[:2] != taps.shape[:2]:
         raise ArgumentError(f"max_pool2d: x {x.shape} and taps {taps.shape} differ in batch or channels; pass a pair.")
-    y = xp.zeros(taps.shape, dtype=x.dtype)
-    for number, here, there in _taps(geometry):
-        y[there] = xp.where(taps[there] == number, x[here], y[there])
-    return y
+    bits = np.dtype(f"i{x.dtype.itemsize}")
+
+    def gather(y: Array, taps: Array, x: Array) -> None:
+        for number, here, there in _taps(geometry):
+            y.view(bits)[there] += x.view(bits)[here] * (taps[there] == number)  # as integers: see `scatter_taps`
+
+    return spread(gather, xp.zeros(taps.shape, x.dtype), taps, x, axes=2, in_cache=True)
 
 
 def flat_indices(taps: Array, geometry: Geometry) -> Array:
@@ -187,11 +212,11 @@ def avg_pool_transposed(
     _require(y, geometry.output_size, "avg_pool2d: y")
     sums = wide(y) / _divisor(y, geometry, count_include_pad, divisor_override)
     for axis in (1, 0):
-        spread = xp.zeros(_resized(sums.shape, axis, geometry.input_size[axis]), dtype=sums.dtype)
+        wider = xp.zeros(_resized(sums.shape, axis, geometry.input_size[axis]), dtype=sums.dtype)
         for k in range(geometry.kernel_size[axis]):
             here, there = geometry.tap(axis, k)
-            spread[_along(axis, here)] += sums[_along(axis, there)]
-        sums = spread
+            wider[_along(axis, here)] += sums[_along(axis, there)]
+        sums = wider
     return narrow(sums, y.dtype)
 
 
@@ -242,7 +267,7 @@ def _along(axis: int, part: slice) -> tuple[Any, ...]:
 
 
 def _resized(shape: tuple[int, ...], axis: int, size: int) -> tuple[int, ...]:
-    return (*shape[: 2 + axis], size, *shape[3 + axis :])
+    return (*shape[:-2], size, shape[-1]) if axis == 0 else (*shape[:-1], size)
 
 
 def _lowest(dtype: np.dtype) -> Any:

@@ -18,6 +18,7 @@ from weakref import ref
 import numpy as np
 
 from minifcn.autograd.mode import is_grad_enabled
+from minifcn.autograd.profiling import running
 from minifcn.autograd.variable import Variable, Version
 from minifcn.backend import Array
 from minifcn.errors import GraphError
@@ -77,8 +78,17 @@ class Operation:
     def name(self) -> str:
         return type(self).__name__
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        """For a profile: how many additions, multiplications, comparisons, ... `forward` makes; each counts as one."""
+        return int(result.size)
+
+    def details(self, operands: tuple[Array, ...], result: Array) -> str:
+        """For a profile: what tells this operation from others of its name, such as sizes."""
+        return ""
+
     def __call__(self, *operands: Variable) -> Any:
-        array = self.forward(*(operand._array for operand in operands))
+        arrays, record = tuple(operand._array for operand in operands), running()
+        array = self.forward(*arrays) if record is None else record.forward(self, arrays)
         if isinstance(array, np.generic):  # NumPy's answer for arrays of no dimensions is a scalar, without memory
             array = np.asarray(array)
         kind = type(operands[0])
@@ -119,6 +129,15 @@ class Operation:
     def release(self) -> None:
         """Forget everything saved; the memory of the forward pass goes here. A second backward is then an error."""
         self._saved_operands, self._saved_output, self.parents, self.freed = (), None, (), True
+
+
+class Movement(Operation):
+    """An operation that moves numbers and computes none."""
+
+    keeps_operands = False
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return 0
 
 
 def _sharing(result: Variable, operands: tuple[Variable, ...]) -> Variable:

@@ -10,6 +10,7 @@ from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS, BACKBONES
 from minifcn.models.fcn import STRIDES, UPSAMPLINGS
 
+PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
 
 CHOICES: dict[str, tuple[Any, ...]] = {

@@ -12,9 +12,17 @@ from typing import Any, Self
 import numpy as np
 
 import minifcn
+from minifcn.autograd import Profile
+from minifcn.autograd.timetable import table
 from minifcn.commands.options import Options
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
+
+LEGEND = (
+    "ToOutput is convolution; ToInput the gradient of its input, and transposed convolution; ToWeight the gradient of\n"
+    "its weight. GFLOP counts the sum over taps, whatever the algorithm: winograd multiplies less, so its GFLOP/s may\n"
+    "be more than the processor has."
+)
 
 
 class Progress:
@@ -53,6 +61,10 @@ class Progress:
                 f"{entry['seconds']:.0f} s"
             )
 
+    def write(self, text: str) -> None:
+        """Print above the bar."""
+        self.bar.write(text)
+
     def close(self) -> None:
         self.bar.close()
 
@@ -88,6 +100,16 @@ class Counter:
 
 def metrics_table(matrix: ConfusionMatrix, dataset: Any, split: str) -> str:
     return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
+
+
+def profile_text(record: Profile, steps: int, before: int, images: int) -> str:
+    """The table of a profile of `steps` steps, everything for one step; before: steps that were not recorded."""
+    warm = f" after {before} to warm up" if before else ""
+    seconds = record.seconds
+    return (
+        f"\nprofile of {steps} {'step' if steps == 1 else 'steps'}{warm}: {1e3 * seconds / steps:.1f} ms per step, "
+        f"{images / seconds:.1f} images per second; all for one step\n\n{table(record.rows(), steps)}\n\n{LEGEND}"
+    )
 
 
 def versions() -> dict[str, str | int]:

@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 
 from minifcn import data, optim
+from minifcn.autograd import section
 from minifcn.commands.options import BALANCE, Options, options_for
+from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, versions
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
 from minifcn.errors import ArgumentError, FileError
@@ -50,6 +52,9 @@ CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
 def run(arguments: dict[str, Any]) -> int:
     """Train, or go on with a run; returns the exit status."""
     quiet, out, resume = arguments.pop("quiet"), arguments.pop("out"), arguments.pop("resume")
+    steps = arguments.pop("profile", None)
+    if steps is not None and steps < 1:
+        raise ArgumentError(f"--profile must be at least 1 step, got {steps}.")
     state, saved = State(), None
     if resume is None:
         options = options_for(arguments)
@@ -87,12 +92,24 @@ def run(arguments: dict[str, Any]) -> int:
     started = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
 
     def save(state: State) -> None:
-        save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
+        with section("saving", whole=True):
+            save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
 
-    with made(folder), stop_on_interrupt() as should_stop, Progress(options, state, len(training), quiet) as progress:
+    left = options.epochs * len(loader) - schedule.last_epoch
+    with (
+        made(folder),
+        stop_on_interrupt() as should_stop,
+        Progress(options, state, len(training), quiet) as progress,
+        StepProfile(steps, left, folder, progress.write) as profile,
+    ):
+
+        def after_step(state: State, loss: float, images: int) -> None:
+            progress.step(state, loss, images)
+            profile.step(images)
 
         def after_epoch(state: State) -> None:
-            score = evaluate(model, validation).mean_iu()
+            with section("evaluation", whole=True):
+                score = evaluate(model, validation).mean_iu()
             entry = state.history[-1]
             entry |= {
                 "step": state.epoch * len(loader),
@@ -116,12 +133,13 @@ def run(arguments: dict[str, Any]) -> int:
                 seed=options.seed,
                 state=state,
                 class_weight=weight,
-                after_step=progress.step,
+                after_step=after_step,
                 after_epoch=after_epoch,
                 on_stop=save,
                 should_stop=should_stop,
             )
         except Interrupted as error:
+            profile.finish()
             progress.close()
             go_on = f"minifcn train --resume {quote(str(folder))}"
             print(f"{error} Everything is saved; go on with: {go_on}", file=sys.stderr)

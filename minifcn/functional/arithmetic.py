@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.precision import narrow, wide
-from minifcn.autograd import Operation, Variable
+from minifcn.arrays.spread import spread
+from minifcn.autograd import Movement, Operation, Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
@@ -22,9 +23,7 @@ from minifcn.functional.operands import alike, broadcastable, floating, tensor, 
 Shape = tuple[int, ...]
 
 
-class BroadcastTo(Operation):
-    keeps_operands = False
-
+class BroadcastTo(Movement):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
@@ -46,6 +45,9 @@ class SumTo(Operation):
         repeated = tuple(i + extra for i, size in enumerate(self.shape) if size == 1 and x.shape[i + extra] != 1)
         total = wide(x).sum(axis=tuple(range(extra)) + repeated, keepdims=True)
         return narrow(total, x.dtype).reshape(self.shape)
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(operands[0].size)
 
     def backward(self, grad: Variable) -> Variable:
         return broadcast_to(grad, self.shapes[0])
@@ -173,7 +175,11 @@ class Scale(Operation):
         self.factor = factor
 
     def forward(self, x: Array) -> Array:
-        return x * self.factor
+        if x.shape != self.factor.shape:
+            return x * self.factor
+        xp = array_module(x, self.factor)
+        dtype = xp.result_type(x, self.factor)
+        return spread(lambda y, x, f: xp.multiply(x, f, out=y), xp.empty(x.shape, dtype), x, self.factor)
 
     def backward(self, grad: Variable) -> Variable:
         return Scale(self.factor)(grad)

@@ -26,6 +26,19 @@ class Contraction(Operation):
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
 
+    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
+        """Operands and result as x, w and y of T."""
+        raise NotImplementedError
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        """Of the sum over taps, those that meet padding included: a product and an addition for each of its terms."""
+        _, w, y = self.roles(operands, result)
+        return 2 * len(y) * self.geometry.output_pixels * int(w.size)
+
+    def details(self, operands: tuple[Array, ...], result: Array) -> str:
+        x, _, y = self.roles(operands, result)
+        return described(self.geometry, x, y, backwards=result is x)
+
 
 class ToOutput(Contraction):
     """y = ∂T/∂y (x, w): convolution."""
@@ -36,6 +49,9 @@ class ToOutput(Contraction):
     def backward(self, y: Variable) -> Any:
         x, w = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToWeight(self.geometry)(x, y)
+
+    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
+        return operands[0], operands[1], result
 
 
 class ToInput(Contraction):
@@ -48,6 +64,9 @@ class ToInput(Contraction):
         w, y = self.operands
         return lambda: ToWeight(self.geometry)(x, y), lambda: ToOutput(self.geometry)(x, w)
 
+    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
+        return result, operands[0], operands[1]
+
 
 class ToWeight(Contraction):
     """w = ∂T/∂w (x, y): what the weight receives."""
@@ -58,6 +77,27 @@ class ToWeight(Contraction):
     def backward(self, w: Variable) -> Any:
         x, y = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToOutput(self.geometry)(x, w)
+
+    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
+        return operands[0], result, operands[1]
+
+
+def described(geometry: Geometry, x: Array, y: Array, backwards: bool) -> str:
+    """ "3x3 stride 2, 16->32 channels, 48x64->24x32, im2col": kernel, channels, sizes and the algorithm in use.
+
+    backwards: from y to x.
+    """
+    ends = [(x.shape[1], geometry.input_size), (y.shape[1], geometry.output_size)]
+    (channels, size), (others, made) = ends[::-1] if backwards else ends
+    computing = convolution._algorithm(geometry, y if backwards else x, others)
+    name = next(name for name, algorithm in convolution.COMPUTED_BY.items() if algorithm is computing)
+    window = "x".join(map(str, geometry.kernel_size))
+    if geometry.stride != (1, 1):
+        window += f" stride {geometry.stride[0]}" + (f"x{geometry.stride[1]}" if len({*geometry.stride}) > 1 else "")
+    if geometry.groups > 1:
+        window += f" in {geometry.groups} groups"
+    sizes = [f"{rows}x{columns}" for rows, columns in ([size] if size == made else [size, made])]
+    return f"{window}, {channels}->{others} channels, {'->'.join(sizes)}, {name}"
 
 
 def conv2d(

@@ -5,44 +5,167 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from minifcn.autograd import Operation, Variable
+from minifcn.arrays.spread import parts_of, spread
+from minifcn.autograd import Operation, Variable, is_grad_enabled
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
-from minifcn.functional.arithmetic import add, divide, multiply, power, sqrt, subtract
+from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
 from minifcn.functional.operands import floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
 from minifcn.functional.transfer import astype, single
 from minifcn.geometry import integer
+from minifcn.threads import for_each
 
 
-class ChannelDot(Operation):
-    """Σ over n, h, w of a·b: (N, C, H, W), (N, C, H, W) -> (C,), without a product in between."""
+class BatchNorm(Operation):
+    """y = c·r·weight + bias, where c = x − mean and r = 1/√(var + eps) have the statistics of the batch, per channel.
 
-    def forward(self, a: Array, b: Array) -> Array:
-        return array_module(a, b).einsum("nchw,nchw->c", a, b)
+    With n values per channel, and all of Σ over them, backward is
+        weight: r · Σ g·c        bias: Σ g        x: weight·r · (g − Σ g / n − c · r² · Σ g·c / n)
+    x (N, C, H, W), weight and bias (C,). `statistics` (2, C) is there after forward.
+    """
+
+    def __init__(self, eps: float) -> None:
+        self.eps = eps
+
+    def forward(self, x: Array, weight: Array, bias: Array) -> Array:
+        xp = array_module(x)
+        y, self.statistics = xp.empty(x.shape, x.dtype), xp.empty((2, x.shape[1]), x.dtype)
+
+        def normalise(part: slice) -> None:
+            self.statistics[:, part] = _moments(x[:, part], y[:, part])
+            scale = weight[part] / xp.sqrt(self.statistics[1, part] + self.eps)
+            y[:, part] *= scale[:, None, None]
+            y[:, part] += bias[part, None, None]
+
+        for_each(normalise, parts_of(x.shape[1], x, in_cache=True))
+        return y
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return 6 * int(result.size)  # sum, difference, square and its sum, product, sum
 
     def backward(self, grad: Variable) -> Any:
-        a, b = self.operands
-        each = _per_channel(grad)
-        return lambda: multiply(b, each), lambda: multiply(a, each)
+        x, weight, _ = self.operands
+        share = -1 / _count(x)
+        # A gradient that will be differentiated needs to know how mean and variance depend on x; else numbers will do.
+        statistics = BatchStatistics()(x) if is_grad_enabled() else type(x).of(self.statistics)
+        mean, var = getitem(statistics, 0), getitem(statistics, 1)
+        r = divide(1.0, sqrt(add(var, self.eps)))
+        total, dot = _sums(grad, x, mean)
+
+        def for_x() -> Any:
+            scale = multiply(weight, r)
+            slope = multiply(multiply(scale, multiply(r, r)), multiply(dot, share))
+            level = subtract(multiply(scale, multiply(total, share)), multiply(slope, mean))
+            return ChannelAffine()(level, grad, scale, x, slope)
+
+        return for_x, lambda: multiply(dot, r), total
+
+
+class BatchStatistics(Operation):
+    """Mean and biased variance per channel: (N, C, H, W) -> (2, C);  d mean / dx = 1/n, d var / dx = 2·(x − mean)/n."""
+
+    keeps_output = True
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        y = xp.empty((2, x.shape[1]), x.dtype)
+
+        def compute(part: slice) -> None:
+            y[:, part] = _moments(x[:, part], xp.empty_like(x[:, part]))
+
+        for_each(compute, parts_of(x.shape[1], x, in_cache=True))
+        return y
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return 4 * int(operands[0].size)
+
+    def backward(self, grad: Variable) -> Variable:
+        (x,) = self.operands
+        each = multiply(grad, 1 / _count(x))
+        slope = multiply(getitem(each, 1), 2.0)
+        level = subtract(getitem(each, 0), multiply(slope, getitem(self.output, 0)))
+        return ChannelAffine()(level, x, slope)
+
+
+class ChannelSums(Operation):
+    """(Σ a, Σ a·(b − centre)) over n, h, w, in one pass: (N, C, H, W), (N, C, H, W), (C,) -> (2, C)."""
+
+    def forward(self, a: Array, b: Array, centre: Array) -> Array:
+        xp, planes = array_module(a, b), a.shape[:2]
+
+        def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
+            y[:, 0] = a.sum((1, 2))
+            y[:, 1] = xp.einsum("phw,phw->p", a, b - centre[:, None, None])
+
+        y = spread(
+            compute, xp.empty((*planes, 2), a.dtype), a, b, xp.broadcast_to(centre, planes), axes=2, in_cache=True
+        )
+        return xp.ascontiguousarray(y.sum(0).T)  # (N, C, 2) -> (2, C)
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return 4 * int(operands[0].size)
+
+    def backward(self, grad: Variable) -> Any:
+        a, b, centre = self.operands
+        plain, centred = getitem(grad, 0), getitem(grad, 1)
+        return (
+            lambda: ChannelAffine()(subtract(plain, multiply(centred, centre)), b, centred),
+            lambda: multiply(a, _per_channel(centred)),
+            lambda: negative(multiply(centred, sum(a, (0, 2, 3)))),
+        )
 
 
 class ChannelAffine(Operation):
-    """x·scale + shift with one number per channel: (N, C, H, W), (C,), (C,) -> (N, C, H, W)."""
+    """shift + Σᵢ xᵢ·scaleᵢ, with one number per channel in shift (C,) and scaleᵢ (C,); xᵢ and result (N, C, H, W)."""
 
-    def forward(self, x: Array, scale: Array, shift: Array) -> Array:
-        y = x * scale[:, None, None]
-        y += shift[:, None, None]
-        return y
+    def forward(self, shift: Array, *terms: Array) -> Array:
+        xp, x = array_module(shift), terms[0]
+
+        def compute(y: Array, shift: Array, x: Array, scale: Array, *more: Array) -> None:
+            xp.multiply(x, scale[:, None, None], out=y)
+            y += shift[:, None, None]
+            for x, scale in zip(more[::2], more[1::2], strict=True):
+                y += x * scale[:, None, None]
+
+        # One number per channel, repeated for each image: (C,) -> (N, C)
+        arrays = (array if array.ndim == 4 else xp.broadcast_to(array, x.shape[:2]) for array in (shift, *terms))
+        return spread(compute, xp.empty(x.shape, x.dtype), *arrays, axes=2, in_cache=len(terms) > 2)
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return (len(operands) - 1) * int(result.size)
 
     def backward(self, grad: Variable) -> Any:
-        x, scale, _ = self.operands
-        return (
-            lambda: multiply(grad, _per_channel(scale)),
-            lambda: ChannelDot()(grad, x),
-            lambda: sum(grad, (0, 2, 3)),
-        )
+        _, *terms = self.operands
+
+        def for_x(scale: Any) -> Any:
+            return lambda: multiply(grad, _per_channel(scale))
+
+        def for_scale(x: Any) -> Any:
+            return lambda: _sums(grad, x, type(x).of(array_module(x._array).zeros(x.shape[1], x.dtype)))[1]
+
+        pairs = zip(terms[::2], terms[1::2], strict=True)
+        return lambda: sum(grad, (0, 2, 3)), *(make for x, scale in pairs for make in (for_x(scale), for_scale(x)))
+
+
+def _sums(a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+    """Σ a and Σ a·(b − centre), per channel."""
+    sums = ChannelSums()(a, b, centre)
+    return getitem(sums, 0), getitem(sums, 1)
+
+
+def _moments(x: Array, centred: Array) -> Array:
+    """Mean and biased variance (2, C). `centred` receives x − mean; E[x²] − mean² would lose digits."""
+    xp, count = array_module(x), _count(x)
+    mean = x.sum((0, 2, 3)) / count
+    xp.subtract(x, mean[:, None, None], out=centred)
+    return xp.stack([mean, xp.einsum("nchw,nchw->c", centred, centred) / count])
+
+
+def _count(x: Any) -> int:
+    """n, the values per channel."""
+    return int(x.shape[0] * prod(x.shape[2:]))
 
 
 def _per_channel(values: Any) -> Any:
@@ -85,23 +208,20 @@ def batch_norm(
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm: without training, running_mean and running_var are needed.")
         scale = divide(weight, sqrt(add(single(running_var), eps)))
-        y = ChannelAffine()(images, scale, subtract(bias, multiply(single(running_mean), scale)))
+        y = ChannelAffine()(subtract(bias, multiply(single(running_mean), scale)), images, scale)
         return astype(reshape(y, x.shape), x.dtype)
-    count = N * prod(x.shape[2:])
+    count = _count(x)
     if count < 2:
         raise ArgumentError(
             f"batch_norm: training needs at least two values per channel, x of shape {x.shape} has {count}; "
             f"use a larger batch or image, or eval mode."
         )
-    mean = multiply(sum(images, (0, 2, 3)), 1.0 / count)
-    # Mean first, then squares of what is left: E[x²] − mean² would lose all digits where the mean is large.
-    centred = subtract(images, _per_channel(mean))
-    var = multiply(ChannelDot()(centred, centred), 1.0 / count)
+    norm = BatchNorm(eps)
+    y = norm(images, weight, bias)
     if running_mean is not None:
-        _move(running_mean, mean._array, momentum)
+        _move(running_mean, norm.statistics[0], momentum)
     if running_var is not None:
-        _move(running_var, var._array * (count / (count - 1)), momentum)
-    y = ChannelAffine()(centred, divide(weight, sqrt(add(var, eps))), bias)
+        _move(running_var, norm.statistics[1] * (count / (count - 1)), momentum)
     return astype(reshape(y, x.shape), x.dtype)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.arrays import pooling
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Movement, Operation, Variable
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -25,14 +25,18 @@ class MaxPool(Operation):
         y, self.taps = pooling.max_pool(x, self.geometry)
         return y
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(result.size) * self.geometry.taps
+
+    def details(self, operands: tuple[Array, ...], result: Array) -> str:
+        return "x".join(map(str, self.geometry.kernel_size))
+
     def backward(self, grad: Variable) -> Variable:
         return ScatterTaps(self.taps, self.geometry)(grad)
 
 
-class GatherTaps(Operation):
+class GatherTaps(Movement):
     """Read x at the winners of an earlier max pooling."""
-
-    keeps_operands = False
 
     def __init__(self, taps: Array, geometry: Geometry) -> None:
         self.taps, self.geometry = taps, geometry
@@ -50,6 +54,9 @@ class ScatterTaps(GatherTaps):
     def forward(self, y: Array) -> Array:
         return pooling.scatter_taps(y, self.taps, self.geometry)
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(operands[0].size)
+
     def backward(self, grad: Variable) -> Variable:
         return GatherTaps(self.taps, self.geometry)(grad)
 
@@ -63,6 +70,9 @@ class AvgPool(Operation):
     def forward(self, x: Array) -> Array:
         return pooling.avg_pool(x, *self.settings)
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(result.size) * self.settings[0].taps
+
     def backward(self, grad: Variable) -> Variable:
         return AvgPoolTransposed(*self.settings)(grad)
 
@@ -71,13 +81,14 @@ class AvgPoolTransposed(AvgPool):
     def forward(self, y: Array) -> Array:
         return pooling.avg_pool_transposed(y, *self.settings)
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(operands[0].size) * self.settings[0].taps
+
     def backward(self, grad: Variable) -> Variable:
         return AvgPool(*self.settings)(grad)
 
 
-class Unpool(Operation):
-    keeps_operands = False
-
+class Unpool(Movement):
     def __init__(self, indices: Array, size: Pair) -> None:
         self.indices, self.size = indices, size
 

@@ -28,6 +28,9 @@ class Sum(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim), x.dtype))
 
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(operands[0].size)
+
     def backward(self, grad: Variable) -> Variable:
         shape = self.shapes[0]
         kept = tuple(1 if i in self.dims else size for i, size in enumerate(shape))
@@ -44,6 +47,9 @@ class AMax(Operation):
 
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(x.max(axis=self.dims, keepdims=self.keepdim))
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return int(operands[0].size)
 
     def backward(self, grad: Variable) -> Variable:
         (x,) = self.operands

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.scatter import add_at
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Movement, Variable
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, array_module, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -26,9 +26,7 @@ from minifcn.geometry import integer, pair
 Shape = tuple[int, ...]
 
 
-class Reshape(Operation):
-    keeps_operands = False
-
+class Reshape(Movement):
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
 
@@ -39,9 +37,7 @@ class Reshape(Operation):
         return reshape(grad, self.shapes[0])
 
 
-class Permute(Operation):
-    keeps_operands = False
-
+class Permute(Movement):
     def __init__(self, dims: tuple[int, ...]) -> None:
         self.dims = dims
 
@@ -53,10 +49,8 @@ class Permute(Operation):
         return Permute(inverse)(grad)
 
 
-class GetItem(Operation):
+class GetItem(Movement):
     """x[key]; its transpose puts the gradient where it was read, adding where an element was read twice."""
-
-    keeps_operands = False
 
     def __init__(self, key: Any) -> None:
         self.key = key
@@ -68,10 +62,8 @@ class GetItem(Operation):
         return PutItem(self.key, self.shapes[0])(grad)
 
 
-class PutItem(Operation):
+class PutItem(Movement):
     """Zeros of `shape` with y added at [key]: the transpose of x[key]."""
-
-    keeps_operands = False
 
     def __init__(self, key: Any, shape: Shape) -> None:
         self.key, self.shape = key, shape
@@ -91,9 +83,7 @@ class PutItem(Operation):
         return GetItem(self.key)(grad)
 
 
-class Concatenate(Operation):
-    keeps_operands = False
-
+class Concatenate(Movement):
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
@@ -109,10 +99,8 @@ class Concatenate(Operation):
         return tuple(parts)
 
 
-class Pad(Operation):
+class Pad(Movement):
     """Add (or, where negative, cut) elements before and after each dimension; its transpose has the signs changed."""
-
-    keeps_operands = False
 
     def __init__(self, widths: tuple[tuple[int, int], ...], value: float = 0.0) -> None:
         self.widths, self.value = widths, value

@@ -6,15 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Movement, Variable
 from minifcn.backend import Array, device_of, to_device
 from minifcn.errors import ArgumentTypeError
 from minifcn.functional.operands import tensor
 
 
-class ToDevice(Operation):
-    keeps_operands = False
-
+class ToDevice(Movement):
     def __init__(self, device: str) -> None:
         self.device = device
 
@@ -26,9 +24,7 @@ class ToDevice(Operation):
         return ToDevice(self.origin)(grad)
 
 
-class AsType(Operation):
-    keeps_operands = False
-
+class AsType(Movement):
     def __init__(self, dtype: Any) -> None:
         self.dtype = dtype
 

@@ -24,7 +24,8 @@ from minifcn.functional.operands import image as checked_image
 from minifcn.geometry import integer
 from minifcn.models.alignment import Alignment, Trace, align, windows
 from minifcn.models.backbones import BACKBONES, Backbone, first_padding
-from minifcn.nn import Conv2d, ConvTranspose2d, Module, Sequential, init
+from minifcn.models.upsampling import BilinearUpsampling
+from minifcn.nn import Conv2d, Module, Sequential, init
 
 STRIDES = (32, 16, 8)
 UPSAMPLINGS = ("single", "staged")
@@ -157,18 +158,15 @@ def score_layer(channels: int, classes: int) -> Conv2d:
     return layer
 
 
-def upsampling_layer(classes: int, factor: int, score: Trace, target: Trace, learn: bool) -> ConvTranspose2d:
+def upsampling_layer(classes: int, factor: int, score: Trace, target: Trace, learn: bool) -> BilinearUpsampling:
     """Bilinear upsampling by `factor`, every class for itself (groups = classes): kernel 2·factor, or one less.
 
     Which of the two is no matter of taste: the parity of the kernel decides whether the result can be aligned with
     the target by whole pixels. VGG needs 64 at stride 32, AlexNet and GoogLeNet need 63.
     """
     for kernel_size in (2 * factor, 2 * factor - 1):
-        layer = ConvTranspose2d(
-            classes, classes, kernel_size, stride=factor, groups=classes, bias=False, generator=np.random.default_rng(0)
-        )
+        layer = BilinearUpsampling(classes, kernel_size, factor)
         if (score.through(layer).map.offset - target.map.offset).denominator == 1:
-            init.bilinear_(layer.weight)
             layer.requires_grad_(learn)
             return layer
     raise ArgumentError(

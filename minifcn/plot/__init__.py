@@ -6,6 +6,7 @@ from minifcn.plot.curves import learning_curve
 from minifcn.plot.labels import colorize, error_map, overlay, save_image_png, save_label_png
 from minifcn.plot.matrix import confusion
 from minifcn.plot.pictures import gallery
+from minifcn.plot.profile import profile_bars
 from minifcn.plot.style import save_figure
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "gallery",
     "learning_curve",
     "overlay",
+    "profile_bars",
     "save_figure",
     "save_image_png",
     "save_label_png",

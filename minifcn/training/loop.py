@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn.autograd import section, waiting
 from minifcn.backend import array_module
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import MinifcnError
@@ -75,7 +76,7 @@ def train(
     while state.epoch < epochs:
         model.train()
         loader.set_epoch(state.epoch)
-        for step, batch in enumerate(loader.batches(state.step), state.step):
+        for step, batch in enumerate(waiting("waiting for data", loader.batches(state.step)), state.step):
             reseed(model, seed, state.epoch, step)
             loss = train_step(model, optimizer, batch, class_weight, f"epoch {state.epoch + 1}, step {step + 1}")
             schedule.step()
@@ -105,7 +106,8 @@ def train_step(model: FCN, optimizer: Any, batch: Batch, class_weight: Any, wher
             f"the loss is {value} at {where} with learning rate {optimizer.param_groups[0]['lr']:.3g}; "
             f"{largest_gradient(model)}; lower the learning rate. No weights were overwritten."
         )
-    optimizer.step()
+    with section("the step of the optimizer"):
+        optimizer.step()
     return value
 
 

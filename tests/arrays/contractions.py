@@ -25,8 +25,8 @@ def sparse_only():
     return mock.patch.object(matrix, "DENSE_LIMIT_BYTES", -1)
 
 
-def blocks_of(size):
-    return mock.patch.object(im2col, "working_bytes", lambda array: size)
+def blocks_of(size, algorithm=im2col):
+    return mock.patch.object(algorithm, "working_bytes", lambda array: size)
 
 
 def output(x, w, stride=1, padding=0, dilation=1, groups=1, algorithm="im2col"):

@@ -12,13 +12,16 @@ from hypothesis import strategies as st
 from minifcn.arrays import im2col
 from minifcn.backend import working_bytes
 from minifcn.geometry import Geometry
+from minifcn.threads import set_num_threads
 from tests.arrays.contractions import CONTRACTIONS, blocks_of, pair_for
 from tests.strategies import geometries, whole_numbers
 
 
+@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("contraction", CONTRACTIONS)
-def test_memory_does_not_grow_with_the_image(contraction):
-    """The extra memory, beside operands and result, is that of one block, however many rows there are."""
+def test_memory_does_not_grow_with_the_image(contraction, threads):
+    """The extra memory, beside operands and result, is that of one block for each thread, however many rows there are."""
+    set_num_threads(threads)
     generator = np.random.default_rng(7)
     extra = []
     for rows in (128, 512):
@@ -32,9 +35,11 @@ def test_memory_does_not_grow_with_the_image(contraction):
             extra.append(tracemalloc.get_traced_memory()[1] - result.nbytes)
         finally:
             tracemalloc.stop()
-    limit = 3 * working_bytes(x)  # two blocks of columns (the old one lives until the next is made) and some rows of y
+    # Two blocks of columns (the old one lives until the next is made) and some rows of y.
+    limit = 3 * working_bytes(x) * threads
     assert extra[1] < limit < whole / 2
-    assert extra[1] < 1.2 * extra[0]
+    if threads == 1:  # otherwise the peak depends on which blocks happen to be made at the same time
+        assert extra[1] < 1.2 * extra[0]
 
 
 @given(st.data())

@@ -226,6 +226,50 @@ def test_a_run_interrupted_after_its_last_epoch_reports_when_it_is_resumed(here:
     assert (here / "run" / "metrics.json").read_bytes() == before["metrics.json"]
 
 
+def test_a_profiled_run_is_the_same_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Six steps, two to warm up, the end of the first epoch among those that are recorded."""
+    assert start(*SMALL, "--profile", "4") == 0
+    out, err = capsys.readouterr()
+    assert out.count("profile of 4 steps after 2 to warm up: ") == 1 and err == ""
+    assert "all numbers are in run/profile.json, a picture in run/profile.png" in out
+    assert {path.name for path in (here / "run").iterdir()} == {*FILES, "profile.json", "profile.png"}
+    report = json.loads((here / "run" / "profile.json").read_text(), parse_constant=pytest.fail)
+    assert (report["steps"], report["images"]) == (4, 1 + 2 + 2 + 1)
+    calls: dict[tuple[str, str], int] = {}
+    for entry in report["entries"]:
+        calls[entry["phase"], entry["name"]] = calls.get((entry["phase"], entry["name"]), 0) + entry["calls"]
+    for name, count in (
+        ("the step of the optimizer", 4),
+        ("evaluation", 1),
+        ("saving", 1),
+        ("waiting for data", 5),  # which once finds the epoch to be over
+    ):
+        assert calls["other", name] == count, name
+    assert calls["forward", "CrossEntropy"] == calls["backward", "the walk of the graph"] == 4
+    assert calls["backward", "CrossEntropy.backward"] == 4
+    layers = calls["forward", "ToOutput"]
+    assert layers % 4 == 0 and calls["backward", "ToWeight"] >= layers > 40
+    convolutions = [entry for entry in report["entries"] if entry["name"] == "ToWeight"]
+    assert all(entry["operations"] > 0 and " channels, " in entry["detail"] for entry in convolutions)
+
+    assert start(*SMALL, out="plain") == 0
+    assert same(weights(here / "run"), weights(here / "plain"))
+    assert "profile" not in capsys.readouterr().out
+
+
+def test_a_profile_of_a_run_that_goes_on_or_is_stopped(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with stopping_after(4, monkeypatch):
+        assert start(*SMALL, "--profile") == 130
+    assert "profile of 4 steps: " in capsys.readouterr().out  # of the 6 that there are
+    assert main(["train", "--resume", "run", "--quiet", "--profile"]) == 0
+    assert "profile of 2 steps: " in capsys.readouterr().out
+    (here / "run" / "metrics.json").unlink()
+    assert main(["train", "--resume", "run", "--quiet", "--profile"]) == 0
+    assert capsys.readouterr().out.count("--profile: no step of this run is left to record.") == 1
+
+
 def test_what_cannot_change_when_a_run_goes_on(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

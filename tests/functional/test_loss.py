@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
+from minifcn import Tensor, grad
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 WEIGHT = np.array([0.5, 2.0, 3.0])
@@ -95,6 +95,25 @@ def test_another_ignore_index():
     assert F.cross_entropy(x, labels, ignore_index=-100).item() == expected
     only_class_two = F.cross_entropy(x, np.array([0, 2]), ignore_index=0).item()  # a class may be the ignored one
     assert only_class_two == expected
+
+
+def test_void_pixels_add_exactly_nothing_at_any_order(monkeypatch):
+    """Whatever their scores, here with every image worked on by itself."""
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
+    source = np.random.default_rng(7)
+    scores, labels = source.standard_normal((3, 4, 2, 5)), source.integers(0, 4, (3, 2, 5))
+    labels[1, 0, 2:] = 255
+    scores[1, :, 0, 2:] = [[np.nan], [np.inf], [-np.inf], [1.0]]
+    x, seen = Tensor(scores, requires_grad=True), Tensor(np.where(np.isfinite(scores), scores, 0), requires_grad=True)
+    with np.errstate(all="raise"):
+        found = [loss := F.cross_entropy(x, labels), *(once := grad(loss, [x], create_graph=True))]
+        found += grad((once[0] ** 2).sum(), [x])
+    expected = [loss := F.cross_entropy(seen, labels), *(once := grad(loss, [seen], create_graph=True))]
+    expected += grad((once[0] ** 2).sum(), [seen])
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.data, other.data)
+    for gradient in found[1:]:
+        np.testing.assert_array_equal(gradient.data[1, :, 0, 2:], 0)
 
 
 def test_labels_and_operands_are_left_alone():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
+from minifcn import Tensor, grad
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 
@@ -70,6 +70,34 @@ def test_the_scale_of_the_input_does_not_matter():
     y.backward(drawn(2, 3, 4, 5) ** 2)
     np.testing.assert_allclose(x.grad.data.sum((0, 2, 3)), 0, atol=1e-12)
     np.testing.assert_allclose((x.grad.data * x.data).sum((0, 2, 3)), 0, atol=1e-12)
+
+
+def test_cut_into_parts_it_computes_the_same(monkeypatch):
+    """Large arrays are worked on in parts that fit the cache: here nothing does, so every channel is one of its own."""
+    x, weight, bias, v = drawn(3, 4, 5, 2) + 7, drawn(4) + 2, drawn(4), drawn(3, 4, 5, 2) ** 2
+
+    def computed():
+        leaves = [Tensor(values, requires_grad=True) for values in (x, weight, bias)]
+        y = F.batch_norm(leaves[0], None, None, *leaves[1:], training=True)
+        gradients = grad(y, leaves, Tensor(v), create_graph=True)
+        return [y, *gradients, *grad(gradients[0], leaves[:2], Tensor(v - 1))]
+
+    whole = computed()
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
+    for found, expected in zip(computed(), whole, strict=True):
+        np.testing.assert_allclose(found.data, expected.data, rtol=1e-9, atol=1e-12)
+
+
+def test_a_large_mean_costs_the_gradients_no_digits():
+    x, v = (drawn(4, 1, 16, 16) + 1000).astype(np.float32), drawn(4, 1, 16, 16).astype(np.float32)
+    found, exact = [], []
+    for dtype, results in ((np.float32, found), (np.float64, exact)):
+        leaves = [Tensor(values.astype(dtype), requires_grad=True) for values in (x, np.ones(1), np.zeros(1))]
+        results += grad(
+            F.batch_norm(leaves[0], None, None, *leaves[1:], training=True), leaves, Tensor(v.astype(dtype))
+        )
+    for one, other in zip(found, exact, strict=True):
+        np.testing.assert_allclose(one.data, other.data, rtol=1e-4, atol=2e-4)
 
 
 def test_batch_norm_errors():

@@ -373,7 +373,7 @@ def test_every_exception_restores_what_was_set(error):
                 with pytest.raises(error), mode(), use_algorithm("loops"):
                     assert is_grad_enabled() is inside
                     raise error
-                assert is_grad_enabled() is outside and convolution._chosen.get() == "im2col"
+                assert is_grad_enabled() is outside and convolution._chosen.get() == "auto"
 
                 @mode()
                 def fails(kind):
@@ -417,7 +417,7 @@ def test_many_threads_keep_their_own_mode_and_algorithm():
             together.wait()
             assert not is_grad_enabled() and convolution._chosen.get() == "loops"
         for number, answer in enumerate(answers):
-            default = (True, "im2col")
+            default = (True, "auto")
             assert answer.result() == [default, (number % 2 == 0, names[number % 3]), default]
 
 

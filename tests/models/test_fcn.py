@@ -103,7 +103,9 @@ def test_learning_the_upsampling_changes_no_other_gradient():
     other = dict(learned.named_parameters())
     for name, p in fixed.named_parameters():
         if p.requires_grad:
-            np.testing.assert_array_equal(p.grad.numpy(), other[name].grad.numpy(), err_msg=name)
+            # The fixed one goes by two small matrices, the other by stamps: the same numbers, rounded on other ways.
+            limit = 1e-5 * abs(p.grad.numpy()).max()
+            np.testing.assert_allclose(p.grad.numpy(), other[name].grad.numpy(), rtol=0, atol=limit, err_msg=name)
 
 
 def test_each_class_is_upsampled_by_itself():

@@ -169,10 +169,10 @@ def test_repr_shows_the_network():
         "    (conv1_1): Conv2d(3, 1, kernel_size=3, stride=1, padding=1)",
         "    (fc6): Conv2d(8, 64, kernel_size=7, stride=1, padding=3)",
         "  (score): Conv2d(64, 3, kernel_size=1, stride=1)",
-        "    (up): ConvTranspose2d(3, 3, kernel_size=4, stride=2, groups=3, bias=False, frozen)",
+        "    (up): BilinearUpsampling(3, 3, kernel_size=4, stride=2, groups=3, bias=False, frozen)",
         "    (skip): Conv2d(8, 3, kernel_size=1, stride=1)",
         "  (fuse_pool3): NoFuse()",
-        "    (up): ConvTranspose2d(3, 3, kernel_size=32, stride=16, groups=3, bias=False, frozen)",
+        "    (up): BilinearUpsampling(3, 3, kernel_size=32, stride=16, groups=3, bias=False, frozen)",
     ):
         assert line in text.splitlines(), line
     assert "frozen" not in repr(narrow(16, learn_upsampling=True))

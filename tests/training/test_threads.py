@@ -92,12 +92,12 @@ def test_what_one_thread_chooses_does_not_reach_the_other() -> None:
 
     together(reader, trainer)
     assert seen == {
-        "reader outside": (True, "im2col", True),
+        "reader outside": (True, "auto", True),
         "reader inside": (False, "loops", False),
-        "reader after": (True, "im2col", True),
+        "reader after": (True, "auto", True),
         "trainer inside": (True, "matrix", True),
         "trainer still inside": (True, "matrix", True),
-        "trainer after": (True, "im2col", True),
+        "trainer after": (True, "auto", True),
     }
 
 

@@ -1,0 +1,47 @@
+"""1x1 convolution with stride 1 and no padding: every pixel's channels times one matrix. No columns are needed.
+
+y[n, :, q] = w · x[n, :, q]        q a pixel; for groups, block by block
+"""
+
+from __future__ import annotations
+
+from minifcn.backend import Array, array_module
+from minifcn.geometry import Geometry
+
+
+def fits(geometry: Geometry) -> bool:
+    """Whether this algorithm can compute it: 1x1 kernel, stride 1, no padding, and a result as large as the image.
+
+    A dilation means nothing to one tap, but it allows an output_padding, which adds rows that nothing meets.
+    """
+    same_size = geometry.input_size == geometry.output_size
+    return geometry.kernel_size == geometry.stride == (1, 1) and geometry.padding == (0, 0) and same_size
+
+
+def _by_group(pixels: Array, groups: int) -> Array:
+    """(N, C, H, W) -> (N, G, C/G, H·W)"""
+    N, C, H, W = pixels.shape
+    return pixels.reshape(N, groups, C // groups, H * W)
+
+
+def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
+    """Convolution. x (N, C, H, W), w (O, C/groups, 1, 1) -> y (N, O, H, W)."""
+    (O, channels), G = w.shape[:2], geometry.groups
+    y = w.reshape(G, O // G, channels) @ _by_group(x, G)
+    return y.reshape(len(x), O, *geometry.output_size)
+
+
+def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
+    """Transposed convolution. w (O, C/groups, 1, 1), y (N, O, H, W) -> x (N, C, H, W)."""
+    (O, channels), G = w.shape[:2], geometry.groups
+    x = w.reshape(G, O // G, channels).swapaxes(1, 2) @ _by_group(y, G)
+    return x.reshape(len(y), channels * G, *geometry.input_size)
+
+
+def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
+    """What the weight receives. x (N, C, H, W), y (N, O, H, W) -> w (O, C/groups, 1, 1)."""
+    xp, G, O, C = array_module(x, y), geometry.groups, y.shape[1], x.shape[1]
+    w = xp.zeros((G, O // G, C // G), x.dtype)
+    for result, image in zip(_by_group(y, G), _by_group(x, G), strict=True):
+        w += result @ image.swapaxes(1, 2)
+    return w.reshape(O, C // G, 1, 1)

@@ -1,0 +1,59 @@
+"""Bilinear upsampling as FCN has it: a transposed convolution whose weight starts as a tent, one for every class."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from minifcn.arrays.matrix import convolution_matrix
+from minifcn.arrays.resampling import bilinear_kernel
+from minifcn.backend import array_module
+from minifcn.functional.resampling import Resize
+from minifcn.nn import ConvTranspose2d, init
+
+
+class BilinearUpsampling(ConvTranspose2d):
+    """x convᵀ (t ⊗ t) = R · x · Rᵀ in every channel, with t the tent of `init.bilinear_`: (N, C, H, W) -> (N, C, ...).
+
+    channels      C; each is upsampled for itself (groups = C)
+    kernel_size   2·factor or 2·factor − 1
+    factor        the stride
+
+    A transposed convolution like any other: it can learn, its weight is saved and loaded. While the weight is frozen
+    and still the tent, the kernel is a product of one along the rows and one along the columns, and so is the
+    operation: two products with small matrices instead of kernel_size² stamps for each pixel. R is the transposed
+    convolution matrix of one axis.
+    """
+
+    def __init__(self, channels: int, kernel_size: int, factor: int) -> None:
+        super().__init__(
+            channels, channels, kernel_size, stride=factor, groups=channels, bias=False,
+            generator=np.random.default_rng(0),
+        )  # fmt: skip
+        init.bilinear_(self.weight)
+
+    def forward(self, x: Any, output_size: Any = None) -> Any:
+        if output_size is not None or self.weight.requires_grad or not self._is_a_tent():
+            return super().forward(x, output_size)
+        xp = array_module(x._array)
+        rows, columns = (
+            xp.asarray(_axis_matrix(self.kernel_size[axis], self.stride[axis], x.shape[2 + axis], x.dtype.name))
+            for axis in (0, 1)
+        )
+        return Resize(rows, columns)(x)
+
+    def _is_a_tent(self) -> bool:
+        """Whether the weight is what `init.bilinear_` made it; other values may have been loaded."""
+        weight = self.weight._array
+        tent = array_module(weight).asarray(bilinear_kernel(self.kernel_size, weight.dtype))
+        return bool((weight == tent).all())
+
+
+@lru_cache(maxsize=64)
+def _axis_matrix(kernel_size: int, stride: int, size: int, dtype: str) -> np.ndarray:
+    """(made, size): the transposed convolution of one axis, with the sizes of `conv_transpose2d`."""
+    tent = bilinear_kernel((kernel_size, 1), dtype)  # (k, 1)
+    made = (size - 1) * stride + kernel_size
+    return convolution_matrix(tent[None, None], (made, 1), (stride, 1)).T

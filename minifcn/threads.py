@@ -1,0 +1,206 @@
+"""Work spread over the cores: pieces of one operation, each done by one thread with a single-threaded BLAS.
+
+NumPy copies and computes elementwise on one core, and BLAS multiplies on all of them. Cut into pieces that are done
+side by side, with BLAS told to use one thread in each, both keep every core busy, and the data of a piece stays in the
+cache of its core. NumPy releases the interpreter's lock in both, so ordinary Python threads are enough.
+
+    minifcn.set_num_threads(4)    at most four threads of ours; 1 leaves everything to the calling thread and to BLAS
+    MINIFCN_NUM_THREADS=4         the same from outside, for worker processes that should not fight over cores
+
+Every piece writes to a place of its own, so a result does not depend on which thread did what: for one number of
+threads it is the same to the last bit. BLAS is held to one thread for the whole process while pieces are running,
+whoever calls it; threadpoolctl does that, and without it everything runs in the calling thread.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from contextvars import copy_context
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+Piece = TypeVar("Piece")
+
+VARIABLE = "MINIFCN_NUM_THREADS"
+
+
+def set_num_threads(number: int) -> None:
+    """Use at most `number` threads from now on, in the whole process. ArgumentError below 1."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise ArgumentTypeError(f"set_num_threads: the number of threads must be an integer, got {number!r}.")
+    if number < 1:
+        raise ArgumentError(f"set_num_threads: the number of threads must be at least 1, got {number}.")
+    _crew.resize(number)
+
+
+def get_num_threads() -> int:
+    """How many threads are used at most: as set, or as MINIFCN_NUM_THREADS says, or one per core."""
+    return _crew.size
+
+
+def for_each(work: Callable[[Piece], object], pieces: Iterable[Piece]) -> None:
+    """work(piece) for every piece, spread over the threads; what it returns is dropped.
+
+    The pieces must not write to the same memory. Inside a piece `for_each` stays in its thread. Returns when all are
+    done; the error of the first piece that failed is raised, with nothing left running, and later pieces may be left
+    undone.
+    """
+    queue = list(pieces)
+    if len(queue) > 1 and _crew.size > 1 and not _crew.working() and (limit := _crew.limiter()) is not None:
+        with limit():
+            _crew.share(work, queue)
+    else:
+        for piece in queue:
+            work(piece)
+
+
+def even_parts(length: int, parts: int) -> list[slice]:
+    """[0, length) cut into at most `parts` slices, lengths within one of each other; only length 0 has an empty one."""
+    parts = max(1, min(parts, length))
+    bounds = [length * i // parts for i in range(parts + 1)]
+    return [slice(a, b) for a, b in pairwise(bounds)]
+
+
+class _Crew:
+    """The threads of this process: started when first needed, and again after a fork, which copies no threads."""
+
+    def __init__(self) -> None:
+        self._size: int | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._here = threading.local()
+        self._lock = threading.Lock()
+        self._blas: Any = None
+        self._limited = 0
+        self._restore: Any = None
+
+    @property
+    def size(self) -> int:
+        if self._size is None:
+            self._size = _from_environment() or _cores()
+        return self._size
+
+    def resize(self, number: int) -> None:
+        with self._lock:
+            if number == self._size:
+                return
+            self._size, pool, self._pool = number, self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=False)  # what it has begun is finished
+
+    def working(self) -> bool:
+        """Whether the calling thread is one of ours, doing a piece."""
+        return getattr(self._here, "working", False)
+
+    def share(self, work: Callable[[Any], object], queue: list[Any]) -> None:
+        """Every thread takes the next piece until none is left; the calling thread is one of them."""
+        # What a helper holds must be gone with the last job: it drops `take` only when it next runs, and until then the
+        # arrays that the work is about would live on.
+        jobs = deque((number, work, piece) for number, piece in enumerate(queue))
+        failed: list[tuple[bool, int, BaseException]] = []
+
+        def take() -> None:
+            number, self._here.working = -1, True
+            try:
+                while True:
+                    try:
+                        number, work, piece = jobs.popleft()  # a deque needs no lock
+                    except IndexError:
+                        return
+                    work(piece)
+            except BaseException as error:
+                failed.append((isinstance(error, Exception), number, error))
+                jobs.clear()
+            finally:
+                self._here.working = False
+
+        with self._lock:  # or the pool could be shut down, or forked, between being found and being used
+            helpers = min(self.size, len(queue)) - 1
+            if self._pool is None and helpers > 0:
+                self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="minifcn")
+            # NumPy's errstate and the chosen algorithm are context variables: each helper works in a copy of them.
+            others = [self._pool.submit(copy_context().run, take) for _ in range(helpers) if self._pool is not None]
+        take()
+        others = [other for other in others if not other.cancel()]  # those still waiting behind another thread's work
+        try:
+            wait(others)
+        finally:
+            wait(others)  # Ctrl-C while waiting does not leave a piece running
+        if failed:
+            try:
+                # Pieces are taken in order, so the first that fails is always found; an interruption goes before it.
+                raise min(failed, key=lambda failure: failure[:2])[2]
+            finally:
+                failed.clear()  # or the error and its traceback would keep one another alive, and all arrays with them
+
+    def limiter(self) -> Callable[[], Any] | None:
+        """A context manager that holds BLAS to one thread, or None without threadpoolctl."""
+        if self._blas is None:
+            try:
+                from threadpoolctl import ThreadpoolController
+            except ImportError:
+                self._blas = False
+            else:
+                self._blas = ThreadpoolController().select(user_api="blas")
+        return self._one_blas_thread if self._blas else None
+
+    @contextmanager
+    def _one_blas_thread(self) -> Iterator[None]:
+        """The first to come sets the limit and the last to leave lifts it, whichever threads they are."""
+        with self._lock:
+            self._limited += 1
+            if self._limited == 1:
+                self._restore = self._blas.limit(limits=1)
+                self._hand_over()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._limited -= 1
+                if self._limited == 0:
+                    self._restore.restore_original_limits()
+                    self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Give up the say over BLAS: newer threadpoolctl obeys only the thread that set a limit, however long ago."""
+        for library in self._blas.lib_controllers:
+            if hasattr(library, "clear_controlling_thread"):
+                library.clear_controlling_thread()
+
+    def forget(self) -> None:
+        """In the child of a fork: its threads and its locks are those of nobody."""
+        if self._limited:
+            self._restore.restore_original_limits()
+            self._hand_over()
+        size, blas = self._size, self._blas
+        self.__init__()  # type: ignore[misc]
+        self._size, self._blas = size, blas
+
+
+def _cores() -> int:
+    """The cores that this process may use; containers and `taskset` can make them fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _from_environment() -> int | None:
+    text = os.environ.get(VARIABLE, "")
+    if text and not (text.isdecimal() and int(text) >= 1):
+        raise ArgumentError(f"{VARIABLE} is {text!r}; set it to the number of threads, 1 or more.")
+    return int(text) if text else None
+
+
+_crew = _Crew()
+if hasattr(os, "register_at_fork"):
+    # Whoever holds the lock finishes first, so that the child finds the limit of BLAS either set or lifted. The lock of
+    # a child is a new one: it is asked for at each fork.
+    os.register_at_fork(
+        before=lambda: _crew._lock.acquire(),
+        after_in_parent=lambda: _crew._lock.release(),
+        after_in_child=_crew.forget,
+    )
