@@ -17,7 +17,7 @@ OPTIMIZERS = {"sgd": optim.SGD, "adamw": optim.AdamW}
 
 def build(job: Job, threads: int, dtype: Any = np.float32) -> Contender:
     steps, arrays = convolutions(job, dtype) if isinstance(job, ConvolutionJob) else network(job, dtype)
-    return Contender("minifcn", steps, arrays, (threads,), minifcn.set_num_threads)
+    return Contender("minifcn", steps, arrays, tuple(sorted({1, threads})), minifcn.set_num_threads)
 
 
 def reference(job: Job, threads: int) -> Arrays:

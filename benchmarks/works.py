@@ -84,7 +84,7 @@ class NetworkJob:
     @property
     def limits(self) -> dict[str, float]:
         # The first step of AdamW is nearly lr·sign(g): where g is almost 0, rounding decides about the sign.
-        return {"scores": 1e-4, "loss": 1e-4, "gradient": 2e-2, "update": 0.2}
+        return {"scores": 1e-4, "loss": 1e-4, "gradient": 2e-2, "update": 0.5}
 
     @cached_property
     def images(self) -> np.ndarray:
