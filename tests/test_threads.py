@@ -245,8 +245,11 @@ def test_an_interruption_goes_before_an_error(interruption):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals cannot be sent to a thread")
-def test_ctrl_c_leaves_nothing_running():
+def test_ctrl_c_leaves_nothing_running(request):
     """While the main thread waits for a helper it is interrupted; the helper is waited for all the same."""
+    # A shell that runs the tests in the background has Ctrl-C ignored, and Python then leaves it so.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     set_num_threads(2)
     together, finished, main = meeting(), [], threading.main_thread().ident
 
