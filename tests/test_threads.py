@@ -33,6 +33,9 @@ from minifcn.threads import even_parts, for_each
 from tests.arrays.contractions import CONTRACTIONS, pair_for
 from tests.strategies import whole_numbers
 
+# JAX, where other tests have loaded it, warns of every fork.
+pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
+
 PATIENCE = 60  # seconds until a test that hangs fails
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 # CPython warns of every fork beside threads; that it is safe here is what is tested.
