@@ -7,12 +7,11 @@
 Why 32 channels: a tile of 36 pixels is transformed once for each channel and used once for each channel of the other
 side; with fewer the transforms cost more than the products they save. Why 36 tiles: each of the 36 products multiplies
 an (O, C) matrix by as many columns as there are tiles, and a product with few columns reads its matrix from memory for
-little work. Both were measured, see benchmarks/.
+little work. Both limits were tried out with one thread of ours, on one processor; another may put them elsewhere.
 """
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
@@ -35,8 +34,7 @@ def choose(geometry: Geometry, images: int, channels: int, outputs: int) -> tupl
         return "im2col", "winograd needs a 3x3 kernel, stride 1, dilation 1, padding of at most 2 and one group"
     if min(channels, outputs) < LEAST_CHANNELS:
         return "im2col", f"with {min(channels, outputs)} channels winograd's transforms cost more than they save"
-    m = winograd.tile(geometry)
-    tiles = images * prod(-(-size // m) for size in geometry.output_size)
+    m, tiles = winograd.tile(geometry), images * winograd.tiles(geometry)
     if tiles < LEAST_TILES:
         return "im2col", f"{tiles} tiles of {m}x{m} are too few to fill winograd's matrix products"
     return "winograd", f"3x3, stride 1, {min(channels, outputs)} channels or more and {tiles} tiles of {m}x{m}"
@@ -97,8 +95,7 @@ def explain(
     direct = 2 * N * O * geometry.output_pixels * taps
     done = direct
     if name == "winograd":
-        m = winograd.tile(geometry)
-        done = 2 * N * O * C * (m + 2) ** 2 * prod(-(-size // m) for size in geometry.output_size)
+        done = 2 * N * O * C * (winograd.tile(geometry) + 2) ** 2 * winograd.tiles(geometry)
     size = np.dtype(dtype).itemsize
     x, w, y = N * C * geometry.input_pixels, O * taps, N * O * geometry.output_pixels
     lines = [

@@ -67,29 +67,33 @@ def use_algorithm(name: str) -> Iterator[None]:
         _chosen.reset(token)
 
 
-def _algorithm(geometry: Geometry, given: Array, others: int) -> Algorithm:
-    """The chosen algorithm, or one in its place; `given` is x or y, and `others` the channels on the other side."""
+def algorithm_for(geometry: Geometry, given: Array, others: int) -> str:
+    """The name in COMPUTED_BY of the algorithm that computes it now: the chosen one, or another in its place.
+
+    given: x or y; others: the channels on the other side.
+    """
     name = _chosen.get()
     if name == "auto":
         name, _ = choose(geometry, len(given), given.shape[1], others)
     elif name == "winograd" and not winograd.fits(geometry):
         name = "im2col"
-    return COMPUTED_BY[name]
+    return name
 
 
 @quiet
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
-    return narrow(_algorithm(geometry, x, w.shape[0]).to_output(wide(x), wide(w), geometry), x.dtype)
+    return narrow(COMPUTED_BY[algorithm_for(geometry, x, w.shape[0])].to_output(wide(x), wide(w), geometry), x.dtype)
 
 
 @quiet
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
-    return narrow(_algorithm(geometry, y, w.shape[1] * geometry.groups).to_input(wide(w), wide(y), geometry), y.dtype)
+    name = algorithm_for(geometry, y, w.shape[1] * geometry.groups)
+    return narrow(COMPUTED_BY[name].to_input(wide(w), wide(y), geometry), y.dtype)
 
 
 @quiet
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    return narrow(_algorithm(geometry, x, y.shape[1]).to_weight(wide(x), wide(y), geometry), x.dtype)
+    return narrow(COMPUTED_BY[algorithm_for(geometry, x, y.shape[1])].to_weight(wide(x), wide(y), geometry), x.dtype)

@@ -31,7 +31,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cache
-from math import lcm
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
@@ -107,6 +107,12 @@ def _both_axes(m: int, dtype: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def tile(geometry: Geometry) -> int:
     """m: 4, or 2 where the result is so small that much of a 4x4 tile would hang over its edge."""
     return 2 if min(geometry.output_size) <= 4 else 4
+
+
+def tiles(geometry: Geometry) -> int:
+    """How many tiles cover the result of one image."""
+    m = tile(geometry)
+    return prod(-(-size // m) for size in geometry.output_size)
 
 
 # --- tiles --------------------------------------------------------------------------------------------------------

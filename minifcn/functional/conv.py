@@ -89,8 +89,7 @@ def described(geometry: Geometry, x: Array, y: Array, backwards: bool) -> str:
     """
     ends = [(x.shape[1], geometry.input_size), (y.shape[1], geometry.output_size)]
     (channels, size), (others, made) = ends[::-1] if backwards else ends
-    computing = convolution._algorithm(geometry, y if backwards else x, others)
-    name = next(name for name, algorithm in convolution.COMPUTED_BY.items() if algorithm is computing)
+    name = convolution.algorithm_for(geometry, y if backwards else x, others)
     window = "x".join(map(str, geometry.kernel_size))
     if geometry.stride != (1, 1):
         window += f" stride {geometry.stride[0]}" + (f"x{geometry.stride[1]}" if len({*geometry.stride}) > 1 else "")
