@@ -47,13 +47,17 @@ def save(records: list[Record], path: Path) -> None:
         axes.set_ylim(y, 0)
         axes.set_yticks(ticks, names)
         axes.tick_params(axis="y", length=0)
-        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.grid(axis="x")
         axes.set_xlabel(
             "theirs / ours: right of 1, minifcn is faster or needs less; line: half of the pairs; tick: asked"
         )
         low, high = axes.get_xlim()
-        axes.set_xlim(min(low / 1.5, 0.5), high * 1.5)
+        low, high = min(low / 1.5, 0.5), high * 1.5
+        axes.set_xlim(low, high)
+        marked = [step * 10.0**power for power in range(-3, 6) for step in (1, 2, 5)]
+        axes.set_xticks([value for value in marked if low <= value <= high])
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         save_figure(figure, path)
 
 

@@ -7,6 +7,7 @@ from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad, profil
 from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.functional import convolution_matrix
 from minifcn.geometry import Geometry
+from minifcn.memory import empty_cache
 from minifcn.tensor import Tensor, as_tensor
 from minifcn.threads import get_num_threads, set_num_threads
 
@@ -20,6 +21,7 @@ __all__ = [
     "as_tensor",
     "convolution_matrix",
     "crop_offset",
+    "empty_cache",
     "enable_grad",
     "explain",
     "functional",

@@ -110,13 +110,20 @@ def _readable(count: int) -> str:
     return f"{count / 1024**power:.4g} {UNITS[power]}"
 
 
-# Less than this many elements to compute is done sooner than threads could be asked to share it.
-WORTH_SHARING = 1 << 16
+# A work of less than this many additions or the like is done sooner than threads could be asked to share it: to wake a
+# thread, and to be woken by it, take 0.1 to 0.2 ms together in a virtual machine. A product of matrices makes as many
+# multiplications as PRODUCTS in the time of one such operation, which waits for memory.
+WORTH_SHARING = 1 << 21
+PRODUCTS = 16
 
 
-def threads_for(x: Array, elements: int) -> int:
-    """How many threads should share a work on `elements` elements where `x` lives: one on a GPU, or for very few."""
-    return 1 if is_cupy(x) or elements < WORTH_SHARING else threads.get_num_threads()
+def threads_for(x: Array, elements: int, multiplications: int = 0) -> int:
+    """How many threads should share a work where `x` lives: one on a GPU, or for very little.
+
+    elements: how many numbers are computed or moved; multiplications: those in products of matrices.
+    """
+    enough = elements + multiplications // PRODUCTS >= WORTH_SHARING
+    return threads.get_num_threads() if enough and not is_cupy(x) else 1
 
 
 def _cupy() -> ModuleType:

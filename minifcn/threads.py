@@ -7,13 +7,14 @@ cache of its core. NumPy releases the interpreter's lock in both, so ordinary Py
     minifcn.set_num_threads(4)    at most four threads of ours; 1 leaves everything to the calling thread and to BLAS
     MINIFCN_NUM_THREADS=4         the same from outside
 
-The default is 1. Measured on two cores, a training step of the default job takes 0.16 s with two threads of ours and
-0.115 s with one and two of BLAS: what the threads give back to the system and take again, block by block, costs more
-than they save. Try what your machine does.
+The default is as many as BLAS has, which is the number of cores unless OMP_NUM_THREADS or the like says otherwise.
 
 Every piece writes to a place of its own, so a result does not depend on which thread did what: for one number of
-threads it is the same to the last bit. BLAS is held to one thread for the whole process while pieces are running,
-whoever calls it; threadpoolctl does that, and without it everything runs in the calling thread.
+threads it is the same to the last bit. With several threads BLAS is held to one for the whole process during every
+operation that multiplies matrices, cut or not, whoever calls it meanwhile: a thread of OpenBLAS that has nothing to do
+keeps its core busy waiting for the next product, for tens of milliseconds, and ours would share the core with it.
+Measured on two cores, that made a training step last 0.16 s instead of 0.11 s. threadpoolctl holds BLAS; without it
+everything runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -22,10 +23,10 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import copy_context
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, TypeVar
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -45,7 +46,7 @@ def set_num_threads(number: int) -> None:
 
 
 def get_num_threads() -> int:
-    """How many threads of ours are used at most: as set, or as MINIFCN_NUM_THREADS says, or 1."""
+    """How many threads of ours are used at most: as set, or as MINIFCN_NUM_THREADS says, or as BLAS has."""
     return _crew.size
 
 
@@ -57,12 +58,17 @@ def for_each(work: Callable[[Piece], object], pieces: Iterable[Piece]) -> None:
     undone.
     """
     queue = list(pieces)
-    if len(queue) > 1 and _crew.size > 1 and not _crew.working() and (limit := _crew.limiter()) is not None:
-        with limit():
-            _crew.share(work, queue)
+    if len(queue) > 1 and _crew.size > 1 and not _crew.working() and _crew.limiter() is not None:
+        _crew.share(work, queue)
     else:
         for piece in queue:
             work(piece)
+
+
+def one_blas_thread() -> AbstractContextManager[None]:
+    """Inside it BLAS works in one thread if there are several of ours, that they may have the cores to themselves."""
+    limit = None if _crew.size == 1 or _crew.working() else _crew.limiter()
+    return nullcontext() if limit is None else limit()
 
 
 def even_parts(length: int, parts: int) -> list[slice]:
@@ -72,13 +78,33 @@ def even_parts(length: int, parts: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(bounds)]
 
 
+class _Here(threading.local):
+    """What a thread knows of itself: which it is, 0 if none of ours, and whether it is doing a piece."""
+
+    number, working = 0, False
+
+    def begin(self, numbers: Iterator[int]) -> None:
+        self.number = next(numbers)
+
+
+def _next(shares: list[deque[Any]], number: int) -> Any:
+    """The next of a thread's own pieces, or the last of another's; None if there are none left."""
+    for place in range(len(shares)):
+        share = shares[(number + place) % len(shares)]
+        try:
+            return share.pop() if place else share.popleft()  # a deque needs no lock
+        except IndexError:
+            pass
+    return None
+
+
 class _Crew:
     """The threads of this process: started when first needed, and again after a fork, which copies no threads."""
 
     def __init__(self) -> None:
         self._size: int | None = None
         self._pool: ThreadPoolExecutor | None = None
-        self._here = threading.local()
+        self._here = _Here()
         self._lock = threading.Lock()
         self._blas: Any = None
         self._limited = 0
@@ -87,7 +113,7 @@ class _Crew:
     @property
     def size(self) -> int:
         if self._size is None:
-            self._size = _from_environment() or 1
+            self._size = _from_environment() or self.threads_of_blas()
         return self._size
 
     def resize(self, number: int) -> None:
@@ -100,36 +126,54 @@ class _Crew:
 
     def working(self) -> bool:
         """Whether the calling thread is one of ours, doing a piece."""
-        return getattr(self._here, "working", False)
+        return self._here.working
 
     def share(self, work: Callable[[Any], object], queue: list[Any]) -> None:
-        """Every thread takes the next piece until none is left; the calling thread is one of them."""
+        """Every thread does its share, and then what others have left of theirs; the calling thread is one of them.
+
+        The shares follow one another, and a thread has the same one each time: what it wrote is in the cache of its
+        core, and neighbouring pieces of the next operation will read it there.
+        """
         # What a helper holds must be gone with the last job: it drops `take` only when it next runs, and until then the
         # arrays that the work is about would live on.
-        jobs = deque((number, work, piece) for number, piece in enumerate(queue))
+        jobs = [(number, work, piece) for number, piece in enumerate(queue)]
+        shares = [deque(jobs[part]) for part in even_parts(len(jobs), self.size)]
+        jobs.clear()
         failed: list[tuple[bool, int, BaseException]] = []
 
-        def take() -> None:
-            number, self._here.working = -1, True
+        def drained() -> bool:
+            number = -1
             try:
-                while True:
-                    try:
-                        number, work, piece = jobs.popleft()  # a deque needs no lock
-                    except IndexError:
-                        return
-                    work(piece)
+                while (job := _next(shares, self._here.number)) is not None:
+                    number, work, piece = job
+                    # Pieces before one that failed are still done, so that the first to fail is always found.
+                    if all(error and number < other for error, other, _ in failed):
+                        work(piece)
+                    del job, work, piece
             except BaseException as error:
                 failed.append((isinstance(error, Exception), number, error))
-                jobs.clear()
+                return False
+            return True
+
+        def take() -> None:
+            self._here.working = True
+            try:
+                while not drained():
+                    pass
             finally:
                 self._here.working = False
 
-        with self._lock:  # or the pool could be shut down, or forked, between being found and being used
+        others: list[Future[None]] = []
+        # The pool could be shut down, or forked, between being found and being used. And as the interpreter ends, no
+        # thread is started any more (RuntimeError): then the calling thread does everything.
+        with self._lock, suppress(RuntimeError):
             helpers = min(self.size, len(queue)) - 1
-            if self._pool is None and helpers > 0:
-                self._pool = ThreadPoolExecutor(self.size - 1, thread_name_prefix="minifcn")
-            # NumPy's errstate and the chosen algorithm are context variables: each helper works in a copy of them.
-            others = [self._pool.submit(copy_context().run, take) for _ in range(helpers) if self._pool is not None]
+            if helpers:
+                pool = self._pool or ThreadPoolExecutor(self.size - 1, "minifcn", self._here.begin, (count(1),))
+                self._pool = pool
+            for _ in range(helpers):
+                # NumPy's errstate and the chosen algorithm are context variables: each helper works in a copy of them.
+                others.append(pool.submit(copy_context().run, take))
         take()
         others = [other for other in others if not other.cancel()]  # those still waiting behind another thread's work
         try:
@@ -138,13 +182,22 @@ class _Crew:
             wait(others)  # Ctrl-C while waiting does not leave a piece running
         if failed:
             try:
-                # Pieces are taken in order, so the first that fails is always found; an interruption goes before it.
+                # An interruption goes before an error.
                 raise min(failed, key=lambda failure: failure[:2])[2]
             finally:
                 failed.clear()  # or the error and its traceback would keep one another alive, and all arrays with them
 
-    def limiter(self) -> Callable[[], Any] | None:
+    def limiter(self) -> Callable[[], AbstractContextManager[None]] | None:
         """A context manager that holds BLAS to one thread, or None without threadpoolctl."""
+        return self._one_blas_thread if self._control() else None
+
+    def threads_of_blas(self) -> int:
+        """As many as NumPy's BLAS has at most; 1 if that cannot be known."""
+        control = self._control()
+        return max((library.num_threads for library in control.lib_controllers), default=1) if control else 1
+
+    def _control(self) -> Any:
+        """What can ask and limit BLAS; something false without threadpoolctl, or for a BLAS that it does not know."""
         if self._blas is None:
             try:
                 from threadpoolctl import ThreadpoolController
@@ -152,7 +205,7 @@ class _Crew:
                 self._blas = False
             else:
                 self._blas = ThreadpoolController().select(user_api="blas")
-        return self._one_blas_thread if self._blas else None
+        return self._blas
 
     @contextmanager
     def _one_blas_thread(self) -> Iterator[None]:
@@ -162,14 +215,16 @@ class _Crew:
             if self._limited == 1:
                 self._restore = self._blas.limit(limits=1)
                 self._hand_over()
+            restore = self._restore
         try:
             yield
         finally:
             with self._lock:
-                self._limited -= 1
-                if self._limited == 0:
-                    self._restore.restore_original_limits()
-                    self._hand_over()
+                if self._restore is restore:  # else a fork has lifted the limit, and forgotten who was here
+                    self._limited -= 1
+                    if self._limited == 0:
+                        self._restore.restore_original_limits()
+                        self._hand_over()
 
     def _hand_over(self) -> None:
         """Give up the say over BLAS: newer threadpoolctl obeys only the thread that set a limit, however long ago."""

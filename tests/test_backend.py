@@ -8,7 +8,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pytest
 
-from minifcn import backend
+from minifcn import backend, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 Double = type("ndarray", (), {"__module__": "cupy", "device": SimpleNamespace(id=1), "get": lambda self: np.arange(3)})
@@ -39,6 +39,25 @@ def test_devices_are_never_mixed_silently():
         backend.array_module(Double(), np.zeros(2))
     with pytest.raises(ArgumentTypeError, match=r"\(cpu, cuda\)"):
         backend.array_module(np.zeros(2), Double())
+
+
+def test_only_much_work_on_a_cpu_is_shared():
+    set_num_threads(3)
+    x, worth, products = np.zeros(1), backend.WORTH_SHARING, backend.PRODUCTS
+    for elements, multiplications, threads in (
+        (0, 0, 1),
+        (worth - 1, 0, 1),
+        (worth, 0, 3),
+        (0, worth, 1),
+        (0, products * worth - 1, 1),
+        (0, products * worth, 3),
+        (worth // 2, products * worth // 2 - 1, 1),
+        (worth // 2, products * worth // 2, 3),
+    ):
+        assert backend.threads_for(x, elements, multiplications) == threads
+        assert backend.threads_for(Double(), elements, multiplications) == 1
+    set_num_threads(1)
+    assert backend.threads_for(x, worth, worth) == 1
 
 
 @pytest.mark.parametrize("device", ["tpu", "cpu:0", "cuda:x", "cuda:-1", "", "CUDA", None, 0])

@@ -52,7 +52,7 @@ def test_same_weights_by_winograd(m):
     """Not to the last bits, and the errors of a step are those of the next weights; still the same training."""
     with use_algorithm("im2col"):
         expected, losses = trained(20, taps=3)
-    tiles = mock.patch.object(winograd, "tile", lambda geometry: m)
+    tiles = mock.patch.object(winograd, "tile", lambda geometry, images: m)
     watched = mock.patch.object(winograd, "to_output", side_effect=winograd.to_output)
     with tiles, use_algorithm("winograd"), watched as computed:
         found, _ = trained(20, taps=3)

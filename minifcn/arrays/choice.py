@@ -1,13 +1,15 @@
 """`auto`: which algorithm computes a convolution, by a short rule from sizes alone, which can be asked.
 
     1x1 kernel, stride 1, no padding                                     pointwise: one product, no columns
-    3x3 kernel, stride 1, 32 channels or more, 36 tiles or more          winograd: a quarter of the multiplications
+    3x3 kernel, stride 1, 48 channels or more on both sides,
+        10⁸ multiplications or more, 36 tiles or more                    winograd: a quarter of the multiplications
     everything else                                                      im2col
 
-Why 32 channels: a tile of 36 pixels is transformed once for each channel and used once for each channel of the other
-side; with fewer the transforms cost more than the products they save. Why 36 tiles: each of the 36 products multiplies
-an (O, C) matrix by as many columns as there are tiles, and a product with few columns reads its matrix from memory for
-little work. Both limits were tried out with one thread of ours, on one processor; another may put them elsewhere.
+Why 48 channels: a tile of 36 pixels is transformed once for each channel and used once for each channel of the other
+side; with fewer the transforms cost more than the products they save. Why 10⁸: what is smaller is done before the many
+small steps are. Why 36 tiles: each of the products multiplies an (O, C) matrix by as many columns as there are tiles,
+and a product with few columns reads its matrix from memory for little work. The limits were tried out with two threads
+on one processor, all three contractions together; another may put them elsewhere.
 """
 
 from __future__ import annotations
@@ -16,13 +18,15 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays import pointwise, winograd
+from minifcn.arrays import im2col, pointwise, turned, winograd
+from minifcn.arrays.turned import turned_geometry
 from minifcn.backend import working_bytes
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry, integer
 from minifcn.threads import get_num_threads
 
-LEAST_CHANNELS = 32
+LEAST_CHANNELS = 48
+LEAST_PRODUCTS = 10**8
 LEAST_TILES = 36
 
 
@@ -34,7 +38,10 @@ def choose(geometry: Geometry, images: int, channels: int, outputs: int) -> tupl
         return "im2col", "winograd needs a 3x3 kernel, stride 1, dilation 1, padding of at most 2 and one group"
     if min(channels, outputs) < LEAST_CHANNELS:
         return "im2col", f"with {min(channels, outputs)} channels winograd's transforms cost more than they save"
-    m, tiles = winograd.tile(geometry), images * winograd.tiles(geometry)
+    products = images * outputs * channels * geometry.output_pixels * geometry.taps
+    if products < LEAST_PRODUCTS:
+        return "im2col", f"{products / 1e6:.0f} M multiplications are fewer than winograd's many small steps are worth"
+    m, tiles = winograd.tile(geometry, images), winograd.tiles(geometry, images)
     if tiles < LEAST_TILES:
         return "im2col", f"{tiles} tiles of {m}x{m} are too few to fill winograd's matrix products"
     return "winograd", f"3x3, stride 1, {min(channels, outputs)} channels or more and {tiles} tiles of {m}x{m}"
@@ -43,24 +50,76 @@ def choose(geometry: Geometry, images: int, channels: int, outputs: int) -> tupl
 def workspace(name: str, geometry: Geometry, sizes: tuple[int, int, int], itemsize: int, threads: int) -> int:
     """How many bytes a contraction of (N, C, O) = `sizes` takes at most on a CPU, beside its operands and its result.
 
-    pointwise   the weight's gradient of one image, and its sum
-    winograd    for each thread three blocks of transformed tiles (those of the block before are still there when the
-                next are made) and, for the weight's gradient, twice the transformed weight
-    im2col      for each thread two blocks of columns and the results of a block; twice the weight
+    pointwise   for the weight's gradient of several images, that of one
+    winograd    the transformed pixels of a block; for each thread the tiles of some channels before they are
+                transformed, its part of the weight, and its products; all taps of the weight's gradient
+    im2col      for each thread a block of padded pixels, their columns, and what these are multiplied by or make; the
+                weight turned round or, for its gradient, one for each thread and the product to be added to it
+
+    Most of it is scratch memory, which is kept for the next call (memory.py).
     """
-    (N, C, O), (OH, OW), G = sizes, geometry.output_size, geometry.groups
-    room, weight = working_bytes(np.empty(0)), O * (C // G) * geometry.taps * itemsize
-    if name == "pointwise":
-        return 2 * weight
-    if name == "winograd":
-        m = winograd.tile(geometry)
-        row = (m + 2) ** 2 * (C + O) * -(-OW // m) * itemsize
-        return threads * (3 * min(max(2 * room, row), row * N * -(-OH // m)) + 2 * (m + 2) ** 2 * O * C * itemsize)
-    row = C * geometry.taps * OW * itemsize
-    # A thread with few channels, its share or those of the other side, makes the columns of more windows at once.
-    fewest = max(1, min(C // G * -(-G // threads) if G > 1 else -(-C // threads), O))
-    windows = min(N * OH * OW, max(OW, room // (fewest * geometry.taps * itemsize)))
-    return threads * (2 * min(max(room, row), row * N * OH) + windows * max(C, O) * itemsize) + 2 * weight
+    return _WORKSPACES[name](geometry, *sizes, itemsize, threads)
+
+
+def _pointwise(geometry: Geometry, N: int, C: int, O: int, itemsize: int, threads: int) -> int:
+    return O * (C // geometry.groups) * itemsize if N > 1 else 0
+
+
+def _winograd(geometry: Geometry, N: int, C: int, O: int, itemsize: int, threads: int) -> int:
+    room = working_bytes(np.empty(0))
+
+    def held(channels: int, each: int, blocks: int) -> int:
+        """By all threads: `each` bytes for a channel, of which a thread has few enough to fit so many blocks."""
+        return min(threads * (blocks * room + each), (channels + threads) * each)
+
+    def block(C: int, O: int, geometry: Geometry) -> int:
+        m = winograd.tile(geometry, N)
+        n_squared, (rows, columns) = (m + 2) ** 2, (-(-size // m) for size in geometry.output_size)
+        row = n_squared * columns * itemsize  # of one channel
+        tiles = row * min(winograd.rows_of_tiles(C, geometry, m, itemsize, room), N * rows)
+        before = held(C, tiles, 2)
+        by_remainder = before * m * (columns + 1) // ((m + 2) * columns)
+        # Half of the weight and of the products together are below two blocks.
+        weight, products = held(O, n_squared * C * itemsize, 4), held(O, tiles, 4)
+        taps = weight * 9 // n_squared
+        back = products * m * m // n_squared
+        return C * tiles + by_remainder + before + weight + taps + products + back
+
+    return max(block(C, O, geometry) + 9 * O * C * itemsize, block(O, C, turned_geometry(geometry)))
+
+
+def _im2col(geometry: Geometry, N: int, C: int, O: int, itemsize: int, threads: int) -> int:
+    G, room = geometry.groups, working_bytes(np.empty(0))
+    weight = O * (C // G) * geometry.taps * itemsize
+
+    def size(C: int, O: int, geometry: Geometry) -> tuple[int, int]:
+        return im2col.block_size(N, C, geometry, O // G, itemsize, room)
+
+    def block(C: int, O: int, geometry: Geometry) -> int:
+        (images, rows), OW = size(C, O, geometry), geometry.output_size[1]
+        height, width = (
+            (count - 1) * geometry.stride[axis] + geometry.reach[axis] for axis, count in enumerate((rows, OW))
+        )
+        columns = C * geometry.taps * images * rows * OW
+        padded = min(columns, C * images * height * width)
+        return threads * (padded + columns + O * images * rows * OW) * itemsize
+
+    def stamps(channels: int) -> int:
+        images, rows = size(channels, O, geometry)
+        return threads * (channels * geometry.taps + O) * images * rows * geometry.output_size[1] * itemsize
+
+    one = size(C, O, geometry) == (N, geometry.output_size[0])
+    added, own = 0 if one else weight, 0 if weight > 2 * room else 2 * (threads - 1) * weight
+    if O <= C and turned.fits(geometry):
+        back = weight + block(O, C, turned_geometry(geometry))
+    else:  # the channels are shared, and with fewer a block may be larger
+        units, of_each = (C, 1) if G == 1 else (G, C // G)
+        shares = {max(1, units // threads), -(-units // threads)}
+        back = max(stamps(share * of_each) for share in shares) + (weight if threads > 1 else 0)
+    return max(block(C, O, geometry) + added + own, back)
+
+
+_WORKSPACES = {"pointwise": _pointwise, "winograd": _winograd, "im2col": _im2col}
 
 
 def explain(
@@ -81,7 +140,7 @@ def explain(
     winograd: 3x3, stride 1, 256 channels or more and 196 tiles of 4x4
     operations: 3.70 G as a sum over taps, 0.92 G in the products of winograd
     bytes: 3.2 MB of x, 2.4 MB of weight, 3.2 MB of y
-    workspace: 31.5 MB at most, with 1 thread
+    workspace: 37.8 MB at most, with 1 thread
     """
     N = integer(images, "explain: images", 0)
     C, O = integer(channels, "explain: channels", 0), integer(outputs, "explain: outputs", 0)
@@ -95,7 +154,7 @@ def explain(
     direct = 2 * N * O * geometry.output_pixels * taps
     done = direct
     if name == "winograd":
-        done = 2 * N * O * C * (winograd.tile(geometry) + 2) ** 2 * winograd.tiles(geometry)
+        done = 2 * O * C * (winograd.tile(geometry, N) + 2) ** 2 * winograd.tiles(geometry, N)
     size = np.dtype(dtype).itemsize
     x, w, y = N * C * geometry.input_pixels, O * taps, N * O * geometry.output_pixels
     lines = [

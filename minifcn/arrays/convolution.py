@@ -25,6 +25,7 @@ from minifcn.arrays.precision import narrow, wide
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
+from minifcn.threads import one_blas_thread
 
 
 class Algorithm(Protocol):
@@ -83,17 +84,22 @@ def algorithm_for(geometry: Geometry, given: Array, others: int) -> str:
 @quiet
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
-    return narrow(COMPUTED_BY[algorithm_for(geometry, x, w.shape[0])].to_output(wide(x), wide(w), geometry), x.dtype)
+    algorithm = COMPUTED_BY[algorithm_for(geometry, x, w.shape[0])]
+    with one_blas_thread():
+        return narrow(algorithm.to_output(wide(x), wide(w), geometry), x.dtype)
 
 
 @quiet
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """w (O, C/groups, KH, KW), y (N, O, OH, OW) -> x (N, C, H, W)."""
-    name = algorithm_for(geometry, y, w.shape[1] * geometry.groups)
-    return narrow(COMPUTED_BY[name].to_input(wide(w), wide(y), geometry), y.dtype)
+    algorithm = COMPUTED_BY[algorithm_for(geometry, y, w.shape[1] * geometry.groups)]
+    with one_blas_thread():
+        return narrow(algorithm.to_input(wide(w), wide(y), geometry), y.dtype)
 
 
 @quiet
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    return narrow(COMPUTED_BY[algorithm_for(geometry, x, y.shape[1])].to_weight(wide(x), wide(y), geometry), x.dtype)
+    algorithm = COMPUTED_BY[algorithm_for(geometry, x, y.shape[1])]
+    with one_blas_thread():
+        return narrow(algorithm.to_weight(wide(x), wide(y), geometry), x.dtype)

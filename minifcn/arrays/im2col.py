@@ -15,9 +15,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from math import prod
 
-from minifcn.arrays.turned import fits, turned
+from minifcn.arrays.product import product
+from minifcn.arrays.turned import fits, turned_geometry, turned_weight
 from minifcn.backend import Array, array_module, require_memory, threads_for, working_bytes
 from minifcn.geometry import Geometry
+from minifcn.memory import empty, scratch, zeros
 from minifcn.threads import even_parts, for_each
 
 # A block: images n0..n1 and output rows i0..i1.
@@ -25,22 +27,40 @@ Block = tuple[slice, int, int]
 # A share of the channels: its geometry, its channels of x, those of y, and those of the weight's second axis.
 Share = tuple[Geometry, slice, slice, slice]
 
+# Columns in a block at least, if the weight has as many rows. It is read anew for each block, and one that is too large
+# for the cache (the 411 MB of FCN's fc6) comes from memory, so it should be used for many. One of fewer rows is smaller
+# than so many columns would be, and these should stay in the cache.
+LEAST_COLUMNS = 256
 
-def blocks(x: Array, N: int, C: int, geometry: Geometry) -> Iterator[Block]:
+
+def blocks(x: Array, N: int, C: int, geometry: Geometry, outputs: int = 1, threads: int = 1) -> list[Block]:
     """Cut the work into blocks whose columns fit `working_bytes`: several small images, or some rows of a large one.
 
-    One row is the smallest block. AllocationError if even its columns are more than all memory can hold.
+    outputs: the rows of a group's weight, which are to meet as many columns, see LEAST_COLUMNS, even if these do not
+    fit. Several blocks are about as many for each thread. One row is the smallest. AllocationError if even its columns
+    are more than all memory can hold.
     """
     OH, OW = geometry.output_size
     row = (C, *geometry.kernel_size, 1, 1, OW)
     require_memory("im2col: one output row of columns", row, x, "reduce padding or cut the image into narrower pieces")
-    bytes_per_row = max(1, C * geometry.taps * OW * x.dtype.itemsize)
-    share = -(-N * OH // threads_for(x, N * OH * prod(row)))  # so that every thread has a block
-    rows = max(1, min(working_bytes(x) // bytes_per_row, share))
-    images = max(1, rows // OH)
-    for n in range(0, N, images):
-        for i in range(0, OH, rows):
-            yield slice(n, min(n + images, N)), i, min(i + rows, OH)
+    images, rows = block_size(N, C, geometry, outputs, x.dtype.itemsize, working_bytes(x), threads)
+    return [
+        (slice(n, min(n + images, N)), i, min(i + rows, OH)) for n in range(0, N, images) for i in range(0, OH, rows)
+    ]
+
+
+def block_size(
+    N: int, C: int, geometry: Geometry, outputs: int, itemsize: int, room: int, threads: int = 1
+) -> tuple[int, int]:
+    """How many images and output rows a block has at most, if its columns should fit `room` bytes."""
+    OH, OW = geometry.output_size
+    bytes_per_row = max(1, C * geometry.taps * OW * itemsize)
+    rows = max(1, room // bytes_per_row, min(outputs, LEAST_COLUMNS) // max(1, OW))
+    if rows < N * OH:
+        count = -(-N * OH // (rows * threads)) * threads
+        rows = -(-N * OH // count)
+    images = max(1, rows // max(1, OH))
+    return min(images, max(1, N)), min(rows, max(1, OH))
 
 
 def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iterator[tuple[Array, Array]]:
@@ -70,13 +90,33 @@ def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iter
 
 
 def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
-    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`."""
+    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`: scratch memory.
+
+    A window is the image seen from another corner, so all columns together are a view of the padded image, in which
+    pixels repeat: one copy makes them. (As many copies as taps take twice as long, and threads wait for one another
+    between them.) Where padding the image would take more memory than its columns, or there are more taps than windows,
+    they are met one by one.
+    """
     images, first, last = block
-    xp, n = array_module(x), images.stop - images.start
-    shape = (x.shape[1], *geometry.kernel_size, n, last - first, geometry.output_size[1])
-    columns = xp.zeros(shape, x.dtype) if any(geometry.padding) else xp.empty(shape, x.dtype)
-    for part, pixels in meetings(columns, x, geometry, block):
-        part[...] = pixels
+    (sh, sw), (dh, dw), (ph, pw) = geometry.stride, geometry.dilation, geometry.padding
+    n, (C, H, W), OW = images.stop - images.start, x.shape[1:], geometry.output_size[1]
+    columns = scratch("im2col: columns", (C, *geometry.kernel_size, n, last - first, OW), x)
+    rows, width = (last - first - 1) * sh + geometry.reach[0], (OW - 1) * sw + geometry.reach[1]
+    if geometry.taps > (last - first) * OW or rows * width > geometry.taps * (last - first) * OW:
+        columns.fill(0)
+        for part, pixels in meetings(columns, x, geometry, block):
+            part[...] = pixels
+        return columns
+    above = first * sh - ph  # the row of the image where the block begins
+    top, right = max(0, above), max(0, min(W, width - pw))
+    bottom = max(top, min(H, above + rows))
+    padded = scratch("im2col: padded", (n, C, rows, width), x)
+    padded.fill(0)
+    padded[:, :, top - above : bottom - above, pw : pw + right] = x[images, :, top:bottom, :right]
+    by_image, by_channel, by_row, by_column = padded.strides
+    columns[...] = array_module(x).lib.stride_tricks.as_strided(
+        padded, columns.shape, (by_channel, dh * by_row, dw * by_column, by_image, sh * by_row, sw * by_column)
+    )
     return columns
 
 
@@ -105,18 +145,18 @@ def _rows_of(y: Array, geometry: Geometry, block: Block) -> Array:
 
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """Convolution. x (N, C, H, W), w (O, C/groups, KH, KW) -> y (N, O, OH, OW)."""
-    xp, (N, C), O, G = array_module(x, w), x.shape[:2], w.shape[0], geometry.groups
+    (N, C), O, G = x.shape[:2], w.shape[0], geometry.groups
     OH, OW = geometry.output_size
-    y = xp.empty((N, O, OH, OW), x.dtype)
+    y = empty((N, O, OH, OW), x.dtype, x)
     w = w.reshape(G, O // G, C // G * geometry.taps)  # (O, C/G, KH, KW) -> (G, O/G, C/G·KH·KW)
 
     def compute(block: Block) -> None:
         images, first, last = block
-        made = w @ _columns_of(x, geometry, block)
+        made = product(w, _columns_of(x, geometry, block))
         made = made.reshape(O, images.stop - images.start, last - first, OW)  # (G, O/G, n·rows·OW) -> (O, n, rows, OW)
         y[images, :, first:last] = made.swapaxes(0, 1)
 
-    for_each(compute, blocks(x, N, C, geometry))
+    for_each(compute, blocks(x, N, C, geometry, O // G, _threads(x, C, O, geometry)))
     return y
 
 
@@ -128,61 +168,83 @@ def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """
     C = w.shape[1] * geometry.groups
     if y.shape[1] <= C and fits(geometry):
-        return to_output(y, *turned(w, geometry))
-    x = array_module(w, y).zeros((len(y), C, *geometry.input_size), y.dtype)
+        return to_output(y, turned_weight(w, geometry.groups), turned_geometry(geometry))
+    x = zeros((len(y), C, *geometry.input_size), y.dtype, y)
 
     def compute(share: Share) -> None:
         part, of_x, of_y, of_w = share
         _add_stamps(w[of_y, of_w], y[:, of_y], x[:, of_x], part)
 
-    for_each(compute, shares(C, y.shape[1], geometry, threads_for(y, x.size * geometry.taps)))
+    for_each(compute, _shares(y, C, geometry))
     return x
 
 
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """What the weight receives. x (N, C, H, W), y (N, O, OH, OW) -> w (O, C/groups, KH, KW)."""
-    C, O = x.shape[1], y.shape[1]
-    w = array_module(x, y).empty((O, C // geometry.groups, *geometry.kernel_size), x.dtype)
+    (N, C), O, G = x.shape[:2], y.shape[1], geometry.groups
+    shape = (O, C // G, *geometry.kernel_size)
+    # Each thread adds up a weight of its own. One too large for the cache is added up once, its products are cut.
+    large = prod(shape) * x.dtype.itemsize > 2 * working_bytes(x)
+    threads = 1 if large else _threads(x, C, O, geometry)
+    pieces = blocks(x, N, C, geometry, O // G, threads)
+    if not pieces:
+        return zeros(shape, x.dtype, x)
+    shares = even_parts(len(pieces), threads)
+    w = empty(shape, x.dtype, x)
+    by_group = (G, O // G, C // G * geometry.taps)
+    sums = [w.reshape(by_group), *(empty(by_group, x.dtype, x) for _ in shares[1:])]
 
-    def compute(share: Share) -> None:
-        part, of_x, of_y, of_w = share
-        w[of_y, of_w] = _correlated(x[:, of_x], y[:, of_y], part)
+    def correlate(block: Block, out: Array | None = None) -> Array:
+        columns = _columns_of(x, geometry, block).swapaxes(1, 2)
+        return product(_rows_of(y, geometry, block), columns, out)  # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
 
-    for_each(compute, shares(C, O, geometry, threads_for(x, y.size * geometry.taps)))
+    def compute(number: int) -> None:
+        total, mine = sums[number], pieces[shares[number]]
+        for block in mine:
+            if block is mine[0]:
+                correlate(block, total)
+            else:
+                total += correlate(block)
+
+    for_each(compute, range(len(shares)))
+    for other in sums[1:]:
+        sums[0] += other
     return w
 
 
-def shares(C: int, O: int, geometry: Geometry, threads: int) -> Iterator[Share]:
-    """Cut the channels for the two gradients, one share for each thread: some groups, or some channels of x.
+def _threads(x: Array, C: int, O: int, geometry: Geometry) -> int:
+    """How many threads are worth while, for all columns and their product with the weight."""
+    columns = len(x) * geometry.output_pixels * C * geometry.taps
+    return threads_for(x, columns, columns * O // geometry.groups)
 
-    Blocks would not do: the stamps of two blocks overlap, and all blocks add to one weight.
+
+def _shares(y: Array, C: int, geometry: Geometry) -> list[Share]:
+    """Cut the channels of x for the transposed convolution, one share for each thread: some groups, or some channels.
+
+    Blocks would not do: the stamps of two blocks overlap. If there is but one block, there is one share: its product is
+    what is cut.
     """
-    G = geometry.groups
+    G, O = geometry.groups, y.shape[1]
+    threads = _threads(y, C, O, geometry) if len(blocks(y, len(y), C, geometry, O // G)) > 1 else 1
+    found: list[Share] = []
     for part in even_parts(C if G == 1 else G, threads):
         first, last = part.start, part.stop
         if G == 1:
-            yield geometry, part, slice(0, O), part
+            found.append((geometry, part, slice(0, O), part))
         else:
             of_x, of_y = slice(first * C // G, last * C // G), slice(first * O // G, last * O // G)
-            yield replace(geometry, groups=last - first), of_x, of_y, slice(0, C // G)
+            found.append((replace(geometry, groups=last - first), of_x, of_y, slice(0, C // G)))
+    return found
 
 
 def _add_stamps(w: Array, y: Array, x: Array, geometry: Geometry) -> None:
     """x += the transposed convolution of y, in place."""
     (N, O), C, G, (KH, KW) = y.shape[:2], x.shape[1], geometry.groups, geometry.kernel_size
     w = w.reshape(G, O // G, C // G * geometry.taps).swapaxes(1, 2)  # (O, C/G, KH, KW) -> (G, C/G·KH·KW, O/G)
-    for block in blocks(y, N, C, geometry):
+    for block in blocks(y, N, C, geometry, O // G):
         images, first, last = block
-        columns = w @ _rows_of(y, geometry, block)  # (G, C/G·KH·KW, O/G) @ (G, O/G, n·rows·OW)
-        columns = columns.reshape(C, KH, KW, images.stop - images.start, last - first, geometry.output_size[1])
+        size = (images.stop - images.start, last - first, geometry.output_size[1])
+        columns = scratch("im2col: columns", (C, KH, KW, *size), y)
+        by_group = columns.reshape(G, C // G * geometry.taps, prod(size))
+        product(w, _rows_of(y, geometry, block), out=by_group)
         col2im(columns, x, geometry, block)
-
-
-def _correlated(x: Array, y: Array, geometry: Geometry) -> Array:
-    """The gradient of the weight, in one thread."""
-    (N, C), O, G = x.shape[:2], y.shape[1], geometry.groups
-    matrix = array_module(x, y).zeros((G, O // G, C // G * geometry.taps), x.dtype)
-    for block in blocks(x, N, C, geometry):
-        columns = _columns_of(x, geometry, block).swapaxes(1, 2)
-        matrix += _rows_of(y, geometry, block) @ columns  # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
-    return matrix.reshape(O, C // G, *geometry.kernel_size)

@@ -5,8 +5,10 @@ y[n, :, q] = w · x[n, :, q]        q a pixel; for groups, block by block
 
 from __future__ import annotations
 
-from minifcn.backend import Array, array_module
+from minifcn.arrays.product import product
+from minifcn.backend import Array
 from minifcn.geometry import Geometry
+from minifcn.memory import empty, zeros
 
 
 def fits(geometry: Geometry) -> bool:
@@ -27,21 +29,25 @@ def _by_group(pixels: Array, groups: int) -> Array:
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """Convolution. x (N, C, H, W), w (O, C/groups, 1, 1) -> y (N, O, H, W)."""
     (O, channels), G = w.shape[:2], geometry.groups
-    y = w.reshape(G, O // G, channels) @ _by_group(x, G)
+    y = product(w.reshape(G, O // G, channels), _by_group(x, G))
     return y.reshape(len(x), O, *geometry.output_size)
 
 
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """Transposed convolution. w (O, C/groups, 1, 1), y (N, O, H, W) -> x (N, C, H, W)."""
     (O, channels), G = w.shape[:2], geometry.groups
-    x = w.reshape(G, O // G, channels).swapaxes(1, 2) @ _by_group(y, G)
+    x = product(w.reshape(G, O // G, channels).swapaxes(1, 2), _by_group(y, G))
     return x.reshape(len(y), channels * G, *geometry.input_size)
 
 
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """What the weight receives. x (N, C, H, W), y (N, O, H, W) -> w (O, C/groups, 1, 1)."""
-    xp, G, O, C = array_module(x, y), geometry.groups, y.shape[1], x.shape[1]
-    w = xp.zeros((G, O // G, C // G), x.dtype)
-    for result, image in zip(_by_group(y, G), _by_group(x, G), strict=True):
-        w += result @ image.swapaxes(1, 2)
-    return w.reshape(O, C // G, 1, 1)
+    G, O, C = geometry.groups, y.shape[1], x.shape[1]
+    w = (empty if len(x) else zeros)((O, C // G, 1, 1), x.dtype, x)
+    by_group = w.reshape(G, O // G, C // G)
+    for number, (result, image) in enumerate(zip(_by_group(y, G), _by_group(x, G).swapaxes(2, 3), strict=True)):
+        if number == 0:
+            product(result, image, out=by_group)
+        else:
+            by_group += product(result, image)
+    return w

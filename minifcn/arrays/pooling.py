@@ -23,6 +23,7 @@ from minifcn.arrays.spread import spread
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry, Pair, integer
+from minifcn.memory import empty, scratch, zeros
 
 # --- max pooling --------------------------------------------------------------------------------------------------
 
@@ -41,8 +42,8 @@ def max_pool(x: Array, geometry: Geometry) -> tuple[Array, Array]:
     xp = array_module(x)
     _require(x, geometry.input_size, "max_pool2d: x")
     lowest = _lowest(x.dtype)
-    y = xp.empty((*x.shape[:2], *geometry.output_size), x.dtype)
-    taps = xp.empty(y.shape, np.min_scalar_type(geometry.taps - 1))
+    y = empty((*x.shape[:2], *geometry.output_size), x.dtype, x)
+    taps = empty(y.shape, np.min_scalar_type(geometry.taps - 1), x)
 
     met = _taps(geometry)
     first = xp.empty(geometry.output_size, taps.dtype)  # the first tap of each window that lies in the image
@@ -64,6 +65,28 @@ def max_pool(x: Array, geometry: Geometry) -> tuple[Array, Array]:
     return y, taps
 
 
+def maxima(x: Array, geometry: Geometry) -> Array:
+    """The y of `max_pool` alone, where nobody asks who won: first along the columns of each window, then its row.
+
+    Bit for bit the same, but for the sign of a 0 and the payload of a NaN.
+    """
+    xp, (KH, KW) = array_module(x), geometry.kernel_size
+    _require(x, geometry.input_size, "max_pool2d: x")
+    lowest = _lowest(x.dtype)
+
+    def pool(y: Array, x: Array) -> None:
+        tall = scratch("maxima", (len(x), geometry.output_size[0], x.shape[2]), x)
+        tall[...] = y[...] = lowest
+        for k in range(KH):
+            here, there = geometry.tap(0, k)
+            xp.maximum(tall[:, there], x[:, here], out=tall[:, there])
+        for l in range(KW):
+            here, there = geometry.tap(1, l)
+            xp.maximum(y[:, :, there], tall[:, :, here], out=y[:, :, there])
+
+    return spread(pool, empty((*x.shape[:2], *geometry.output_size), x.dtype, x), x, axes=2, in_cache=True)
+
+
 def scatter_taps(y: Array, taps: Array, geometry: Geometry) -> Array:
     """x[n, c, i·s + k·d − p, j·s + l·d − p] += y[n, c, i, j] with (k, l) = taps[n, c, i, j]: values to the winners.
 
@@ -79,7 +102,7 @@ def scatter_taps(y: Array, taps: Array, geometry: Geometry) -> Array:
     _require_same(y, taps, "taps", "max_pool2d")
     apart = all(geometry.stride[axis] >= geometry.reach[axis] for axis in (0, 1))
     y, dtype = xp.ascontiguousarray(wide(y)), y.dtype
-    x = xp.zeros(y.shape[:2] + geometry.input_size, y.dtype)
+    x = zeros(y.shape[:2] + geometry.input_size, y.dtype, y)
     bits = np.dtype(f"i{y.dtype.itemsize}")
 
     def scatter(x: Array, y: Array, taps: Array) -> None:
@@ -103,7 +126,7 @@ def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
 
     It is the exact transpose of `scatter_taps`.
     """
-    xp = array_module(x, taps)
+    array_module(x, taps)  # one device
     _require(x, geometry.input_size, "max_pool2d: x")
     _require(taps, geometry.output_size, "max_pool2d: taps")
     if x.shape[:2] != taps.shape[:2]:
@@ -114,7 +137,7 @@ def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
         for number, here, there in _taps(geometry):
             y.view(bits)[there] += x.view(bits)[here] * (taps[there] == number)  # as integers: see `scatter_taps`
 
-    return spread(gather, xp.zeros(taps.shape, x.dtype), taps, x, axes=2, in_cache=True)
+    return spread(gather, zeros(taps.shape, x.dtype, x), taps, x, axes=2, in_cache=True)
 
 
 def flat_indices(taps: Array, geometry: Geometry) -> Array:

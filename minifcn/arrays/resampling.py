@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.precision import narrow, wide
+from minifcn.arrays.product import product
 from minifcn.backend import Array, array_module
 from minifcn.coordinates import CoordinateMap
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -127,8 +128,8 @@ def resize(x: Array, rows: Array, columns: Array) -> Array:
     dtype, rows, columns = x.dtype, wide(rows), wide(columns)
     x = xp.ascontiguousarray(wide(x))  # NumPy multiplies odd or negative strides without BLAS, many times slower
     if columns_first <= rows_first:
-        return narrow(xp.matmul(rows, xp.matmul(x, columns.T)), dtype)
-    return narrow(xp.matmul(xp.matmul(rows, x), columns.T), dtype)
+        return narrow(product(rows, product(x, columns.T)), dtype)
+    return narrow(product(product(rows, x), columns.T), dtype)
 
 
 def bilinear_kernel(kernel_size: int | tuple[int, int], dtype: Any = np.float32) -> np.ndarray:

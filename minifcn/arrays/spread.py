@@ -34,4 +34,4 @@ def parts_of(length: int, x: Array, in_cache: bool = False) -> list[slice]:
     temporaries that costs most: the system hands it out page by page, several times slower than it is written.
     """
     blocks = 2 * int(x.nbytes) // working_bytes(x) if in_cache else 1
-    return even_parts(length, max(blocks, threads_for(x, x.size)))
+    return even_parts(length, max(blocks, threads_for(x, 3 * x.size if in_cache else x.size)))

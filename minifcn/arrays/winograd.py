@@ -29,6 +29,7 @@ Source: Winograd 1980, "Arithmetic complexity of computations"; Lavin and Gray, 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 from functools import cache
 from math import lcm, prod
@@ -36,9 +37,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.turned import turned
+from minifcn.arrays.turned import turned_geometry
 from minifcn.backend import Array, array_module, threads_for, working_bytes
 from minifcn.geometry import Geometry
+from minifcn.memory import empty, scratch
 from minifcn.threads import even_parts, for_each
 
 # Small numbers, so that their powers stay small and little is lost in rounding.
@@ -104,60 +106,111 @@ def _both_axes(m: int, dtype: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return np.kron(B, B).astype(dtype), np.kron(G, G).astype(dtype), np.kron(A, A).astype(dtype)
 
 
-def tile(geometry: Geometry) -> int:
-    """m: 4, or 2 where the result is so small that much of a 4x4 tile would hang over its edge."""
-    return 2 if min(geometry.output_size) <= 4 else 4
+def tile(geometry: Geometry, images: int) -> int:
+    """m: 4, or 2 for results so small that 4 would leave fewer than 40 tiles, and these hang over the edges.
+
+    Each of the n² products multiplies by as many columns as there are tiles, and a matrix must be read from memory for
+    them, however few they are: with m = 2 there are more columns, and 16 products instead of 36.
+    """
+    return 4 if images * _tiles(geometry, 4) >= 40 else 2
 
 
-def tiles(geometry: Geometry) -> int:
-    """How many tiles cover the result of one image."""
-    m = tile(geometry)
+def tiles(geometry: Geometry, images: int) -> int:
+    """How many tiles cover the results of all images."""
+    return images * _tiles(geometry, tile(geometry, images))
+
+
+def _tiles(geometry: Geometry, m: int) -> int:
     return prod(-(-size // m) for size in geometry.output_size)
 
 
 # --- tiles --------------------------------------------------------------------------------------------------------
 
 
-def _blocks(x: Array, channels: int, geometry: Geometry, m: int) -> list[Block]:
-    """Images and rows of tiles whose transformed pixels fit `working_bytes`, at least one block for each thread."""
-    N, n = len(x), m + 2
-    rows, columns = (-(-size // m) for size in geometry.output_size)
-    bytes_per_row = max(1, n * n * channels * columns * x.dtype.itemsize)
-    threads = threads_for(x, geometry.output_pixels * N * channels)
-    fitting = max(1, min(2 * working_bytes(x) // bytes_per_row, -(-rows * N // threads)))
+# Tiles in a block at least: the weight is transformed anew for each, so it should be multiplied by many.
+LEAST_TILES = 256
+
+
+def _blocks(x: Array, geometry: Geometry, m: int) -> list[Block]:
+    """Images and rows of tiles."""
+    N, C = x.shape[:2]
+    rows = -(-geometry.output_size[0] // m)
+    fitting = rows_of_tiles(C, geometry, m, x.dtype.itemsize, working_bytes(x))
     images = max(1, fitting // rows)
-    starts = range(0, rows, fitting)
     return [
         (slice(i, min(i + images, N)), slice(start, min(start + fitting, rows)))
         for i in range(0, N, images)
-        for start in starts
+        for start in range(0, rows, fitting)
     ]
 
 
+def rows_of_tiles(C: int, geometry: Geometry, m: int, itemsize: int, room: int) -> int:
+    """How many rows a block has at most: their transformed pixels fit twice the room, or they are LEAST_TILES."""
+    columns = -(-geometry.output_size[1] // m)
+    bytes_per_row = max(1, (m + 2) ** 2 * C * columns * itemsize)
+    return max(1, 2 * room // bytes_per_row, LEAST_TILES // columns)
+
+
+def _parts(channels: int, values: int, products: int, x: Array) -> list[slice]:
+    """All channels cut so that every thread has work, and a part's `values` per channel are about `working_bytes`.
+
+    products: how many multiplications each of the values takes part in.
+    """
+    total = channels * values
+    threads = threads_for(x, total, total * products)
+    return even_parts(channels, max(threads, total * x.dtype.itemsize // working_bytes(x)))
+
+
+def _count(geometry: Geometry, m: int, block: Block) -> tuple[int, int, int]:
+    """How many images, rows and columns of tiles."""
+    images, rows = block
+    return images.stop - images.start, rows.stop - rows.start, -(-geometry.output_size[1] // m)
+
+
 def _seen(x: Array, geometry: Geometry, m: int, block: Block) -> Array:
-    """The n x n pixels under each tile of a block, zeros in the padding: (N, C, H, W) -> (n², C, images·tiles)."""
-    xp, (images, rows), n = array_module(x), block, m + 2
-    C, columns = x.shape[1], -(-geometry.output_size[1] // m)
-    count, height = images.stop - images.start, rows.stop - rows.start
-    part = xp.zeros((C, count, height * m + 2, columns * m + 2), x.dtype)  # the tiles overlap by 2
-    for_rows, for_columns = rows.start * m - geometry.padding[0], -geometry.padding[1]
-    top, bottom = max(0, for_rows), min(x.shape[2], for_rows + part.shape[2])
-    left, right = max(0, for_columns), min(x.shape[3], for_columns + part.shape[3])
-    part[:, :, top - for_rows : bottom - for_rows, left - for_columns : right - for_columns] = x[
-        images, :, top:bottom, left:right
-    ].swapaxes(0, 1)
-    tiles = xp.empty((n, n, C, count, height, columns), x.dtype)
-    for i in range(n):
-        for j in range(n):
-            tiles[i, j] = part[:, :, i : i + (height - 1) * m + 1 : m, j : j + (columns - 1) * m + 1 : m]
+    """The n x n pixels under each tile of a block, zeros in the padding: (N, C, H, W) -> (n², C, images·rows·columns).
+
+    A tile's column j is the image's column j, j + m, j + 2m, ... Sorted by their remainder first, so that these lie
+    side by side, the image is read once with steps, and the n² copies made of it need none.
+    """
+    (images, rows), (C, H), n = block, x.shape[1:3], m + 2
+    count, height, columns = _count(geometry, m, block)
+    sorted_ = scratch("winograd: columns by remainder", (m, C, count, height * m + 2, columns + 1), x)
+    sorted_.fill(0)
+    above, left = rows.start * m - geometry.padding[0], -geometry.padding[1]  # the block's corner in the image
+    top, bottom = max(0, above), min(H, above + height * m + 2)
+    for q in range(m):
+        first = max(0, -((left + q) // m))  # the first that is not padding
+        part = x[images, :, top:bottom, left + q + first * m :: m][..., : columns + 1 - first]
+        sorted_[q, :, :, top - above : bottom - above, first : first + part.shape[3]] = part.swapaxes(0, 1)
+    tiles = scratch("winograd: tiles", (n, n, C, count, height, columns), x)
+    by_q, by_c, by_image, by_row, by_column = sorted_.strides
+    rows_of_tiles = array_module(x).lib.stride_tricks.as_strided(
+        sorted_, (n, m, C, count, height, columns + 1), (by_row, by_q, by_c, by_image, m * by_row, by_column)
+    )
+    tiles[:, :m] = rows_of_tiles[..., :-1]
+    tiles[:, m:] = rows_of_tiles[:, :2, ..., 1:]  # the tiles overlap by 2
     return tiles.reshape(n * n, C, count * height * columns)
 
 
-def _placed(tiles: Array, y: Array, m: int, block: Block) -> None:
-    """Write (m², O, images·tiles) to a block's results in y (N, O, OH, OW); what hangs over the edge is dropped."""
-    (images, rows), (_, O, OH, OW) = block, y.shape
-    columns = -(-OW // m)
-    tiles = tiles.reshape(m, m, O, images.stop - images.start, rows.stop - rows.start, columns)
+def _taken(y: Array, geometry: Geometry, m: int, block: Block) -> Array:
+    """The results of a block as tiles, zeros over the edge: y (N, O, OH, OW) -> (m², O, images·rows·columns)."""
+    (images, rows), (_, O, OH, _) = block, y.shape
+    count, height, columns = _count(geometry, m, block)
+    tiles = scratch("winograd: tiles", (m, m, O, count, height, columns), y)
+    tiles.fill(0)
+    part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
+    for i in range(m):
+        for j in range(m):
+            place = part[:, :, i::m, j::m]
+            tiles[i, j, :, :, : place.shape[2], : place.shape[3]] = place
+    return tiles.reshape(m * m, O, count * height * columns)
+
+
+def _placed(tiles: Array, y: Array, geometry: Geometry, m: int, block: Block) -> None:
+    """Write (m², O, images·rows·columns) to a block's results in y (N, O, OH, OW); what hangs over is dropped."""
+    (images, rows), (_, O, OH, _) = block, y.shape
+    tiles = tiles.reshape(m, m, O, *_count(geometry, m, block))
     part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
     for i in range(m):
         for j in range(m):
@@ -165,69 +218,99 @@ def _placed(tiles: Array, y: Array, m: int, block: Block) -> None:
             place[...] = tiles[i, j, :, :, : place.shape[2], : place.shape[3]]
 
 
-def _transformed(matrix: Array, tiles: Array) -> Array:
-    """(a, b) times (b, C, P) -> (a, C, P)."""
-    return (matrix @ tiles.reshape(len(tiles), -1)).reshape(len(matrix), *tiles.shape[1:])
+def _transformed(matrix: Array, tiles: Array, name: str) -> Array:
+    """(a, b) times (b, ...) -> (a, ...), in the scratch memory of that name."""
+    made = scratch(name, (len(matrix), *tiles.shape[1:]), tiles)
+    array_module(tiles).matmul(matrix, tiles.reshape(len(tiles), -1), out=made.reshape(len(matrix), -1))
+    return made
+
+
+def _image(x: Array, B: Array, geometry: Geometry, m: int, block: Block) -> Array:
+    """B x Bᵀ of a block: (n², C, P), P tiles."""
+    C, P, n_squared = x.shape[1], prod(_count(geometry, m, block)), len(B)
+    image = scratch("winograd: image", (n_squared, C, P), x)
+
+    def transform(channels: slice) -> None:
+        tiles = _seen(x[:, channels], geometry, m, block)
+        columns = slice(channels.start * P, channels.stop * P)
+        array_module(x).matmul(B, tiles.reshape(n_squared, -1), out=image.reshape(n_squared, C * P)[:, columns])
+
+    for_each(transform, _parts(C, n_squared * P, n_squared, x))
+    return image
 
 
 # --- the three contractions ---------------------------------------------------------------------------------------
+#
+# Block by block of tiles: first all channels of x are transformed, then for some channels of y at a time the weight is,
+# multiplied, and what comes out transformed back. Both are small enough to be still in the cache when they are read,
+# and different channels are the work of different threads.
 
 
 def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     """Convolution. x (N, C, H, W), w (O, C, 3, 3) -> y (N, O, OH, OW): Aᵀ (Σ_c G w Gᵀ ⊙ B x Bᵀ) A for each tile."""
-    xp, (O, C), m = array_module(x, w), w.shape[:2], tile(geometry)
-    B, G, A = (xp.asarray(matrix) for matrix in _both_axes(m, x.dtype))
-    y = xp.empty((len(x), O, *geometry.output_size), x.dtype)
-    weight = (G @ w.reshape(O * C, 9).T).reshape(len(G), O, C)
+    G = _both_axes(tile(geometry, len(x)), x.dtype)[1]
 
-    def compute(block: Block) -> None:
-        image = _transformed(B, _seen(x, geometry, m, block))  # (n², C, P)
-        _placed(_transformed(A.T, weight @ image), y, m, block)  # (n², O, C) @ (n², C, P)
+    def weight(outputs: slice) -> Array:
+        return _weight(w[outputs], G)
 
-    for_each(compute, _blocks(x, C + O, geometry, m))
-    return y
+    return _convolved(x, w.shape[0], weight, geometry)
 
 
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """Transposed convolution. w (O, C, 3, 3), y (N, O, OH, OW) -> x (N, C, H, W).
 
-    With stride 1 it is a convolution of y, see turned.py.
+    With stride 1 it is a convolution of y (turned.py): the taps the other way round, the weight's channels exchanged.
     """
-    return to_output(y, *turned(w, geometry))
+    back = turned_geometry(geometry)
+    G = _both_axes(tile(back, len(y)), y.dtype)[1][:, ::-1]
+
+    def weight(inputs: slice) -> Array:
+        return _weight(w[:, inputs], G).swapaxes(1, 2)
+
+    return _convolved(y, w.shape[1], weight, back)
+
+
+def _weight(w: Array, G: np.ndarray) -> Array:
+    """G w Gᵀ: (O, C, 3, 3) -> (n², O, C)."""
+    taps = w.reshape(-1, 9).T  # (O, C, 3, 3) -> (9, O·C)
+    made = _transformed(array_module(w).asarray(G), taps, "winograd: weight")
+    return made.reshape(len(G), *w.shape[:2])
+
+
+def _convolved(x: Array, O: int, weight: Callable[[slice], Array], geometry: Geometry) -> Array:
+    """y of x (N, C, H, W) and of weight(outputs) (n², outputs, C), which is asked for some of O outputs at a time."""
+    xp, m = array_module(x), tile(geometry, len(x))
+    B, _, A = (xp.asarray(matrix) for matrix in _both_axes(m, x.dtype))
+    y = empty((len(x), O, *geometry.output_size), x.dtype, x)
+    for block in _blocks(x, geometry, m):
+        image = _image(x, B, geometry, m, block)
+        n_squared, C, P = image.shape
+
+        def multiply(outputs: slice, image: Array = image, block: Block = block) -> None:
+            made = scratch("winograd: product", (len(B), outputs.stop - outputs.start, image.shape[2]), x)
+            xp.matmul(weight(outputs), image, out=made)  # (n², O, C) @ (n², C, P)
+            _placed(_transformed(A.T, made, "winograd: tiles"), y[:, outputs], geometry, m, block)
+
+        for_each(multiply, _parts(O, n_squared * (C + P) // 2, min(C, P), x))
+    return y
 
 
 def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """What the weight receives. x (N, C, H, W), y (N, O, OH, OW) -> w (O, C, 3, 3): Gᵀ (Σ B x Bᵀ ⊙ A y Aᵀ) G."""
-    xp, C, O, m = array_module(x, y), x.shape[1], y.shape[1], tile(geometry)
+    xp, C, O, m = array_module(x, y), x.shape[1], y.shape[1], tile(geometry, len(x))
     B, G, A = (xp.asarray(matrix) for matrix in _both_axes(m, x.dtype))
-    blocks = _blocks(x, C + O, geometry, m)
-    # Each thread adds up its own share of the blocks; the shares are added in order, so the bits do not depend on luck.
-    shares = even_parts(len(blocks), threads_for(x, geometry.output_pixels * len(x) * (C + O)))
-    sums: list[Any] = [None] * len(shares)
+    taps = xp.zeros((9, O, C), x.dtype)
+    for block in _blocks(x, geometry, m):
+        image = _image(x, B, geometry, m, block)
+        n_squared, _, P = image.shape
 
-    def compute(number: int) -> None:
-        total = xp.zeros((len(B), O, C), x.dtype)
-        for block in blocks[shares[number]]:
-            image = _transformed(B, _seen(x, geometry, m, block))  # (n², C, P)
-            result = _transformed(A, _taken(y, m, block))  # (n², O, P)
-            total += result @ image.swapaxes(1, 2)
-        sums[number] = total
+        def multiply(outputs: slice, image: Array = image, block: Block = block) -> None:
+            result = _transformed(A, _taken(y[:, outputs], geometry, m, block), "winograd: result")
+            made = scratch("winograd: product", (len(B), outputs.stop - outputs.start, C), x)
+            xp.matmul(result, image.swapaxes(1, 2), out=made)  # (n², O, P) @ (n², P, C)
+            taps[:, outputs] += _transformed(G.T, made, "winograd: weight")
 
-    for_each(compute, range(len(shares)))
-    total = sums[0]
-    for other in sums[1:]:
-        total += other
-    return (G.T @ total.reshape(len(G), O * C)).T.reshape(O, C, 3, 3)
-
-
-def _taken(y: Array, m: int, block: Block) -> Array:
-    """The results of a block as tiles, zeros over the edge: y (N, O, OH, OW) -> (m², O, images·tiles)."""
-    xp, (images, rows), (_, O, OH, OW) = array_module(y), block, y.shape
-    columns, count, height = -(-OW // m), images.stop - images.start, rows.stop - rows.start
-    tiles = xp.zeros((m, m, O, count, height, columns), y.dtype)
-    part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
-    for i in range(m):
-        for j in range(m):
-            place = part[:, :, i::m, j::m]
-            tiles[i, j, :, :, : place.shape[2], : place.shape[3]] = place
-    return tiles.reshape(m * m, O, count * height * columns)
+        for_each(multiply, _parts(O, n_squared * (C + P) // 2, min(C, P), x))
+    w = empty((O, C, 3, 3), x.dtype, x)
+    w.reshape(O, C, 9)[...] = taps.transpose(1, 2, 0)
+    return w

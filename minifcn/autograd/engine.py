@@ -16,6 +16,7 @@ from minifcn.autograd.profiling import in_backward
 from minifcn.autograd.variable import Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from minifcn.memory import owns
 
 Node = Operation | Variable  # an operation, or a leaf
 
@@ -130,7 +131,7 @@ def _owned(gradient: Variable, handed_out: set[int]) -> Variable:
     its own, so that changing one gradient changes no other. `handed_out` holds the ids of arrays given away so far.
     """
     array = gradient._array
-    owned: Variable = gradient if array.base is None and id(array) not in handed_out else Copy()(gradient)
+    owned: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
     handed_out.update((id(array), id(owned._array)))
     return owned
 

@@ -55,10 +55,12 @@ class Operation:
 
     keeps_operands: backward reads `self.operands`. Where it does not, say False, and they can be freed early.
     keeps_output: backward reads `self.output`, the result (as for exp, whose derivative is itself).
+    in_place: forward changes its first operand and returns it; for operations on results that nobody else has seen.
     """
 
     keeps_operands = True
     keeps_output = False
+    in_place = False
 
     # Set when the operation becomes part of a graph.
     parents: tuple[Operation | Variable | None, ...] = ()

@@ -100,7 +100,7 @@ class Profile:
             raise
         ended = self._clock()
         operations = moved = 0
-        if not _is_a_view(result, arrays):
+        if operation.in_place or not _is_a_view(result, arrays):
             operations = operation.cost(arrays, result)
             held = (array for array in vars(operation).values() if is_array(array))  # a mask, winners, labels, ...
             moved = sum(map(_bytes, (*arrays, *held, result)))

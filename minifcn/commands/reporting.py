@@ -109,17 +109,50 @@ def profile_text(record: Profile, steps: int, before: int, images: int) -> str:
     return (
         f"\nprofile of {steps} {'step' if steps == 1 else 'steps'}{warm}: {1e3 * seconds / steps:.1f} ms per step, "
         f"{images / seconds:.1f} images per second; all for one step\n\n{table(record.rows(), steps)}\n\n{LEGEND}"
+        f"{advice(kernels(), simd())}"
     )
+
+
+# What OpenBLAS calls the processors whose kernels use AVX-512.
+AVX512_KERNELS = {"SkylakeX", "Cooperlake", "SapphireRapids"}
+
+
+def advice(found: str, extensions: set[str]) -> str:
+    """What to try if OpenBLAS takes the processor for an older one, as it does with those it does not know; or ""."""
+    wide = any(name == "X86_V4" or name.startswith("AVX512") for name in extensions)  # X86_V4 since NumPy 2.4
+    if not found or found in AVX512_KERNELS or not wide:
+        return ""
+    return (
+        f"\n\nNumPy's OpenBLAS works with its kernels for {found}, but this processor has AVX-512, which can multiply "
+        f"twice as fast.\nTry OPENBLAS_CORETYPE=SkylakeX in front of the command."
+    )
+
+
+def kernels() -> str:
+    """The processor that NumPy's OpenBLAS has chosen its kernels for; "" for another BLAS, or without threadpoolctl."""
+    try:
+        from threadpoolctl import threadpool_info
+    except ImportError:
+        return ""
+    return next((one["architecture"] for one in threadpool_info() if one.get("internal_api") == "openblas"), "")
+
+
+def simd() -> set[str]:
+    """The vector instructions that NumPy finds in this processor, by its names."""
+    extensions = np.show_config(mode="dicts").get("SIMD Extensions", {})
+    return {*extensions.get("baseline", ()), *extensions.get("found", ())}
 
 
 def versions() -> dict[str, str | int]:
     """What the numbers of a run depend on: the software, and the machine by its public name."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    found = kernels()
     return {
         "minifcn": minifcn.__version__,
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip(),
+        "blas": f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
+        + (f" with its kernels for {found}" if found else ""),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count() or 0,

@@ -14,6 +14,7 @@ from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
 from minifcn.functional.reductions import sum
+from minifcn.memory import empty
 
 
 class ReLU(Operation):
@@ -24,11 +25,30 @@ class ReLU(Operation):
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
         # Measured: 3.5 times faster than NumPy's maximum of an array and a number; a NaN stays in both.
-        return spread(lambda y, x: xp.clip(x, 0, np.inf, out=y), xp.empty(x.shape, x.dtype), x)
+        return spread(lambda y, x: xp.clip(x, 0, np.inf, out=y), empty(x.shape, x.dtype, x), x)
 
     def backward(self, grad: Variable) -> Variable:
-        y, xp = self.output._array, array_module(self.output._array)
-        return Scale(spread(lambda mask, y: xp.greater(y, 0, out=mask), xp.empty(y.shape, bool), y))(grad)
+        return Gate()(grad, self.output)
+
+
+class Gate(Operation):
+    """x where y > 0, and 0 elsewhere: the way back through ReLU. Its own transpose; y is only looked at."""
+
+    def forward(self, x: Array, y: Array) -> Array:
+        xp, bits = array_module(x, y), np.dtype(f"i{x.dtype.itemsize}")
+
+        def compute(result: Array, x: Array, y: Array) -> None:
+            # As integers: infinity times 0 is NaN, but its bits times 0 are 0.
+            xp.multiply(x.view(bits), xp.greater(y, 0), out=result.view(bits))
+
+        return spread(compute, empty(x.shape, x.dtype, x), x, y, in_cache=True)
+
+    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
+        return 2 * int(result.size)  # a comparison and a product
+
+    def backward(self, grad: Variable) -> Any:
+        _, y = self.operands
+        return lambda: Gate()(grad, y), None
 
 
 class Sigmoid(Operation):

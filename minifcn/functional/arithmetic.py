@@ -19,6 +19,7 @@ from minifcn.autograd import Movement, Operation, Variable
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
+from minifcn.memory import empty
 
 Shape = tuple[int, ...]
 
@@ -179,7 +180,7 @@ class Scale(Operation):
             return x * self.factor
         xp = array_module(x, self.factor)
         dtype = xp.result_type(x, self.factor)
-        return spread(lambda y, x, f: xp.multiply(x, f, out=y), xp.empty(x.shape, dtype), x, self.factor)
+        return spread(lambda y, x, f: xp.multiply(x, f, out=y), empty(x.shape, dtype, x), x, self.factor)
 
     def backward(self, grad: Variable) -> Variable:
         return Scale(self.factor)(grad)

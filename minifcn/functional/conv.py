@@ -12,13 +12,13 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.arrays import convolution, matrix
+from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, is_array, require_memory
+from minifcn.backend import Array, array_module, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.arithmetic import add
 from minifcn.functional.operands import image, same_kind, tensor
-from minifcn.functional.shaping import reshape
+from minifcn.functional.reductions import sum
 from minifcn.geometry import Geometry, integer
 
 
@@ -80,6 +80,22 @@ class ToWeight(Contraction):
 
     def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
         return operands[0], result, operands[1]
+
+
+class AddBias(Operation):
+    """y[n, o, i, j] += bias[o], in place: y is a result that nobody else has seen."""
+
+    keeps_operands, in_place = False, True
+
+    def forward(self, y: Array, bias: Array) -> Array:
+        def compute(y: Array, bias: Array) -> None:
+            y += bias[:, None, None]
+
+        per_plane = array_module(y, bias).broadcast_to(bias, y.shape[:2])  # (O,) -> (N, O)
+        return spread(compute, array_module(y).ascontiguousarray(y), per_plane, axes=2)
+
+    def backward(self, grad: Variable) -> Any:
+        return grad, lambda: sum(grad, (0, 2, 3))
 
 
 def described(geometry: Geometry, x: Array, y: Array, backwards: bool) -> str:
@@ -223,7 +239,7 @@ def _with_bias(name: str, y: Any, bias: Any) -> Any:
     if tensor(name, bias, "bias").shape != (y.shape[1],):
         raise ArgumentError(f"{name}: bias must have shape ({y.shape[1]},), got {bias.shape}; one number per channel.")
     same_kind(name, y, bias, "x and bias")
-    return add(y, reshape(bias, (1, y.shape[1], 1, 1)))
+    return AddBias()(y, bias)
 
 
 def convolution_matrix(

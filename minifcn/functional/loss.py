@@ -17,6 +17,7 @@ from minifcn.functional.operands import floating
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, single
+from minifcn.memory import empty
 
 
 class CrossEntropy(Operation):
@@ -63,7 +64,7 @@ class CrossEntropyGradient(Operation):
             probabilities -= _onehot(labels, x)
             xp.multiply(probabilities, (grad * coefficients)[:, None], out=y)
 
-        return spread(compute, xp.empty(x.shape, x.dtype), grad, x, *self.pixels, axes=1, in_cache=True)
+        return spread(compute, empty(x.shape, x.dtype, x), grad, x, *self.pixels, axes=1, in_cache=True)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return 7 * int(result.size)  # largest, difference, exponential, sum, quotient, difference, product

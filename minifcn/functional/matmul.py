@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.arrays.precision import narrow, wide
+from minifcn.arrays.product import product
 from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
@@ -17,7 +18,7 @@ class MatMul(Operation):
     """y = a b;  gradients: g bᵀ and aᵀ g, summed over broadcast batch dimensions."""
 
     def forward(self, a: Array, b: Array) -> Array:
-        return narrow(wide(a) @ wide(b), a.dtype)
+        return narrow(product(wide(a), wide(b)), a.dtype)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return 2 * int(result.size) * int(operands[0].shape[-1])

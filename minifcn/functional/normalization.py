@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from minifcn.arrays.spread import parts_of, spread
+from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable, is_grad_enabled
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
@@ -15,7 +15,7 @@ from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
 from minifcn.functional.transfer import astype, single
 from minifcn.geometry import integer
-from minifcn.threads import for_each
+from minifcn.memory import empty, scratch
 
 
 class BatchNorm(Operation):
@@ -30,17 +30,17 @@ class BatchNorm(Operation):
         self.eps = eps
 
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
-        xp = array_module(x)
-        y, self.statistics = xp.empty(x.shape, x.dtype), xp.empty((2, x.shape[1]), x.dtype)
+        xp, planes = array_module(x), x.shape[:2]
+        self.statistics = _moments(x)
+        scale = weight / xp.sqrt(self.statistics[1] + self.eps)
 
-        def normalise(part: slice) -> None:
-            self.statistics[:, part] = _moments(x[:, part], y[:, part])
-            scale = weight[part] / xp.sqrt(self.statistics[1, part] + self.eps)
-            y[:, part] *= scale[:, None, None]
-            y[:, part] += bias[part, None, None]
+        def normalise(y: Array, x: Array, mean: Array, scale: Array, bias: Array) -> None:
+            xp.subtract(x, mean[:, None, None], out=y)
+            y *= scale[:, None, None]
+            y += bias[:, None, None]
 
-        for_each(normalise, parts_of(x.shape[1], x, in_cache=True))
-        return y
+        per_channel = (xp.broadcast_to(values, planes) for values in (self.statistics[0], scale, bias))
+        return spread(normalise, empty(x.shape, x.dtype, x), x, *per_channel, axes=2, in_cache=True)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return 6 * int(result.size)  # sum, difference, square and its sum, product, sum
@@ -69,14 +69,7 @@ class BatchStatistics(Operation):
     keeps_output = True
 
     def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        y = xp.empty((2, x.shape[1]), x.dtype)
-
-        def compute(part: slice) -> None:
-            y[:, part] = _moments(x[:, part], xp.empty_like(x[:, part]))
-
-        for_each(compute, parts_of(x.shape[1], x, in_cache=True))
-        return y
+        return _moments(x)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return 4 * int(operands[0].size)
@@ -97,7 +90,9 @@ class ChannelSums(Operation):
 
         def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
             y[:, 0] = a.sum((1, 2))
-            y[:, 1] = xp.einsum("phw,phw->p", a, b - centre[:, None, None])
+            y[:, 1] = xp.einsum(
+                "phw,phw->p", a, xp.subtract(b, centre[:, None, None], out=scratch("deviations", b.shape, b))
+            )
 
         y = spread(
             compute, xp.empty((*planes, 2), a.dtype), a, b, xp.broadcast_to(centre, planes), axes=2, in_cache=True
@@ -127,11 +122,11 @@ class ChannelAffine(Operation):
             xp.multiply(x, scale[:, None, None], out=y)
             y += shift[:, None, None]
             for x, scale in zip(more[::2], more[1::2], strict=True):
-                y += x * scale[:, None, None]
+                y += xp.multiply(x, scale[:, None, None], out=scratch("product", x.shape, x))
 
         # One number per channel, repeated for each image: (C,) -> (N, C)
         arrays = (array if array.ndim == 4 else xp.broadcast_to(array, x.shape[:2]) for array in (shift, *terms))
-        return spread(compute, xp.empty(x.shape, x.dtype), *arrays, axes=2, in_cache=len(terms) > 2)
+        return spread(compute, empty(x.shape, x.dtype, x), *arrays, axes=2, in_cache=len(terms) > 2)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return (len(operands) - 1) * int(result.size)
@@ -155,12 +150,30 @@ def _sums(a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
     return getitem(sums, 0), getitem(sums, 1)
 
 
-def _moments(x: Array, centred: Array) -> Array:
-    """Mean and biased variance (2, C). `centred` receives x − mean; E[x²] − mean² would lose digits."""
-    xp, count = array_module(x), _count(x)
-    mean = x.sum((0, 2, 3)) / count
-    xp.subtract(x, mean[:, None, None], out=centred)
-    return xp.stack([mean, xp.einsum("nchw,nchw->c", centred, centred) / count])
+def _moments(x: Array) -> Array:
+    """Mean and biased variance per channel (2, C), put together from those of each plane (n, c). E[x²] − mean² would
+    lose digits.
+
+    A plane's mean m is rounded; what x − m has on average is what it lost. With M the mean of the channel, m − M = a,
+
+        E (x − M)² = E (x − m)² + 2·a·E (x − m) + a²       on average over the planes, which are equally large
+
+    Source: Chan, Golub and LeVeque 1983.
+    """
+    xp = array_module(x)
+
+    def compute(y: Array, x: Array) -> None:
+        y[:, 0] = x.mean((1, 2))
+        deviations = xp.subtract(x, y[:, :1, None], out=scratch("deviations", x.shape, x))
+        y[:, 1] = deviations.mean((1, 2))
+        y[:, 2] = xp.einsum("phw,phw->p", deviations, deviations) / prod(x.shape[1:])
+
+    planes = spread(compute, xp.empty((*x.shape[:2], 3), x.dtype), x, axes=2, in_cache=True)
+    means, lost, squares = planes[..., 0], planes[..., 1], planes[..., 2]
+    mean = means.mean(0)
+    mean += (means - mean + lost).mean(0)
+    apart = means - mean
+    return xp.stack([mean, (squares + apart * (apart + 2 * lost)).mean(0)])
 
 
 def _count(x: Any) -> int:

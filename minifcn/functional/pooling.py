@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.arrays import pooling
-from minifcn.autograd import Movement, Operation, Variable
+from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
@@ -18,10 +18,13 @@ class MaxPool(Operation):
 
     keeps_operands = False
 
-    def __init__(self, geometry: Geometry) -> None:
-        self.geometry = geometry
+    def __init__(self, geometry: Geometry, winners: bool) -> None:
+        """winners: whether anybody will ask who won."""
+        self.geometry, self.winners = geometry, winners
 
     def forward(self, x: Array) -> Array:
+        if not self.winners:
+            return pooling.maxima(x, self.geometry)
         y, self.taps = pooling.max_pool(x, self.geometry)
         return y
 
@@ -128,7 +131,7 @@ def max_pool2d(
     """
     x = image("max_pool2d", x)
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    pool = MaxPool(geometry)
+    pool = MaxPool(geometry, winners=return_indices or (is_grad_enabled() and x.requires_grad))
     y = pool(x)
     return (y, type(x).of(pooling.flat_indices(pool.taps, geometry))) if return_indices else y
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from minifcn.arrays import loops, pointwise
 from minifcn.geometry import Geometry
-from tests.arrays.contractions import CONTRACTIONS, pair_for
+from tests.arrays.contractions import CONTRACTIONS, check_own_weight, pair_for, shared
 from tests.strategies import laid_out, layouts, pairs, whole_numbers
 
 
@@ -45,6 +45,14 @@ def test_without_images_or_channels(contraction, N, C, O, groups):
     pair = pair_for(contraction, np.ones((N, C, 3, 5)), np.ones((O, C // groups, 1, 1)), np.ones((N, O, 3, 5)))
     expected = getattr(loops, contraction)(*pair, geometry)
     np.testing.assert_array_equal(getattr(pointwise, contraction)(*pair, geometry), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("images", [1, 2, 5])
+@pytest.mark.parametrize("C, O, groups", [(4, 6, 1), (4, 6, 2), (180, 120, 1)])
+def test_the_weight_of_several_images_is_added_up_in_memory_of_its_own(threads, images, C, O, groups):
+    with shared(threads):
+        check_own_weight(pointwise, Geometry.of_convolution((5, 7), 1, groups=groups), C, O, images)
 
 
 @pytest.mark.parametrize(

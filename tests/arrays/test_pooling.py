@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from minifcn import backend, set_num_threads
 from minifcn.arrays.pooling import (
     avg_pool,
     avg_pool_transposed,
@@ -18,6 +19,7 @@ from minifcn.arrays.pooling import (
     gather_flat,
     gather_taps,
     max_pool,
+    maxima,
     scatter_taps,
     unpool,
 )
@@ -219,6 +221,77 @@ def test_max_pool_of_the_smallest_integers():
     x = np.full((1, 1, 2, 3), np.iinfo(np.int8).min, np.int8)
     y, taps = max_pool(x, Geometry.of_pooling((2, 3), 2, 2, 1, 1, True))
     assert (y == -128).all() and taps.tolist() == [[[[3, 2], [1, 0]]]]
+
+
+# --- maxima alone -----------------------------------------------------------------------------------------------------
+#
+# They equal the y of max pooling to the last bit but for two things that NumPy's `maximum` leaves open, since they meet
+# in another order: which of 0 and −0 a window keeps that has both and nothing larger, and which of several NaN.
+
+
+def same_bits(found: np.ndarray, expected: np.ndarray) -> bool:
+    return (found.shape, found.dtype, found.tobytes()) == (expected.shape, expected.dtype, expected.tobytes())
+
+
+@laws
+@given(geometries(), st.integers(0, 99), st.sampled_from([0, 2, 9]), st.sampled_from("eflbBq"))
+def test_maxima_are_those_of_max_pool_bit_for_bit(geometry, seed, largest, dtype):
+    low = 0 if dtype == "B" else -largest
+    x = integers((2, 3, *geometry.input_size), seed, low, largest).astype(dtype)
+    assert same_bits(maxima(x, geometry), max_pool(x, geometry)[0])
+    np.testing.assert_array_equal(maxima(x, geometry), slow_max_pool(x, geometry)[0])
+
+
+@laws
+@given(geometries(), st.integers(0, 99), st.sampled_from("efd"))
+def test_maxima_with_one_nan_infinities_and_one_zero_are_those_of_max_pool_bit_for_bit(geometry, seed, dtype):
+    x, source = image(geometry, seed), np.random.default_rng(seed)
+    places = source.random(x.shape)
+    x[x == 0] = -0.0 if seed % 2 else 0.0
+    x[places < 0.4] = -np.inf
+    x[places > 0.85] = np.nan
+    x[(places > 0.8) & (places <= 0.85)] = np.inf
+    x = x.astype(dtype)
+    assert same_bits(maxima(x, geometry), max_pool(x, geometry)[0])
+    np.testing.assert_array_equal(maxima(x, geometry), slow_max_pool(x, geometry)[0])
+
+
+@laws
+@given(geometries(), st.integers(0, 99))
+def test_of_both_zeros_and_of_several_nan_maxima_keep_some(geometry, seed):
+    """Equal as numbers, and of bits that were in the window."""
+    source = np.random.default_rng(seed)
+    x = source.choice([0.0, -0.0, -1.0, np.nan, np.nan], (2, 3, *geometry.input_size), p=[0.3, 0.3, 0.3, 0.05, 0.05])
+    x.view(np.int64)[np.isnan(x)] += source.integers(0, 3, np.isnan(x).sum())  # NaN of several payloads
+    y = maxima(x, geometry)
+    np.testing.assert_array_equal(y, max_pool(x, geometry)[0])
+    bits, given = y.view(np.int64), x.view(np.int64)
+    for n, c, i, j in np.ndindex(*y.shape):
+        seen = [given[n, c, row, column] for _, row, column in window(geometry, i, j)]
+        assert bits[n, c, i, j] in seen
+
+
+@pytest.mark.parametrize("dtype", ["b", "i2", "i4", "q", "B", "u2", "e", "f", "d"])
+def test_maxima_of_the_smallest_numbers(dtype):
+    """Padding is smaller than nothing, whatever the dtype."""
+    lowest = -np.inf if dtype in "efd" else np.iinfo(dtype).min
+    geometry = Geometry.of_pooling((2, 3), (2, 3), (2, 1), 1, 1, True)
+    for value in (lowest, -1 if lowest else 1):
+        y = maxima(np.full((1, 2, 2, 3), value, dtype), geometry)
+        assert y.dtype == dtype and y.shape == (1, 2, *geometry.output_size) and (y == value).all()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("room", [1, 700, 1 << 21])
+def test_maxima_cut_into_parts_are_the_same(threads, room, monkeypatch):
+    """Parts of one plane or of several: what one leaves in the scratch memory is not seen by the next."""
+    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: room)
+    set_num_threads(threads)
+    for geometry in (Geometry.of_pooling((7, 9), (3, 2), (2, 3), 1, 1, True), Geometry.of_pooling((5, 4), 2, 1, 1, 2)):
+        for seed in (1, 2):
+            x = image(geometry, seed, 3, 5) - 20
+            assert same_bits(maxima(x, geometry), max_pool(x, geometry)[0])
 
 
 # --- the linear maps of max pooling -----------------------------------------------------------------------------------
@@ -442,6 +515,7 @@ def test_the_layout_in_memory_changes_nothing(layout):
     strange_taps, strange_indices = layouts(taps)[layout], layouts(indices)[layout]
     for plain, strange in (
         (max_pool(x, geometry)[0], max_pool(strange_x, geometry)[0]),
+        (max_pool(x, geometry)[0], maxima(strange_x, geometry)),
         (taps, max_pool(strange_x, geometry)[1]),
         (scatter_taps(y, taps, geometry), scatter_taps(strange_y, strange_taps, geometry)),
         (gather_taps(x, taps, geometry), gather_taps(strange_x, strange_taps, geometry)),
@@ -466,6 +540,7 @@ def test_a_broadcast_gradient_counts_for_every_window():
 def calls(x: np.ndarray, y: np.ndarray, taps: np.ndarray, indices: np.ndarray, geometry: Geometry) -> list[np.ndarray]:
     return [
         *max_pool(x, geometry),
+        maxima(x, geometry),
         scatter_taps(y, taps, geometry),
         gather_taps(x, taps, geometry),
         flat_indices(taps, geometry),
@@ -483,7 +558,7 @@ def test_an_empty_batch_and_no_channels_give_empty_results_of_the_right_shape(ba
     taps = np.zeros(y.shape, np.uint8)
     small, large = y.shape, x.shape
     shapes = [result.shape for result in calls(x, y, taps, taps.astype(np.int64), geometry)]
-    assert shapes == [small, small, large, small, small, large, small, small, large]
+    assert shapes == [small, small, small, large, small, small, large, small, small, large]
 
 
 @pytest.mark.case(35)
@@ -508,6 +583,7 @@ def test_an_array_of_another_size_is_refused_with_both_shapes():
     wrong_x, wrong_y, taps = np.ones((2, 3, 9, 6)), np.ones((2, 3, 4, 2)), np.zeros((2, 3, 2, 4), np.uint8)
     for call, content in (
         (lambda: max_pool(wrong_x, geometry), r"max_pool2d: x must be \(N, C, 6, 9\), got \(2, 3, 9, 6\)"),
+        (lambda: maxima(wrong_x, geometry), r"max_pool2d: x must be \(N, C, 6, 9\), got \(2, 3, 9, 6\)"),
         (lambda: max_pool(np.ones((6, 9)), geometry), r"max_pool2d: x must be \(N, C, 6, 9\), got \(6, 9\)"),
         (lambda: gather_taps(wrong_x, taps, geometry), r"max_pool2d: x must be \(N, C, 6, 9\)"),
         (
@@ -532,8 +608,9 @@ def test_an_array_of_another_size_is_refused_with_both_shapes():
 
 @pytest.mark.parametrize("dtype", [bool, np.complex64, object])
 def test_max_pool_needs_numbers_with_an_order(dtype):
-    with pytest.raises(ArgumentTypeError, match=f"x must hold real numbers, got {np.dtype(dtype)}"):
-        max_pool(np.ones((1, 1, 4, 5), dtype), Geometry.of_pooling((4, 5), 2))
+    for pool in (max_pool, maxima):
+        with pytest.raises(ArgumentTypeError, match=f"x must hold real numbers, got {np.dtype(dtype)}"):
+            pool(np.ones((1, 1, 4, 5), dtype), Geometry.of_pooling((4, 5), 2))
 
 
 def test_avg_pool_errors():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn import backend
-from minifcn.arrays.spread import spread
+from minifcn.arrays.spread import parts_of, spread
 from minifcn.threads import set_num_threads
 
 
@@ -50,7 +50,31 @@ def test_little_work_is_done_at_once():
     assert seen == [100]
 
 
-def test_any_layout_may_be_read():
+@pytest.mark.parametrize("in_cache, least", [(False, 100), (True, 34)])
+def test_work_is_shared_from_a_limit_on(in_cache, least, monkeypatch):
+    """What reads its arrays several times is more work for the same elements."""
+    monkeypatch.setattr(backend, "WORTH_SHARING", 100)
+    set_num_threads(3)
+    for size, parts in ((least - 1, 1), (least, 3), (10 * least, 3)):
+        sizes = []
+        spread(lambda y, x, sizes=sizes: sizes.append(len(x)), np.empty(size), np.zeros(size), in_cache=in_cache)
+        assert len(sizes) == parts
+        assert sum(sizes) == size
+
+
+def test_parts_that_stay_in_the_cache(monkeypatch):
+    """Twice the array in blocks of what fits, whether or not it is worth sharing."""
+    set_num_threads(2)
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1000)
+    for elements, parts in ((10, 1), (250, 4), (1000, 16)):
+        x = np.zeros(elements)
+        assert len(parts_of(1000, x, in_cache=True)) == parts
+        assert len(parts_of(3, x, in_cache=True)) == min(3, parts)
+        assert len(parts_of(1000, x)) == 1
+
+
+def test_any_layout_may_be_read(monkeypatch):
+    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
     set_num_threads(2)
     x = np.random.default_rng(0).random((300, 4, 200)).transpose(2, 1, 0)[::-1]
     y = spread(lambda y, x: np.add(x, 1, out=y), np.empty(x.shape), x)

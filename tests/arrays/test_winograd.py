@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minifcn.functional as F
-from minifcn import Tensor, backend, set_num_threads
+from minifcn import Tensor
 from minifcn.arrays import convolution, im2col, loops, winograd
 from minifcn.autograd import gradcheck, gradgradcheck
 from minifcn.geometry import Geometry
 from minifcn.testing.tolerances import float64_bound
-from tests.arrays.contractions import CONTRACTIONS, blocks_of, pair_for
+from tests.arrays.contractions import CONTRACTIONS, blocks_of, check_own_weight, pair_for, shared
 from tests.strategies import LAYOUTS, laid_out, whole_numbers
 
 both_tiles = pytest.mark.parametrize("m", [2, 4])
@@ -24,12 +24,7 @@ every_contraction = pytest.mark.parametrize("contraction", CONTRACTIONS)
 
 
 def tiles_of(m):
-    return mock.patch.object(winograd, "tile", lambda geometry: m)
-
-
-def shared():
-    """Work is shared between threads, however little it is."""
-    return mock.patch.object(backend, "WORTH_SHARING", 0)
+    return mock.patch.object(winograd, "tile", lambda geometry, images: m)
 
 
 def shapes(geometry, N, C, O):
@@ -78,9 +73,23 @@ def test_the_best_known_matrices_come_out():
         np.testing.assert_array_equal(np.abs(found), np.abs(paper))
 
 
-@pytest.mark.parametrize("size, m", [((4, 30), 2), ((30, 1), 2), ((5, 5), 4), ((56, 7), 4)])
-def test_small_results_get_small_tiles(size, m):
-    assert winograd.tile(Geometry.of_convolution(size, 3, padding=1)) == m
+@pytest.mark.parametrize(
+    "size, images, m, tiles",
+    [
+        ((20, 32), 1, 4, 40),
+        ((17, 29), 1, 4, 40),  # the last hang over the edge
+        ((20, 28), 1, 2, 140),  # 35 tiles of 4x4
+        ((12, 52), 1, 2, 156),  # 39 tiles of 4x4
+        ((5, 1), 1, 2, 3),
+        ((6, 7), 10, 4, 40),
+        ((6, 7), 9, 2, 108),  # 36 tiles of 4x4
+        ((30, 30), 0, 2, 0),
+    ],
+)
+def test_small_results_get_small_tiles(size, images, m, tiles):
+    """4x4 from 40 tiles on, those of all images together."""
+    geometry = Geometry.of_convolution(size, 3, padding=1)
+    assert (winograd.tile(geometry, images), winograd.tiles(geometry, images)) == (m, tiles)
 
 
 # --- the three contractions -------------------------------------------------------------------------------------------
@@ -113,8 +122,7 @@ def fitting(draw):
 def test_winograd_is_im2col_within_the_bound_of_its_arithmetic(geometry, N, C, O, m, block, threads, seed):
     x, w, y = normal(seed, geometry, N, C, O)
     kept = [array.copy() for array in (x, w, y)]
-    set_num_threads(threads)
-    with tiles_of(m), blocks_of(block, winograd), shared():
+    with tiles_of(m), blocks_of(block, winograd), shared(threads):
         for contraction in CONTRACTIONS:
             pair = pair_for(contraction, x, w, y)
             found, expected = (
@@ -136,12 +144,51 @@ def test_several_blocks_are_several():
     geometry = Geometry.of_convolution((30, 17), 3, padding=1)
     for size, count in ((1, 3 * 8), (2 << 20, 1)):
         with blocks_of(size, winograd):
-            blocks = winograd._blocks(np.zeros((3, 2, 30, 17)), 4, geometry, 4)
+            blocks = winograd._blocks(np.zeros((3, 2, 30, 17)), geometry, 4)
         assert len(blocks) == count
         seen = np.zeros((3, 8), int)
         for images, rows in blocks:
             seen[images, rows] += 1
         assert (seen == 1).all()
+
+
+@pytest.mark.parametrize(
+    "threads, size, count", [(1, 2 << 20, 1), (3, 2 << 20, 3), (3, 1000, 8), (2, 1, 10), (1, 1, 10)]
+)
+def test_several_parts_are_several(threads, size, count):
+    """All channels once; 8 parts, if 10 channels of 100 numbers are to be about as large as 1000 bytes."""
+    with blocks_of(size, winograd), shared(threads):
+        parts = winograd._parts(10, 100, 1, np.zeros(0))
+    assert [i for part in parts for i in range(10)[part]] == list(range(10))
+    assert len(parts) == count
+
+
+@both_tiles
+@every_contraction
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("size", [1, 8000, 40_000])
+def test_blocks_and_parts_of_channels_are_put_together(contraction, m, threads, size):
+    """Whole numbers, rounded: exactly what im2col says of them, whichever block, part or thread they belong to."""
+    geometry = Geometry.of_convolution((15, 10), 3, padding=(2, 1))
+    source = np.random.default_rng(5)
+    pair = pair_for(contraction, *(whole_numbers(source, shape) for shape in shapes(geometry, 3, 7, 9)))
+    expected = getattr(im2col, contraction)(*pair, geometry)
+    with tiles_of(m), blocks_of(size, winograd), shared(threads):
+        for given, C in ((geometry, 7), (winograd.turned_geometry(geometry), 9)):
+            blocks = winograd._blocks(np.zeros((3, C, *given.input_size)), given, m)
+            assert len(blocks) > 1
+        found = getattr(winograd, contraction)(*pair, geometry)
+    np.testing.assert_array_equal(np.rint(found), expected)
+
+
+@both_tiles
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("C, O, size", [(3, 4, 2 << 20), (7, 9, 8000), (50, 40, 100_000)])
+def test_the_weight_of_several_images_is_added_up_in_memory_of_its_own(threads, m, C, O, size):
+    geometry = Geometry.of_convolution((13, 10), 3, padding=(0, 1))
+    for images in (1, 2, 5):
+        with tiles_of(m), blocks_of(size, winograd), shared(threads):
+            check_own_weight(winograd, geometry, C, O, images)
 
 
 @both_tiles

@@ -167,17 +167,19 @@ def test_the_operations_and_bytes_of_a_small_network(record: Profile) -> None:
     convolution = 2 * Y * 3 * 2 * 3
     assert counts(record) == {
         (FORWARD, "ToOutput"): (1, convolution, 4 * (X + W + Y)),
-        (FORWARD, "Reshape"): (1, 0, 0),  # a view of the bias
-        (FORWARD, "Add"): (1, Y, 4 * (Y + 4 + Y)),
+        (FORWARD, "AddBias"): (1, Y, 4 * (Y + 4 + Y)),  # in place: y is read and written
         (FORWARD, "ReLU"): (1, Y, 4 * (Y + Y)),
         (FORWARD, "MaxPool"): (1, 6 * Z, 4 * (Y + Z) + taps),
         (FORWARD, "Sum"): (1, Z, 4 * (Z + 1)),
-        (BACKWARD, "Reshape"): (2, 0, 0),
+        (BACKWARD, "Reshape"): (1, 0, 0),  # of the sum's gradient, for BroadcastTo
         (BACKWARD, "BroadcastTo"): (1, 0, 0),
         (BACKWARD, "ScatterTaps"): (1, Z, 4 * (1 + Y) + taps),  # the gradient of a sum is one number, repeated
-        (BACKWARD, "Scale"): (1, Y, 4 * (Y + Y) + Y),  # and a mask of one byte each
-        (BACKWARD, "SumTo"): (1, Y, 4 * (Y + 4)),
-        (BACKWARD, "Copy"): (1, 0, 4 * (4 + 4)),  # which was a view and becomes the gradient of the bias
+        (BACKWARD, "Gate"): (
+            1,
+            2 * Y,
+            4 * (Y + Y + Y),
+        ),  # a comparison and a product; gradient, result of ReLU, gradient
+        (BACKWARD, "Sum"): (1, Y, 4 * (Y + 4)),  # the gradient of the bias
         (BACKWARD, "ToInput"): (1, convolution, 4 * (W + Y + X)),
         (BACKWARD, "ToWeight"): (1, convolution, 4 * (X + Y + W)),
     }
@@ -190,17 +192,17 @@ def test_groups_and_the_algorithm_count_as_they_are_written(record: Profile) -> 
     with minifcn.use_algorithm("loops"):
         F.conv2d(leaf(1, 2, 8, 9), leaf(5, 2, 1, 1))
     F.conv2d(leaf(1, 2, 8, 9), leaf(5, 2, 1, 1))
-    F.conv2d(leaf(2, 32, 24, 24), leaf(64, 32, 3, 3), padding=1).sum().backward()
+    F.conv2d(leaf(2, 96, 24, 24), leaf(112, 96, 3, 3), padding=1).sum().backward()
     kinds = {(e.phase, e.label): e.operations for e in record.entries.values() if e.operations and "To" in e.name}
-    big = 2 * 2 * 64 * 24 * 24 * 32 * 9
+    big = 2 * 2 * 112 * 24 * 24 * 96 * 9
     assert kinds == {
         (FORWARD, "ToOutput 3x3 in 2 groups, 4->2 channels, 6x5, im2col"): 2 * 2 * 30 * 2 * 9,
         (FORWARD, "ToInput 4x4 stride 2, 64->48 channels, 3x4->8x10, im2col"): 2 * 64 * 12 * 48 * 16,
         (FORWARD, "ToOutput 1x1, 2->5 channels, 8x9, loops"): 2 * 5 * 72 * 2,
         (FORWARD, "ToOutput 1x1, 2->5 channels, 8x9, pointwise"): 2 * 5 * 72 * 2,
-        (FORWARD, "ToOutput 3x3, 32->64 channels, 24x24, winograd"): big,
-        (BACKWARD, "ToInput 3x3, 64->32 channels, 24x24, winograd"): big,
-        (BACKWARD, "ToWeight 3x3, 32->64 channels, 24x24, winograd"): big,
+        (FORWARD, "ToOutput 3x3, 96->112 channels, 24x24, winograd"): big,
+        (BACKWARD, "ToInput 3x3, 112->96 channels, 24x24, winograd"): big,
+        (BACKWARD, "ToWeight 3x3, 96->112 channels, 24x24, winograd"): big,
     }
 
 

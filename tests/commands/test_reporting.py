@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minifcn.commands.options import Options
-from minifcn.commands.reporting import Counter, Progress, metrics_table
+from minifcn.commands.reporting import Counter, Progress, advice, kernels, metrics_table, simd, versions
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
 from tests.training.tiny import Pictures
@@ -68,3 +68,19 @@ def test_the_table_names_split_and_data_set() -> None:
     assert lines[1] == "on 7 val images of pictures:"
     assert [line.split()[0] for line in lines[4:7]] == ["ground", "block", "sky"]
     assert "75.0" in lines[4] and "mean IU" in lines[-2]
+
+
+def test_advice_is_given_where_openblas_takes_the_processor_for_an_older_one() -> None:
+    told = advice("Haswell", {"X86_V3", "X86_V4"})
+    assert "kernels for Haswell" in told
+    assert "OPENBLAS_CORETYPE=SkylakeX" in told
+    assert advice("Zen", {"AVX2", "AVX512F"})
+    assert advice("Haswell", {"AVX2"}) == ""
+    assert advice("SkylakeX", {"X86_V4"}) == ""
+    assert advice("", {"X86_V4"}) == "", "another BLAS"
+
+
+def test_versions_name_the_kernels_that_blas_uses() -> None:
+    assert all(isinstance(name, str) and name for name in simd())
+    found = kernels()
+    assert str(versions()["blas"]).endswith(f"with its kernels for {found}" if found else "")

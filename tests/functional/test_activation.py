@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
+from minifcn import Tensor, backend, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.activation import Gate
 
 VALUES = np.array([[-40.0, -1.5, -0.0, 0.25], [1.0, 3.0, 800.0, -800.0]])
 
@@ -44,6 +45,64 @@ def test_at_the_kink_the_derivative_is_that_of_the_left():
     x.grad = None
     F.leaky_relu(x, 0.25).backward([4.0, 4.0, 4.0])
     np.testing.assert_array_equal(x.grad.data, [1.0, 1.0, 4.0])
+
+
+# --- the way back through relu ----------------------------------------------------------------------------------------
+
+
+def test_the_gate_lets_through_where_y_is_positive():
+    x = np.array([3.0, -4.0, 5.0, -6.0, 7.0, -8.0, 9.0, 0.0, np.nan, np.inf, -np.inf])
+    y = np.array([1.0, 1e-300, np.inf, 0.0, -0.0, -1.0, np.nan, 2.0, 1.0, 1.0, 1.0])
+    found = Gate()(Tensor(x), Tensor(y)).data
+    np.testing.assert_array_equal(found, [3, -4, 5, 0, 0, 0, 0, 0, np.nan, np.inf, -np.inf])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_nothing_passes_a_closed_gate(value):
+    found = Gate()(Tensor([value, 2.0, value]), Tensor([0.0, -1.0, 1.0])).data
+    np.testing.assert_array_equal(found, [0, 0, value])
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("threads, worth", [(1, 0), (3, 0), (2, 1 << 40)])
+def test_the_gate_in_every_dtype_layout_and_number_of_threads(dtype, threads, worth, monkeypatch):
+    monkeypatch.setattr(backend, "WORTH_SHARING", worth)
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 64)
+    set_num_threads(threads)
+    source = np.random.default_rng(0)
+    x, y = (source.integers(-5, 6, (4, 3, 5)).astype(dtype).transpose(2, 0, 1)[::-1] for _ in range(2))
+    before = x.copy(), y.copy()
+    found = Gate()(Tensor.of(x), Tensor.of(y)).data
+    assert found.dtype == dtype and found.flags.c_contiguous
+    np.testing.assert_array_equal(found, np.where(y > 0, x, 0))
+    np.testing.assert_array_equal((x, y), before)
+    assert not np.shares_memory(found, x) and not np.shares_memory(found, y)
+
+
+def test_the_gate_passes_gradients_of_every_order_and_none_to_what_it_looks_at():
+    """Each gradient is the same gate again, linear in the one before; y decides and receives nothing."""
+    source = np.random.default_rng(1)
+    x = Tensor(source.integers(-5, 6, (3, 4)).astype(float), requires_grad=True)
+    passing = [Tensor(source.integers(1, 9, (3, 4)).astype(float), requires_grad=True) for _ in range(5)]
+    (found,) = grad(F.relu(x), x, passing[0], create_graph=True)
+    for number, upstream in enumerate(passing[1:]):
+        np.testing.assert_array_equal(found.data, np.where(x.data > 0, passing[number].data, 0))
+        by_upstream, by_x = grad(found, [passing[number], x], upstream, create_graph=True, allow_unused=True)
+        assert by_x is None
+        found = by_upstream
+    (by_x,) = grad((F.relu(x) * F.relu(x) * F.relu(x)).sum(), x, create_graph=True)
+    (second,) = grad(by_x.sum(), x, create_graph=True)
+    (third,) = grad(second.sum(), x)
+    positive = np.maximum(x.data, 0)
+    for order, expected in ((by_x, 3 * positive**2), (second, 6 * positive), (third, 6.0 * (x.data > 0))):
+        np.testing.assert_array_equal(order.data, expected)
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (1, 1)])
+def test_the_gate_of_little_and_of_nothing(shape):
+    x = Tensor(np.full(shape, 2.0), requires_grad=True)
+    F.relu(x).backward(np.full(shape, 3.0))
+    np.testing.assert_array_equal(x.grad.data, np.full(shape, 3.0))
 
 
 @pytest.mark.parametrize("function", [F.relu, F.leaky_relu, F.sigmoid, F.tanh])

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minifcn.functional as F
-from minifcn import Tensor, convolution_matrix, grad, use_algorithm
+from minifcn import Tensor, backend, convolution_matrix, grad, profile, set_num_threads, use_algorithm
 from minifcn.arrays import loops
+from minifcn.arrays.convolution import ALGORITHMS
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 from tests.strategies import geometries, laid_out, layouts, operands, transposed_geometries, whole_numbers
@@ -154,6 +155,114 @@ def test_the_bias_receives_what_all_its_pixels_receive():
     y = whole_numbers(np.random.default_rng(4), (2, 3, 2, 3))
     F.conv2d(x, w, b).backward(y)
     np.testing.assert_array_equal(b.grad.data, y.sum((0, 2, 3)))
+
+
+# --- the bias, which is added in place ---------------------------------------------------------------------------------
+
+CONVOLUTIONS = {
+    "conv2d": (F.conv2d, (2, 4, 6, 7), (6, 4, 3, 3), {"padding": 1}),
+    "conv2d, one image": (F.conv2d, (1, 4, 6, 7), (6, 2, 3, 2), {"stride": (2, 1), "groups": 2}),
+    "conv2d, pointwise": (F.conv2d, (2, 4, 6, 7), (6, 4, 1, 1), {}),
+    "conv2d, one number": (F.conv2d, (1, 1, 1, 1), (6, 1, 1, 1), {}),
+    "conv_transpose2d": (F.conv_transpose2d, (2, 4, 5, 6), (4, 6, 3, 3), {"padding": 1}),
+    "conv_transpose2d, stride": (F.conv_transpose2d, (3, 4, 5, 6), (4, 3, 2, 3), {"stride": (3, 2), "groups": 2}),
+    "conv_transpose2d, pointwise": (F.conv_transpose2d, (2, 4, 5, 6), (4, 6, 1, 1), {}),
+}
+every_algorithm = pytest.mark.parametrize("algorithm", ALGORITHMS)
+every_convolution = pytest.mark.parametrize("name", CONVOLUTIONS)
+
+
+def leaves_of(name, dtype=np.float64):
+    _, *shapes, _ = CONVOLUTIONS[name]
+    return [numbers(i, *shape, dtype=dtype, requires_grad=True) for i, shape in enumerate([*shapes, (6,)])]
+
+
+def exactly(found, expected, algorithm):
+    """Winograd's transforms have thirds and quarters."""
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-10 if algorithm == "winograd" else 0)
+
+
+@every_algorithm
+@every_convolution
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_bias_is_added_and_nothing_else_changes(name, algorithm, dtype, threads, monkeypatch):
+    """Whether or not the algorithm's result is contiguous. What the caller can see stays, results without bias, too."""
+    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
+    set_num_threads(threads)
+    convolve, _, _, options = CONVOLUTIONS[name]
+    x, w, b = leaves_of(name, dtype)
+    before = [array.data.copy() for array in (x, w, b)]
+    with use_algorithm(algorithm):
+        plain = convolve(x, w, **options)
+        kept = plain.data.copy()
+        first = convolve(x, w, b, **options)
+        expected = kept + b.data[:, None, None]
+        second = convolve(x, w, first.detach()[0, :, 0, 0], **options)
+    assert first.dtype == dtype and first.data.flags.c_contiguous
+    if dtype != np.float16 and algorithm != "winograd":
+        np.testing.assert_array_equal(first.data, expected)
+    else:
+        np.testing.assert_allclose(first.data, expected, rtol=2e-3, atol=1e-5)
+    np.testing.assert_array_equal(plain.data, kept)
+    np.testing.assert_array_equal(second.data, kept + expected[0, :, 0, 0][:, None, None])
+    for array, old in zip((x, w, b), before, strict=True):
+        np.testing.assert_array_equal(array.data, old)
+    results = [plain._array, first._array, second._array]
+    for number, one in enumerate(results):
+        for other in (*results[:number], x._array, w._array, b._array):
+            assert not np.shares_memory(one, other)
+
+
+@every_algorithm
+@every_convolution
+def test_gradients_of_every_order_pass_the_bias(name, algorithm):
+    """As if it were added by broadcasting."""
+    convolve, _, _, options = CONVOLUTIONS[name]
+
+    def differentiated(with_bias):
+        leaves = leaves_of(name)
+        with use_algorithm(algorithm):
+            y = with_bias(*leaves)
+            v = numbers(7, *y.shape, requires_grad=True)
+            firsts = grad(y * y, leaves, v, create_graph=True)
+            total = (firsts[0] * firsts[0]).sum() + (firsts[1] * firsts[1]).sum() + (firsts[2] * firsts[2]).sum()
+            seconds = grad(total, [*leaves, v], create_graph=True)
+            thirds = grad(seconds[2].sum(), [*leaves, v])
+        return [array.data for array in (*firsts, *seconds, *thirds)]
+
+    found = differentiated(lambda x, w, b: convolve(x, w, b, **options))
+    expected = differentiated(lambda x, w, b: convolve(x, w, **options) + b.reshape(1, 6, 1, 1))
+    for one, other in zip(found, expected, strict=True):
+        exactly(one / max(1, np.abs(other).max()), other / max(1, np.abs(other).max()), algorithm)
+
+
+@every_algorithm
+@pytest.mark.parametrize("shape", [(0, 4, 6, 7), (2, 4, 6, 7)])
+def test_the_bias_of_no_images_and_of_no_channels(shape, algorithm):
+    b = numbers(3, 6, requires_grad=True)
+    with use_algorithm(algorithm):
+        y = F.conv2d(numbers(1, *shape), numbers(2, 6, 4, 3, 3), b)
+        y.backward(np.ones(y.shape))
+        np.testing.assert_array_equal(b.grad.data, np.full(6, shape[0] * 20))
+        blank = F.conv2d(numbers(1, shape[0], 0, 6, 7), numbers(2, 6, 0, 3, 3), b)
+    np.testing.assert_array_equal(blank.data, np.broadcast_to(b.data[:, None, None], (shape[0], 6, 4, 5)))
+
+
+def test_the_bias_may_be_a_view_with_any_strides_and_read_only():
+    x, w, source = numbers(1, 2, 1, 3, 4), numbers(2, 3, 1, 2, 2), np.arange(24.0)
+    source.flags.writeable = False
+    for b in (source[::-8], source[3:4].repeat(3), np.broadcast_to(source[5], 3)):
+        y = F.conv2d(x, w, Tensor.of(b))
+        np.testing.assert_array_equal(y.data, F.conv2d(x, w).data + b[:, None, None])
+
+
+def test_the_bias_is_added_while_a_profile_watches():
+    x, w, b = leaves_of("conv2d")
+    with profile() as seen:
+        watched = F.conv2d(x, w, b, padding=1)
+    np.testing.assert_array_equal(watched.data, F.conv2d(x, w, b, padding=1).data)
+    assert "AddBias" in str(seen)
 
 
 @pytest.mark.case(32)

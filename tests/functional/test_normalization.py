@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, grad
+from minifcn import Tensor, backend, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 
@@ -60,6 +60,68 @@ def test_a_large_mean_costs_no_digits():
     exact = (x.astype(np.float64) - x.astype(np.float64).mean()) / x.astype(np.float64).std()
     np.testing.assert_allclose(y, exact, atol=2e-4)
     assert y.dtype == np.float32
+
+
+@pytest.mark.parametrize("threads, room", [(1, 1 << 21), (3, 1 << 21), (2, 1)])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (4, 3, 16, 18),
+        (1, 3, 40, 50),
+        (1, 2, 2, 1),
+        (300, 3, 1, 1),
+        (300, 3),
+        (64, 3, 1, 5),
+        (2, 3, 1, 1),
+        (2, 3),
+        (20000, 2),
+    ],
+)
+@pytest.mark.parametrize("level", [0.0, 1e4])
+def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threads, room, monkeypatch):
+    """Put together from those of the planes, be these one pixel large or all there is. In single precision numbers near
+    10⁴ are 0.001 apart, and so are the means of planes; the square of the mean, 10⁸, would be known to 8 only.
+    """
+    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
+    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: room)
+    set_num_threads(threads)
+    levels = (np.array([1.0, -0.5, 2.0]) * level)[: shape[1]].reshape(shape[1], *[1] * (len(shape) - 2))
+    drift = np.linspace(-1, 1, shape[0]).reshape(-1, *[1] * (len(shape) - 1))  # images differ: so do their means
+    x = (drawn(*shape) + drift + levels).astype(np.float32)
+    exact, axes = x.astype(np.float64), (0, *range(2, len(shape)))
+    count = x.size // shape[1]
+    for dtype in (np.float32, np.float64):
+        mean, var = Tensor(np.zeros(shape[1], dtype)), Tensor(np.zeros(shape[1], dtype))
+        y = F.batch_norm(Tensor(x.astype(dtype)), mean, var, training=True, momentum=1.0, eps=0.0).data
+        tight = dtype == np.float64
+        np.testing.assert_allclose(mean.data, exact.mean(axes), rtol=1e-13 if tight else 1e-7, atol=1e-6)
+        spread = exact.var(axes) * count / (count - 1)
+        np.testing.assert_allclose(var.data, spread, rtol=1e-10 if tight else 1e-5 + 1e-9 * count)
+        deviations = (exact - exact.mean(axes, keepdims=True)) / exact.std(axes, keepdims=True)
+        error = 1e-9 if tight else 1e-5 + 2e-6 * level / exact.std(axes).min()
+        np.testing.assert_allclose(y, deviations, rtol=0, atol=error)
+
+
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 1, 1), (1, 3, 4, 5), (2, 3, 1, 4)])
+def test_gradients_through_the_moments_of_any_plane(shape):
+    """Of first and second order, against the formula written out with plain operations."""
+
+    def differentiated(norm):
+        x, v = Tensor(drawn(*shape) * 2 + 5, requires_grad=True), drawn(*shape)[::-1].copy() ** 2
+        y = norm(x)
+        (first,) = grad(y, x, Tensor(v), create_graph=True)
+        (second,) = grad((first * first).sum(), x)
+        return y.data, first.data, second.data
+
+    def formula(x):
+        axes = (0, *range(2, len(shape)))
+        centred = x - x.mean(axes, keepdim=True)
+        return centred / ((centred * centred).mean(axes, keepdim=True) + 0.25).sqrt()
+
+    expected = differentiated(formula)
+    found = differentiated(lambda x: F.batch_norm(x, None, None, training=True, eps=0.25))
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
 
 
 def test_the_scale_of_the_input_does_not_matter():

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor
+from minifcn import Tensor, grad, no_grad
+from minifcn.arrays import pooling
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from tests.strategies import distinct, whole_numbers
 
@@ -56,6 +57,46 @@ def test_max_pool_values_indices_and_gradient(kernel, stride, padding, dilation)
     for n, c, i, j in np.ndindex(*y.shape):
         received[n, c].ravel()[places[n, c, i, j]] += v[n, c, i, j]
     np.testing.assert_array_equal(x.grad.data, received)
+
+
+@pytest.mark.parametrize("requires_grad", [True, False])
+@pytest.mark.parametrize("recording", [True, False])
+@pytest.mark.parametrize("return_indices", [True, False])
+def test_winners_are_looked_for_only_if_somebody_will_ask(requires_grad, recording, return_indices, monkeypatch):
+    """Who won costs more than what: it takes a gradient that is recorded, or indices, to need it."""
+    called = []
+
+    def watched(name):
+        function = getattr(pooling, name)
+        monkeypatch.setattr(pooling, name, lambda *given: (called.append(name), function(*given))[1])
+
+    watched("max_pool")
+    watched("maxima")
+    values = whole_numbers(np.random.default_rng(0), (2, 3, 6, 7)) - 20
+    x = Tensor(values, requires_grad=requires_grad)
+    if recording:
+        y = F.max_pool2d(x, *CASES[0], return_indices=return_indices)
+    else:
+        with no_grad():
+            y = F.max_pool2d(x, *CASES[0], return_indices=return_indices)
+    wanted = return_indices or (recording and requires_grad)
+    assert called == ["max_pool" if wanted else "maxima"]
+    if return_indices:
+        y, indices = y
+        np.testing.assert_array_equal(indices.data, slow_pool(values, *CASES[0])[1])
+    np.testing.assert_array_equal(y.data, slow_pool(values, *CASES[0])[0])
+    assert y.requires_grad == (recording and requires_grad)
+
+
+def test_the_gradient_of_a_pool_in_the_middle_is_there_although_its_input_is_no_leaf():
+    x = Tensor(distinct(np.random.default_rng(1), (1, 2, 4, 6)), requires_grad=True)
+    frozen = Tensor(distinct(np.random.default_rng(2), (1, 2, 4, 6)))
+    y = F.max_pool2d(x * frozen, 2) + F.max_pool2d(frozen, 2)
+    (by_x,) = grad(y.sum(), x)
+    _, places = slow_pool(x.data * frozen.data, (2, 2), (2, 2), (0, 0), (1, 1))
+    expected = np.zeros((2, 24))
+    np.put_along_axis(expected, places.reshape(2, 6), 1, axis=1)
+    np.testing.assert_array_equal(by_x.data, expected.reshape(x.shape) * frozen.data)
 
 
 def test_stride_defaults_to_the_kernel():

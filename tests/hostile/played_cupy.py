@@ -106,6 +106,7 @@ class Module(ModuleType):
 
     ndarray = ndarray
     cuda: Any
+    lib: Any
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(np, name)
@@ -131,6 +132,7 @@ class Device:
 
 
 cupy = Module("cupy")
+cupy.lib = SimpleNamespace(stride_tricks=SimpleNamespace(as_strided=among_its_own(np.lib.stride_tricks.as_strided)))
 cupy.cuda = SimpleNamespace(
     Device=Device, runtime=SimpleNamespace(CUDARuntimeError=type("CUDARuntimeError", (RuntimeError,), {}))
 )

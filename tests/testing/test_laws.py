@@ -71,7 +71,7 @@ def test_winograd_keeps_the_laws_of_convolution(name, m):
         **{needed: rounded(getattr(Operations, needed)) for needed in CONVOLUTIONS & set(law.needs)}
     )
     kernels = mock.patch.object(strategies, "pairs", mostly_3x3)
-    tiles = mock.patch.object(winograd, "tile", lambda geometry: m)
+    tiles = mock.patch.object(winograd, "tile", lambda geometry, images: m)
     with use_algorithm("winograd"), strategies.keeping_default({"stride", "dilation", "groups"}), kernels, tiles:
         if name == "nan_stays_in_its_stamp":
             # A NaN spoils whole tiles: documented in winograd.py. (Of the windows that are drawn, three at most, all see
