@@ -18,7 +18,7 @@ sys.path.append(
 )  # benchmarks/ is not installed; at the end, so that an installed minifcn stays the one tested
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import memory, ours, picture, record, running, table, works  # noqa: E402
+from benchmarks import ceilings, memory, ours, picture, record, running, table, works  # noqa: E402
 from benchmarks.checking import errors, problem  # noqa: E402
 from benchmarks.contender import Contender, Step  # noqa: E402
 from benchmarks.machine import environment  # noqa: E402
@@ -426,3 +426,34 @@ def test_works_are_what_the_issue_asks_for() -> None:
         {EAGER: 1.4, BEST: 1.2},
         {EAGER: 1.0, BEST: 1.0},
     ]
+
+
+# --- what the machine gives -------------------------------------------------------------------------------------------
+
+
+def test_ceilings_are_positive_numbers_with_units_printed_and_written(tmp_path, monkeypatch, capsys):
+    small = {"SIZE": 32, "COPIED": 1 << 20, "RUNS": 3, "CHANNELS": 4, "SIDE": 6}
+    for name, value in small.items():
+        monkeypatch.setattr(ceilings, name, value)
+    ceilings.main(["--out", str(tmp_path / "new" / "ceilings.json")])
+    written = json.loads((tmp_path / "new" / "ceilings.json").read_text(encoding="utf-8"))
+    assert written["machine"]["numpy"] == np.__version__
+    units = {unit: values for unit, values in written.items() if unit != "machine"}
+    assert set(units) == {"GFLOP/s", "GB/s", "µs"}
+    assert "NumPy, a @ b of 32x32, 1 thread" in units["GFLOP/s"]
+    assert all(value > 0 for unit in ("GFLOP/s", "GB/s") for value in units[unit].values())
+    printed = capsys.readouterr().out
+    for unit, values in units.items():
+        for name, value in values.items():
+            assert f"{value:8.1f} {unit:8} {name}\n" in printed
+
+
+def test_a_ceiling_is_the_median_of_its_runs_without_the_first(monkeypatch):
+    clock, runs = [0.0], iter([9.0, 1.0, 5.0, 2.0])  # to warm up, and three that count
+
+    def run():
+        clock[0] += next(runs)
+
+    monkeypatch.setattr(ceilings, "RUNS", 3)
+    monkeypatch.setattr(ceilings.time, "perf_counter", lambda: clock[0])
+    assert ceilings.seconds(run) == 2.0

@@ -23,7 +23,7 @@ from minifcn.arrays.spread import spread
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry, Pair, integer
-from minifcn.memory import empty, scratch, zeros
+from minifcn.memory import empty, zeros
 
 # --- max pooling --------------------------------------------------------------------------------------------------
 
@@ -70,19 +70,11 @@ def maxima(x: Array, geometry: Geometry) -> Array:
 
     Bit for bit the same, but for the sign of a 0 and the payload of a NaN.
     """
-    xp, (KH, KW) = array_module(x), geometry.kernel_size
     _require(x, geometry.input_size, "max_pool2d: x")
-    lowest = _lowest(x.dtype)
+    lowest, maximum = _lowest(x.dtype), array_module(x).maximum
 
     def pool(y: Array, x: Array) -> None:
-        tall = scratch("maxima", (len(x), geometry.output_size[0], x.shape[2]), x)
-        tall[...] = y[...] = lowest
-        for k in range(KH):
-            here, there = geometry.tap(0, k)
-            xp.maximum(tall[:, there], x[:, here], out=tall[:, there])
-        for l in range(KW):
-            here, there = geometry.tap(1, l)
-            xp.maximum(y[:, :, there], tall[:, :, here], out=y[:, :, there])
+        y[...] = _slide(_slide(x, geometry, 0, maximum, lowest), geometry, 1, maximum, lowest)
 
     return spread(pool, empty((*x.shape[:2], *geometry.output_size), x.dtype, x), x, axes=2, in_cache=True)
 
@@ -277,7 +269,8 @@ def _taps(geometry: Geometry) -> list[tuple[int, tuple[Any, ...], tuple[Any, ...
 
 def _slide(x: Array, geometry: Geometry, axis: int, combine: Any, neutral: Any) -> Array:
     """`combine` over the window along one axis (0 rows, 1 columns), starting at `neutral`: (…H…) -> (…OH…)."""
-    y = array_module(x).full(_resized(x.shape, axis, geometry.output_size[axis]), neutral, dtype=x.dtype)
+    y = empty(_resized(x.shape, axis, geometry.output_size[axis]), x.dtype, x)
+    y.fill(neutral)
     for k in range(geometry.kernel_size[axis]):
         here, there = geometry.tap(axis, k)
         met = y[_along(axis, there)]
