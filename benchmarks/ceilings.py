@@ -1,4 +1,4 @@
-"""What the machine gives: `python -m benchmarks.ceilings`. No library can be faster than these, and they explain ratios.
+"""What the machine gives, by `python -m benchmarks.ceilings`: no library can be faster, and it explains ratios.
 
 Products of matrices in GFLOP/s, copies in GB/s read and written, what a page of new memory and a second thread cost.
 Every number is the median of many runs, made in turn, on two or more cores that should be idle.
@@ -100,7 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="a JSON file for the numbers, too")
     options = parser.parse_args(arguments)
     threads = cores()
-    found = {"GFLOP/s": products(threads), "GB/s": memory(), "µs": costs(threads)}
+    # Products last: the threads of a BLAS spin for a while when they have nothing to do.
+    found = {"µs": costs(threads), "GB/s": memory(), "GFLOP/s": products(threads)}
     for unit, values in found.items():
         for name, value in values.items():
             print(f"{value:8.1f} {unit:8} {name}")

@@ -94,7 +94,9 @@ def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threa
         mean, var = Tensor(np.zeros(shape[1], dtype)), Tensor(np.zeros(shape[1], dtype))
         y = F.batch_norm(Tensor(x.astype(dtype)), mean, var, training=True, momentum=1.0, eps=0.0).data
         tight = dtype == np.float64
-        np.testing.assert_allclose(mean.data, exact.mean(axes), rtol=1e-13 if tight else 1e-7, atol=1e-6 + 1e-10 * count)
+        np.testing.assert_allclose(
+            mean.data, exact.mean(axes), rtol=1e-13 if tight else 1e-7, atol=1e-6 + 1e-10 * count
+        )
         spread = exact.var(axes) * count / (count - 1)
         np.testing.assert_allclose(var.data, spread, rtol=1e-10 if tight else 1e-5 + 1e-9 * count)
         deviations = (exact - exact.mean(axes, keepdims=True)) / exact.std(axes, keepdims=True)
