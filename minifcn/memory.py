@@ -8,8 +8,9 @@ let go. On the machine of the benchmarks a page of 4 KiB takes 2.2 µs; the 12.8
     scratch(name, shape, like)  for what a thread fills, reads and forgets: always the same memory
     empty_cache()               let go of all that is kept
 
-Results never take more memory than without this: what is kept and what is in use together are at most what was once in
-use at the same time. On a GPU, CuPy's own pool does the same, and both functions are `cupy.empty`.
+What is kept and what is in use together are at most `SPARE` bytes more than was once in use at the same time, so that
+a chain of results of falling sizes finds them all again. On a GPU, CuPy's own pool does the same, and both functions
+are `cupy.empty`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from minifcn.backend import Array, array_module, is_cupy
 
 LEAST = 64 << 10  # bytes; smaller arrays come from memory that the process has
 SCRATCH = 32 << 20  # bytes; scratch memory larger than that is not kept
+SPARE = 64 << 20  # bytes
 
 
 def empty(shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
@@ -123,7 +125,7 @@ class _Shelf:
             self._most = self._used
 
     def _new(self, size: int) -> np.ndarray:
-        while self._blocks and self._kept + self._used + size > self._most:
+        while self._blocks and self._kept + self._used + size > self._most + SPARE:
             self._remove(next(iter(self._blocks)))
         return np.empty(size, np.uint8)
 

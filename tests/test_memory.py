@@ -21,7 +21,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import minifcn
 import minifcn.functional as F
 from minifcn import Tensor, memory, nn, optim, set_num_threads
-from minifcn.memory import LEAST, SCRATCH, _Shelf, empty, empty_cache, owns, scratch, zeros
+from minifcn.memory import LEAST, SCRATCH, SPARE, _Shelf, empty, empty_cache, owns, scratch, zeros
 from tests.test_threads import PATIENCE, forked_beside_threads, forks, in_fork, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
@@ -54,9 +54,10 @@ class Watched(_Shelf):
 
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Watched:
-    """An empty one; arrays made before bring their memory back to theirs."""
+    """An empty one, which spares nothing; arrays made before bring their memory back to theirs."""
     made = Watched()
     monkeypatch.setattr(memory, "_shelf", made)
+    monkeypatch.setattr(memory, "SPARE", 0)
     return made
 
 
@@ -261,20 +262,21 @@ class Programs(RuleBasedStateMachine):
     go. Against a model that knows what is kept from sizes alone.
     """
 
+    SPARE = 500
     SIZES = (4, 8, 12, 16)
     DTYPES = (np.uint8, np.float32, np.int16, np.uint64)
 
     def __init__(self) -> None:
         super().__init__()
-        self.before = memory._shelf, memory.LEAST
+        self.before = memory._shelf, memory.LEAST, memory.SPARE
         self.shelf = memory._shelf = Watched()
-        memory.LEAST = 64
+        memory.LEAST, memory.SPARE = 64, self.SPARE
         self.alive: list[tuple[int, int, list[Any]]] = []  # its byte, its size, and what shows it
         self.kept: list[int] = []  # sizes, the oldest first
         self.used = self.most = self.new = self.count = 0
 
     def teardown(self) -> None:
-        memory._shelf, memory.LEAST = self.before
+        memory._shelf, memory.LEAST, memory.SPARE = self.before
 
     @initialize()
     def begin(self) -> None:
@@ -298,7 +300,7 @@ class Programs(RuleBasedStateMachine):
                 self.kept.reverse()
             else:
                 self.new += 1
-                while self.kept and sum(self.kept) + self.used + size > self.most:
+                while self.kept and sum(self.kept) + self.used + size > self.most + self.SPARE:
                     self.kept.pop(0)
             self.used += size
             self.most = max(self.most, self.used)
@@ -351,10 +353,22 @@ class Programs(RuleBasedStateMachine):
         assert self.shelf.numbers() == (sum(self.kept), self.used, self.most)
         assert [kept.nbytes for kept in self.shelf._blocks.values()] == self.kept
         assert self.shelf.new == self.new
-        assert sum(self.kept) + self.used <= self.most
+        assert sum(self.kept) + self.used <= self.most + self.SPARE
 
 
 TestPrograms = Programs.TestCase
+
+
+def test_a_chain_of_falling_sizes_finds_them_again_where_there_is_something_to_spare(shelf, monkeypatch):
+    """Only one is in use at a time, so all together are more than ever was."""
+    for spare, new in ((3 * LEAST, 3), (3 * LEAST - 1, 6)):
+        monkeypatch.setattr(memory, "SPARE", spare)
+        empty_cache()
+        before = shelf.new
+        for count in (4, 2, 1) * 2:
+            block(count)
+        assert shelf.new - before == new
+    assert SPARE == 64 << 20
 
 
 def test_an_empty_cache_keeps_nothing(shelf):
