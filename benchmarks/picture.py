@@ -23,7 +23,7 @@ def save(records: list[Record], path: Path) -> None:
         y, ticks, names = 0.0, [], []
         for record, entries in groups:
             y += GAP
-            axes.text(0.0, y - ROW * 0.75, f"{record['title']}, {record['size']}", color=INK, fontsize=8,
+            axes.text(0.0, y - ROW * 0.95, f"{record['title']}, {record['size']}", color=INK, fontsize=8,
                       fontweight="bold", va="center", transform=axes.get_yaxis_transform(),
                       bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
             marks = asked(record)
@@ -31,13 +31,15 @@ def save(records: list[Record], path: Path) -> None:
                 value, low, high = (entry["ratio"][key] for key in ("median", "low", "high"))
                 axes.barh(y, value - 1, ROW * 0.72, left=1, color=BLUE if value >= 1 else ORANGE)
                 axes.plot([low, high], [y, y], color=INK, linewidth=0.9)
-                place: dict[str, Any] = {"xy": (max(value, high), y), "xytext": (4, 0), "ha": "left"}
+                target = marks.get(entry["name"], 0.0)
+                right = max(value, high, target if target < 1.4 * max(value, high) else 0)  # not upon the tick
+                place: dict[str, Any] = {"xy": (right, y), "xytext": (4, 0), "ha": "left"}
                 if value < 1:
                     place = {"xy": (min(value, low), y), "xytext": (-4, 0), "ha": "right"}
                 axes.annotate(
                     number(value), **place, textcoords="offset points", va="center", fontsize=7.5, color=QUIET
                 )
-                if (target := marks.get(entry["name"])) is not None:
+                if target:
                     axes.plot([target] * 2, [y - ROW * 0.46, y + ROW * 0.46], color=INK, linewidth=2.2)
                 ticks.append(y)
                 names.append(entry["name"])
