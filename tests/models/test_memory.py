@@ -30,11 +30,12 @@ def net():
 
 
 def peak_of_inference(net, H, W):
+    """Without what may be kept to spare."""
     fresh_memory(THREADS)
     tracemalloc.start()
     try:
         image = Tensor(np.zeros((1, 3, H, W), np.float32))
-        with no_grad():
+        with no_grad(), mock.patch.object(memory, "SPARE", 0):
             assert net(image).shape == (1, 21, H, W)
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -86,4 +87,5 @@ def test_beside_the_maps_there_are_the_blocks_and_2_gb_hold_3000x4000(net):
         layers = layers_of(net, H, W)
         beside = peak_of_inference(net, H, W) - PER_PIXEL * H * W
         assert kept_blocks(layers) / 4 < beside < kept_blocks(layers)
-    assert PER_PIXEL * 3000 * 4000 + kept_blocks(layers, 5) < LIMIT - INTERPRETER  # 5 times 600x800
+    needed = PER_PIXEL * 3000 * 4000 + kept_blocks(layers, 5) + memory.SPARE  # 5 times 600x800
+    assert needed < LIMIT - INTERPRETER
