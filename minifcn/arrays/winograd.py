@@ -29,7 +29,7 @@ Source: Winograd 1980, "Arithmetic complexity of computations"; Lavin and Gray, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import cache
 from math import lcm, prod
@@ -193,29 +193,33 @@ def _seen(x: Array, geometry: Geometry, m: int, block: Block) -> Array:
     return tiles.reshape(n * n, C, count * height * columns)
 
 
-def _taken(y: Array, geometry: Geometry, m: int, block: Block) -> Array:
-    """The results of a block as tiles, zeros over the edge: y (N, O, OH, OW) -> (m², O, images·rows·columns)."""
-    (images, rows), (_, O, OH, _) = block, y.shape
-    count, height, columns = _count(geometry, m, block)
-    tiles = scratch("winograd: tiles", (m, m, O, count, height, columns), y)
-    tiles.fill(0)
-    part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
-    for i in range(m):
-        for j in range(m):
-            place = part[:, :, i::m, j::m]
-            tiles[i, j, :, :, : place.shape[2], : place.shape[3]] = place
-    return tiles.reshape(m * m, O, count * height * columns)
+def _places(tiles: Array, y: Array, geometry: Geometry, m: int, block: Block) -> Iterator[tuple[Array, Array]]:
+    """Pairs of equal shape: a part of tiles (m², O, images·rows·columns), and what it stands for in y (N, O, OH, OW).
 
-
-def _placed(tiles: Array, y: Array, geometry: Geometry, m: int, block: Block) -> None:
-    """Write (m², O, images·rows·columns) to a block's results in y (N, O, OH, OW); what hangs over is dropped."""
+    Together the pairs cover all results of the block; what hangs over the edge is in none.
+    """
     (images, rows), (_, O, OH, _) = block, y.shape
     tiles = tiles.reshape(m, m, O, *_count(geometry, m, block))
     part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
     for i in range(m):
         for j in range(m):
             place = part[:, :, i::m, j::m]
-            place[...] = tiles[i, j, :, :, : place.shape[2], : place.shape[3]]
+            yield tiles[i, j, :, :, : place.shape[2], : place.shape[3]], place
+
+
+def _taken(y: Array, geometry: Geometry, m: int, block: Block) -> Array:
+    """The results of a block as tiles, zeros over the edge: y (N, O, OH, OW) -> (m², O, images·rows·columns)."""
+    tiles = scratch("winograd: tiles", (m * m, y.shape[1], prod(_count(geometry, m, block))), y)
+    tiles.fill(0)
+    for part, place in _places(tiles, y, geometry, m, block):
+        part[...] = place
+    return tiles
+
+
+def _placed(tiles: Array, y: Array, geometry: Geometry, m: int, block: Block) -> None:
+    """Write (m², O, images·rows·columns) to a block's results in y (N, O, OH, OW)."""
+    for part, place in _places(tiles, y, geometry, m, block):
+        place[...] = part
 
 
 def _transformed(matrix: Array, tiles: Array, name: str) -> Array:
