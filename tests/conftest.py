@@ -5,6 +5,7 @@ from __future__ import annotations
 import filecmp
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,8 @@ import pytest  # noqa: E402
 import minifcn  # noqa: E402
 from minifcn.arrays import convolution  # noqa: E402
 from minifcn.testing.profiles import load_profile  # noqa: E402
+from tests.played_cupy import playing  # noqa: E402
+from tests.played_cupy.kernels import compiler  # noqa: E402
 
 load_profile()
 
@@ -43,18 +46,39 @@ def pytest_report_header() -> str:
     return f"minifcn {minifcn.__version__} from {Path(minifcn.__file__).parent}"
 
 
-@pytest.fixture(params=["numpy", "cupy"])
-def xp(request: pytest.FixtureRequest) -> ModuleType:
-    """The array module of a test that must hold on both: the same test, run once for each."""
-    if request.param == "numpy":
-        return np
+@cache
+def card() -> ModuleType | str:
+    """CuPy, or why it cannot be used."""
     try:
         import cupy
 
         cupy.zeros(1)  # CuPy imports without a GPU and fails at the first allocation
     except Exception as error:
-        pytest.skip(f"no GPU for this test: {type(error).__name__}: {error}")
+        return f"{type(error).__name__}: {error}"
     return cupy
+
+
+@pytest.fixture(params=["numpy", "played", "cupy"])
+def xp(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
+    """The array module of a test that must hold on all: the same test, run once for each.
+
+    "played" is CuPy's double (played_cupy/), "cupy" a real one on a real card. Without a card its tests are skipped,
+    unless MINIFCN_REQUIRE_GPU=1 asks for one.
+    """
+    if request.param == "numpy":
+        yield np
+    elif request.param == "played":
+        if not compiler():
+            pytest.skip("no g++ here to play CUDA kernels with")
+        with playing() as module:
+            yield module
+    else:
+        found = card()
+        if isinstance(found, str):
+            if os.environ.get("MINIFCN_REQUIRE_GPU") == "1":
+                pytest.fail(f"MINIFCN_REQUIRE_GPU=1, but there is no GPU for this test: {found}")
+            pytest.skip(f"no GPU for this test: {found}")
+        yield found
 
 
 def global_state() -> tuple[object, ...]:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "backend", "coordinates", "geometry", "labels", "memory", "threads"},
+    {"errors", "backend", "coordinates", "geometry", "kernels", "labels", "memory", "threads"},
     {"arrays"},
     {"autograd"},
     {"functional"},

@@ -29,7 +29,7 @@ from minifcn.metrics import ConfusionMatrix
 from minifcn.threads import set_num_threads
 from minifcn.training import State, read_checkpoint, restore, save_checkpoint, train_step
 from minifcn.weights import SUFFIXES
-from tests.hostile import played_cupy
+from tests.played_cupy import playing
 from tests.training.tiny import card, same, weights
 
 ROOT = Path(__file__).parents[2]
@@ -59,11 +59,11 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 
 @pytest.fixture
-def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+def played() -> Iterator[ModuleType]:
     """CuPy, played by NumPy."""
-    monkeypatch.setitem(sys.modules, "cupy", played_cupy.cupy)
     backend.memory_of.cache_clear()
-    yield played_cupy.cupy
+    with playing() as module:
+        yield module
     backend.memory_of.cache_clear()
 
 

@@ -1,0 +1,174 @@
+"""CUDA kernels on a CPU: their own source, compiled by g++ and run thread by thread.
+
+What a card does side by side is done here one after the other, in another order each time: a kernel whose result depends
+on the order, which would be a race on a card, gives different results. Before and behind each array lies a guard of
+NaN, which must be there afterwards; what reads it gets NaN. A thread that waits at __syncthreads() lets the others of
+its block catch up; that some wait there and others have ended is an error.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tests.played_cupy.arrays import ndarray
+
+GUARD = 4096  # bytes on each side
+
+PRELUDE = r"""
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <numeric>
+#include <random>
+#include <ucontext.h>
+#include <vector>
+using std::exp; using std::log; using std::sqrt; using std::min; using std::max; using std::fabs; using std::isfinite;
+struct Place { unsigned x, y, z; };
+static Place threadIdx, blockIdx, blockDim, gridDim;
+#define __global__
+#define __device__ [[maybe_unused]] static
+#define __shared__ static
+#define __launch_bounds__(n)
+#define __constant__ static const
+static ucontext_t scheduler, *running;
+static unsigned long long waiting;
+[[maybe_unused]] static void __syncthreads() {
+    ucontext_t* mine = running;
+    const Place me = threadIdx;
+    waiting++;
+    swapcontext(mine, &scheduler);
+    threadIdx = me;
+}
+template <typename V> [[maybe_unused]] static V atomicAdd(V* place, V value) {
+    V old = *place; *place += value; return old;
+}
+template <typename V> [[maybe_unused]] static V atomicMin(V* place, V value) {
+    V old = *place; *place = std::min(old, value); return old;
+}
+template <typename V> [[maybe_unused]] static V atomicMax(V* place, V value) {
+    V old = *place; *place = std::max(old, value); return old;
+}
+"""
+
+# Runs all blocks; returns 1 if threads of a block do not meet at the same number of barriers.
+LAUNCH = r"""
+static void** given;
+static void item() { %(name)s(%(arguments)s); }
+extern "C" int launch(unsigned blocks, unsigned threads, unsigned seed, void** arguments) {
+    given = arguments;
+    gridDim = {blocks, 1, 1};
+    blockDim = {threads, 1, 1};
+    std::mt19937 random(seed);
+    std::vector<unsigned> order(blocks), within(threads);
+    std::iota(order.begin(), order.end(), 0u);
+    std::iota(within.begin(), within.end(), 0u);
+    std::shuffle(order.begin(), order.end(), random);
+    std::shuffle(within.begin(), within.end(), random);
+    for (unsigned block : order) {
+        blockIdx = {block, 0, 0};
+        if (!%(barriers)d) {
+            for (unsigned thread : within) { threadIdx = {thread, 0, 0}; item(); }
+            continue;
+        }
+        const size_t size = 1 << 16;
+        std::vector<char> stacks(size * threads);
+        std::vector<ucontext_t> fibers(threads);
+        for (unsigned thread : within) {
+            ucontext_t& fiber = fibers[thread];
+            getcontext(&fiber);
+            fiber.uc_stack.ss_sp = &stacks[size * thread];
+            fiber.uc_stack.ss_size = size;
+            fiber.uc_link = &scheduler;
+            makecontext(&fiber, item, 0);
+        }
+        do {
+            waiting = 0;
+            for (unsigned thread : within) {
+                threadIdx = {thread, 0, 0};
+                running = &fibers[thread];
+                swapcontext(&scheduler, running);
+            }
+            if (waiting && waiting != threads) return 1;
+        } while (waiting);
+    }
+    return 0;
+}
+"""
+
+
+def compiler() -> str | None:
+    """The C++ compiler of this machine, or None."""
+    return shutil.which("g++")
+
+
+class RawKernel:
+    """As cupy.RawKernel: `kernel(grid, block, arguments)`."""
+
+    launches: list[str] = []  # noqa: RUF012 (every kernel's, for tests that count)
+
+    def __init__(self, code: str, name: str, options: tuple[str, ...] = ()) -> None:
+        self.code, self.name = code, name
+
+    def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
+        run = _compiled(self.code, self.name)
+        kept, pointers = [], (ctypes.c_void_p * len(args))()
+        for number, value in enumerate(args):
+            if isinstance(value, ndarray):
+                guarded = _guarded(value.values)
+                kept.append((value.values, guarded))
+                value = np.uintp(guarded.ctypes.data + GUARD)
+            elif not isinstance(value, np.generic):
+                raise TypeError(f"{self.name}: argument {number} is a {type(value).__name__} of no certain size.")
+            holder = np.array(value)
+            kept.append((None, holder))
+            pointers[number] = holder.ctypes.data
+        self.launches.append(self.name)
+        if run(grid[0], block[0], len(self.launches), pointers):
+            raise AssertionError(f"{self.name}: some threads of a block wait at a barrier that others never reach.")
+        for values, guarded in kept:
+            if values is not None:
+                if not ((guarded[:GUARD] == 255).all() and (guarded[-GUARD:] == 255).all()):
+                    raise AssertionError(f"{self.name} wrote outside an array of shape {values.shape}.")
+                values.reshape(-1).view(np.uint8)[...] = guarded[GUARD:-GUARD]
+
+
+def _guarded(values: np.ndarray) -> np.ndarray:
+    guarded: np.ndarray = np.full(values.nbytes + 2 * GUARD, 255, np.uint8)
+    guarded[GUARD:-GUARD] = values.reshape(-1).view(np.uint8)
+    return guarded
+
+
+@cache
+def _folder() -> Path:
+    folder = tempfile.mkdtemp(prefix="played-kernels-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
+
+
+@cache
+def _compiled(code: str, name: str) -> Any:
+    parameters = re.search(rf"\b{name}\((.*?)\)\s*\{{", code, re.DOTALL)
+    assert parameters, f"no function {name}"
+    kinds = [text.rpartition(" ")[0].replace("__restrict__", "") for text in parameters[1].split(",")]
+    arguments = ", ".join(f"*({kind}*)given[{number}]" for number, kind in enumerate(kinds))
+    text = PRELUDE + code + LAUNCH % {"name": name, "arguments": arguments, "barriers": "__syncthreads()" in code}
+    source = _folder() / f"{name}-{abs(hash(code))}.cpp"
+    source.write_text(text, encoding="utf-8")
+    library = source.with_suffix(".so")
+    command = [compiler() or "g++", "-std=c++17", "-O1", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+    made = subprocess.run([*command, "-o", library, source], capture_output=True, text=True)
+    if made.returncode:
+        raise AssertionError(f"{name} does not compile:\n{made.stderr}\n{code}")
+    run = ctypes.CDLL(str(library)).launch
+    run.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p]
+    return run
