@@ -8,6 +8,7 @@ from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.functional import convolution_matrix
 from minifcn.geometry import Geometry
 from minifcn.memory import empty_cache
+from minifcn.precision import get_float32_matmul_precision, set_float32_matmul_precision
 from minifcn.tensor import Tensor, as_tensor
 from minifcn.threads import get_num_threads, set_num_threads
 
@@ -25,6 +26,7 @@ __all__ = [
     "enable_grad",
     "explain",
     "functional",
+    "get_float32_matmul_precision",
     "get_num_threads",
     "grad",
     "is_grad_enabled",
@@ -32,6 +34,7 @@ __all__ = [
     "no_grad",
     "optim",
     "profile",
+    "set_float32_matmul_precision",
     "set_num_threads",
     "use_algorithm",
 ]

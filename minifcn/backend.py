@@ -68,6 +68,14 @@ def to_numpy(x: Array) -> np.ndarray:
     return x.get() if is_cupy(x) else np.asarray(x)
 
 
+def cublas() -> tuple[Any, int]:
+    """cuBLAS as CuPy shows it, and the handle of this thread on the current device."""
+    _cupy()
+    from cupy.cuda import cublas, device
+
+    return cublas, device.get_cublas_handle()
+
+
 def working_bytes(x: Array) -> int:
     """How large a block of temporary columns may be where `x` lives.
 

@@ -84,14 +84,15 @@ def xp(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
 def global_state() -> tuple[object, ...]:
     """The number of threads is the one setting that a test may change: it is put back."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (to see that nobody uses it)
-    return minifcn.is_grad_enabled(), convolution._chosen.get(), kind, keys.tobytes(), *rest
+    precision = minifcn.get_float32_matmul_precision()
+    return minifcn.is_grad_enabled(), convolution._chosen.get(), precision, kind, keys.tobytes(), *rest
 
 
 @pytest.fixture(autouse=True)
 def sealed_global_state() -> Iterator[None]:
     """Gradients are recorded, the algorithm is the default, and nobody draws from NumPy's global generator."""
     before = global_state()
-    assert before[:2] == (True, "auto")
+    assert before[:3] == (True, "auto", "highest")
     threads = minifcn.get_num_threads()
     yield
     minifcn.set_num_threads(threads)

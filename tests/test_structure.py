@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "backend", "coordinates", "geometry", "kernels", "labels", "memory", "threads"},
+    {"errors", "backend", "coordinates", "geometry", "kernels", "labels", "memory", "precision", "threads"},
     {"arrays"},
     {"autograd"},
     {"functional"},
@@ -49,6 +49,8 @@ TESTED_IN: dict[str, str] = {
     "arrays/matrix.py": "arrays/test_convolution.py",
     "arrays/im2col.py": "arrays/test_convolution.py",
     "arrays/turned.py": "arrays/test_convolution.py",
+    "arrays/cublas.py": "arrays/test_product.py",
+    "precision.py": "arrays/test_product.py",
     "arrays/scatter.py": "arrays/test_pooling.py",
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",

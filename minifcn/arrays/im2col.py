@@ -17,8 +17,9 @@ from math import prod
 
 from minifcn.arrays.product import product
 from minifcn.arrays.turned import fits, turned_geometry, turned_weight
-from minifcn.backend import Array, array_module, require_memory, threads_for, working_bytes
+from minifcn.backend import Array, array_module, is_cupy, require_memory, threads_for, working_bytes
 from minifcn.geometry import Geometry
+from minifcn.kernels import Kernel, contiguous
 from minifcn.memory import empty, scratch, zeros
 from minifcn.threads import even_parts, for_each
 
@@ -101,6 +102,10 @@ def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
     (sh, sw), (dh, dw), (ph, pw) = geometry.stride, geometry.dilation, geometry.padding
     n, (C, H, W), OW = images.stop - images.start, x.shape[1:], geometry.output_size[1]
     columns = scratch("im2col: columns", (C, *geometry.kernel_size, n, last - first, OW), x)
+    if is_cupy(x):
+        (pixels,) = contiguous(x[images])
+        _IM2COL(columns.size // max(1, geometry.kernel_size[1]), columns, pixels, *_sizes(columns, x, geometry, first))
+        return columns
     rows, width = (last - first - 1) * sh + geometry.reach[0], (OW - 1) * sw + geometry.reach[1]
     if geometry.taps > (last - first) * OW or rows * width > geometry.taps * (last - first) * OW:
         columns.fill(0)
@@ -124,10 +129,65 @@ def col2im(columns: Array, x: Array, geometry: Geometry, block: Block) -> None:
     """Add columns (C, KH, KW, n, rows, OW) back to the pixels of x (N, C, H, W) they came from, in place.
 
     Slices can be added without losing an update, and always in the same order: the result is the same to the last bit
-    on every run, on a GPU too.
+    on every run. On a GPU every pixel asks for its sum.
     """
+    if is_cupy(x):
+        pixels = x[block[0]]
+        _COL2IM(pixels.size, pixels, *contiguous(columns), *_sizes(columns, x, geometry, block[1]))
+        return
     for part, pixels in meetings(columns, x, geometry, block):
         pixels += part
+
+
+def _sizes(columns: Array, x: Array, geometry: Geometry, first: int) -> tuple[int, ...]:
+    """What the kernels below call C to first."""
+    _, KH, KW, *size = columns.shape
+    return *x.shape[1:], KH, KW, *size, *geometry.stride, *geometry.dilation, *geometry.padding, first
+
+
+_SIZES = """Index C, Index H, Index W, Index KH, Index KW, Index N, Index rows, Index OW,
+    Index sh, Index sw, Index dh, Index dw, Index ph, Index pw, Index first"""
+
+_IM2COL = Kernel(
+    "im2col",
+    f"T* columns, const T* x, {_SIZES}",
+    """
+    // One thread for each window and row k of its taps. Neighbours are neighbouring windows: for each tap they write
+    // side by side, and read with the steps of the stride from a row of the image that the cache has by then.
+    const Index windows = N * rows * OW, window = i % windows, ck = i / windows;
+    const Index row = window / OW, n = row / rows, h = (first + row % rows) * sh - ph + ck % KH * dh;
+    const Index left = window % OW * sw - pw;
+    const bool inside = 0 <= h && h < H;
+    const T* line = x + ((n * C + ck / KH) * H + (inside ? h : 0)) * W;
+    for (Index l = 0; l < KW; l++) {
+        const Index w = left + l * dw;
+        columns[(ck * KW + l) * windows + window] = inside && 0 <= w && w < W ? line[w] : T(0);
+    }""",
+)
+
+_COL2IM = Kernel(
+    "col2im",
+    f"T* x, const T* columns, {_SIZES}",
+    """
+    // One thread for each pixel: it adds up what the windows that saw it have for it, always in the same order, so none
+    // need wait for another. Neighbours are neighbouring pixels; with stride 1 they read and write side by side.
+    const Index w = i % W + pw, h = i / W % H + ph, nc = i / W / H, c = nc % C, n = nc / C;
+    const Index reach_h = (KH - 1) * dh, reach_w = (KW - 1) * dw;
+    const Index top = max(first, h < reach_h ? 0 : (h - reach_h + sh - 1) / sh), bottom = min(first + rows - 1, h / sh);
+    const Index left = w < reach_w ? 0 : (w - reach_w + sw - 1) / sw, right = min(OW - 1, w / sw);
+    T sum = 0;
+    for (Index row = top; row <= bottom; row++) {
+        const Index down = h - row * sh;
+        if (down % dh) continue;
+        for (Index column = left; column <= right; column++) {
+            const Index across = w - column * sw;
+            if (across % dw) continue;
+            const Index tap = (c * KH + down / dh) * KW + across / dw;
+            sum += columns[((tap * N + n) * rows + row - first) * OW + column];
+        }
+    }
+    x[i] += sum;""",
+)
 
 
 def _columns_of(x: Array, geometry: Geometry, block: Block) -> Array:
@@ -194,17 +254,12 @@ def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     by_group = (G, O // G, C // G * geometry.taps)
     sums = [w.reshape(by_group), *(empty(by_group, x.dtype, x) for _ in shares[1:])]
 
-    def correlate(block: Block, out: Array | None = None) -> Array:
-        columns = _columns_of(x, geometry, block).swapaxes(1, 2)
-        return product(_rows_of(y, geometry, block), columns, out)  # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
-
     def compute(number: int) -> None:
-        total, mine = sums[number], pieces[shares[number]]
+        mine = pieces[shares[number]]
         for block in mine:
-            if block is mine[0]:
-                correlate(block, total)
-            else:
-                total += correlate(block)
+            columns = _columns_of(x, geometry, block).swapaxes(1, 2)
+            # (G, O/G, n·rows·OW) @ (G, n·rows·OW, C/G·KH·KW)
+            product(_rows_of(y, geometry, block), columns, out=sums[number], add=block is not mine[0])
 
     for_each(compute, range(len(shares)))
     for other in sums[1:]:

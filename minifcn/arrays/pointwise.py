@@ -46,8 +46,5 @@ def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     w = (empty if len(x) else zeros)((O, C // G, 1, 1), x.dtype, x)
     by_group = w.reshape(G, O // G, C // G)
     for number, (result, image) in enumerate(zip(_by_group(y, G), _by_group(x, G).swapaxes(2, 3), strict=True)):
-        if number == 0:
-            product(result, image, out=by_group)
-        else:
-            by_group += product(result, image)
+        product(result, image, out=by_group, add=number > 0)
     return w

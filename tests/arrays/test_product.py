@@ -9,11 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minifcn import set_num_threads
+from minifcn import get_float32_matmul_precision, set_float32_matmul_precision, set_num_threads
+from minifcn.arrays import cublas
 from minifcn.arrays import product as module
 from minifcn.arrays.product import product
+from minifcn.errors import ArgumentError
 from minifcn.memory import owns
 from tests.arrays.contractions import shared
+from tests.played_cupy import playing
 from tests.strategies import laid_out, whole_numbers
 
 
@@ -143,3 +146,63 @@ def test_dtypes_meet_as_in_numpy():
 def test_what_does_not_fit_is_refused(shapes, threads):
     with shared(threads), pytest.raises(ValueError):
         product(*operands(*shapes))
+
+
+# --- on a GPU -------------------------------------------------------------------------------------------------------
+
+VIEWS = {
+    "rows": lambda x: x.copy(),
+    "columns": lambda x: x.swapaxes(-1, -2).copy().swapaxes(-1, -2),
+    "every second row": lambda x: x.repeat(2, -2)[..., ::2, :],
+    "every second column": lambda x: x.repeat(2, -1)[..., ::2],
+    "backwards": lambda x: x[..., ::-1, ::-1].copy()[..., ::-1, ::-1],
+}
+
+
+@pytest.mark.parametrize("add", [False, True])
+@pytest.mark.parametrize("view_a", VIEWS)
+@pytest.mark.parametrize("view_b", VIEWS)
+def test_it_is_the_product_wherever_it_is_computed(xp, view_a, view_b, add):
+    for stacks in STACKS:
+        for n, m, k in [(3, 4, 5), (1, 4, 5), (3, 1, 5), (3, 4, 1), (1, 1, 1), (3, 4, 0), (0, 4, 2), (3, 0, 2)]:
+            a, b = operands((*stacks[0], n, k), (*stacks[1], k, m), seed=n)
+            expected = a @ b
+            (start,) = operands(expected.shape)
+            out = xp.array(start)
+            product(VIEWS[view_a](xp.asarray(a)), VIEWS[view_b](xp.asarray(b)), out, add)
+            assert xp.array_equal(out, xp.asarray(expected + start if add else expected))
+
+
+def test_a_gpu_copies_no_matrix_that_has_rows_or_columns_side_by_side(monkeypatch):
+    """One call for a whole stack, a repeated weight and a transposed view included."""
+    with playing() as cupy:
+        (w,), products = operands((4, 3)), cupy.cuda.cublas.products
+        x = cupy.asarray(operands((6, 3, 5))[0])
+        w = cupy.asarray(w)
+        monkeypatch.setattr(cublas.array_module(x), "ascontiguousarray", None, raising=False)
+        del products[:]
+        product(w, x)
+        product(w, x.swapaxes(1, 2)[:, :3, :3])
+        product(w.T, cupy.asarray(operands((4, 7))[0]))
+        product(x[:, None], x.swapaxes(1, 2)[:, None])
+        assert [(m, n, k, count) for m, n, k, count, _ in products] == [
+            (5, 4, 3, 6), (3, 4, 3, 6), (7, 3, 4, 1), (3, 3, 5, 6),
+        ]  # fmt: skip
+
+
+def test_tf32_is_asked_for_only_where_it_was_chosen():
+    with playing() as cupy:
+        blas = cupy.cuda.cublas
+        computed = {}
+        for precision in ("high", "medium", "highest"):
+            set_float32_matmul_precision(precision)
+            assert get_float32_matmul_precision() == precision
+            for dtype in (np.float32, np.float64):
+                product(cupy.ones((2, 3), dtype), cupy.ones((3, 2), dtype))
+                computed[precision, dtype] = blas.products[-1][-1]
+    tf32 = blas.CUBLAS_COMPUTE_32F_FAST_TF32
+    assert [computed[precision, np.float32] for precision in ("high", "medium")] == [tf32, tf32]
+    assert computed["highest", np.float32] == blas.CUBLAS_COMPUTE_32F
+    assert {computed[precision, np.float64] for precision in ("high", "medium", "highest")} == {blas.CUBLAS_COMPUTE_64F}
+    with pytest.raises(ArgumentError, match="'tf32' is unknown; choose one of highest, high, medium"):
+        set_float32_matmul_precision("tf32")

@@ -1,4 +1,4 @@
-"""The one function of cuBLAS that minifcn calls, on the memory that its pointers point to."""
+"""The two functions of cuBLAS that minifcn calls, on the memory that their pointers point to."""
 
 from __future__ import annotations
 
@@ -47,6 +47,17 @@ def gemmStridedBatchedEx(
     factor, kept = (dtype(ctypes.cast(p, ctypes.POINTER(_C[dtype]))[0]) for p in (alpha, beta))
     made = factor * (a @ b)
     c[...] = made if kept == 0 else made + kept * c  # what was there is not read if beta is 0, be it NaN
+
+
+def gemmEx(
+    handle: int, transa: int, transb: int, m: int, n: int, k: int, alpha: int, A: int, Atype: int, lda: int,
+    B: int, Btype: int, ldb: int, beta: int, C: int, Ctype: int, ldc: int, computeType: int, algo: int,
+) -> None:  # fmt: skip
+    """The same for one matrix."""
+    gemmStridedBatchedEx(
+        handle, transa, transb, m, n, k, alpha, A, Atype, lda, 0, B, Btype, ldb, 0, beta, C, Ctype, ldc, 0, 1,
+        computeType, algo,
+    )  # fmt: skip
 
 
 _C: dict[Any, Any] = {np.float32: ctypes.c_float, np.float64: ctypes.c_double}
