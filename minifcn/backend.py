@@ -41,7 +41,7 @@ def array_module(*arrays: Array) -> ModuleType:
     if any(on_gpu) and not all(on_gpu):
         places = ", ".join("cuda" if gpu else "cpu" for gpu in on_gpu)
         raise ArgumentTypeError(f"the arrays live on different devices ({places}); move them to one with .to(...).")
-    return _cupy() if on_gpu and on_gpu[0] else np
+    return cupy_module() if on_gpu and on_gpu[0] else np
 
 
 def device_of(x: Array) -> str:
@@ -56,7 +56,7 @@ def to_device(x: Array, device: str) -> Array:
         return to_numpy(x)
     if kind != "cuda" or (index and not index.isdigit()):
         raise ArgumentError(f'device {device!r} is unknown; use "cpu", "cuda" or "cuda:<index>".')
-    cupy = _cupy()
+    cupy = cupy_module()
     try:
         with cupy.cuda.Device(int(index) if index else cupy.cuda.Device().id):
             return cupy.asarray(x)
@@ -70,7 +70,7 @@ def to_numpy(x: Array) -> np.ndarray:
 
 def cublas() -> tuple[Any, int]:
     """cuBLAS as CuPy shows it, and the handle of this thread on the current device."""
-    _cupy()
+    cupy_module()
     from cupy.cuda import cublas, device
 
     return cublas, device.get_cublas_handle()
@@ -89,7 +89,7 @@ def working_bytes(x: Array) -> int:
 def memory_of(device: str) -> int | None:
     """All the memory of a device in bytes, used or free; None where the system does not say."""
     if device != "cpu":
-        return int(_cupy().cuda.Device(int(device.partition(":")[2])).mem_info[1])
+        return int(cupy_module().cuda.Device(int(device.partition(":")[2])).mem_info[1])
     try:
         pages = os.sysconf("SC_PHYS_PAGES")
         return pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else None
@@ -134,7 +134,8 @@ def threads_for(x: Array, elements: int, multiplications: int = 0) -> int:
     return threads.get_num_threads() if enough and not is_cupy(x) else 1
 
 
-def _cupy() -> ModuleType:
+def cupy_module() -> ModuleType:
+    """CuPy. ArgumentError, caused by what the import says, if it is not there."""
     try:
         import cupy
     except ImportError as error:

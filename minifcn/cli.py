@@ -1,4 +1,4 @@
-"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`.
+"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn doctor`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -157,6 +157,12 @@ def parser() -> argparse.ArgumentParser:
         explain.add_argument(
             f"--{name}", type=type(usual), choices=CHOICES[name], default=usual, help=f"default: {usual}"
         )
+
+    commands.add_parser(
+        "doctor",
+        help="say whether minifcn can compute here",
+        description="Say whether minifcn can compute here, on the CPU and on a GPU, and what to do if not.",
+    )
     return top
 
 

@@ -22,7 +22,7 @@ def set_float32_matmul_precision(precision: str) -> None:
     "high"      in TF32: operands rounded to 10 binary digits, sums in float32
     "medium"    as "high" (PyTorch may round to bfloat16 here)
 
-    The name, the values and the meaning are PyTorch's. float64 is never touched. Raises ArgumentError for another value.
+    The name, the values and the meaning are PyTorch's. float64 is never touched. ArgumentError for another value.
 
     >>> set_float32_matmul_precision("high")
     >>> get_float32_matmul_precision()

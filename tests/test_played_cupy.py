@@ -17,7 +17,13 @@ def test_real_cupy_has_all_that_the_double_offers() -> None:
 
     assert [name for name in members if not hasattr(real.cuda, name)] == []
     assert [name for name in members["runtime"].__dict__ if not hasattr(runtime, name)] == []
-    for name in ("gemmEx", "gemmStridedBatchedEx", "CUBLAS_COMPUTE_32F", "CUBLAS_COMPUTE_64F", "CUBLAS_COMPUTE_32F_FAST_TF32"):
+    for name in (
+        "gemmEx",
+        "gemmStridedBatchedEx",
+        "CUBLAS_COMPUTE_32F",
+        "CUBLAS_COMPUTE_64F",
+        "CUBLAS_COMPUTE_32F_FAST_TF32",
+    ):
         ours, theirs = getattr(members["cublas"], name), getattr(cublas, name)
         assert ours == theirs if isinstance(ours, int) else callable(theirs)
     lacking = {name for name in dir(np.ndarray) if not name.startswith("__") and not hasattr(real.ndarray, name)}

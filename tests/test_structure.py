@@ -49,6 +49,8 @@ TESTED_IN: dict[str, str] = {
     "arrays/matrix.py": "arrays/test_convolution.py",
     "arrays/im2col.py": "arrays/test_convolution.py",
     "arrays/turned.py": "arrays/test_convolution.py",
+    "arrays/toom_cook.py": "arrays/test_winograd.py",
+    "arrays/winograd_tiles.py": "arrays/test_winograd.py",
     "arrays/cublas.py": "arrays/test_product.py",
     "precision.py": "arrays/test_product.py",
     "arrays/scatter.py": "arrays/test_pooling.py",

@@ -1,14 +1,15 @@
 """Products of matrices on a GPU, by cuBLAS: for stacks of matrices and for views, without a copy where it can be.
 
-cuBLAS reads matrices by columns, NumPy writes them by rows: what is a matrix to one is its transpose to the other. So it
-is asked for outᵀ = bᵀ aᵀ, which by rows is out = a b, and nothing has to be turned round. A matrix whose rows lie side
-by side, or whose columns do, it can read as it is: a transposed view costs nothing. A stack is one call if its matrices
-lie at equal distances, 0 included: one weight for all images. CuPy's own matmul would copy every view, and every matrix
-that a stack repeats.
+cuBLAS reads matrices by columns, NumPy writes them by rows: what is a matrix to one is its transpose to the other. So
+it is asked for outᵀ = bᵀ aᵀ, which by rows is out = a b, and nothing has to be turned round. A matrix whose rows lie
+side by side, or whose columns do, it can read as it is: a transposed view costs nothing. A stack is one call if its
+matrices lie at equal distances, 0 included: one weight for all images. CuPy's own matmul would copy every view, and
+every matrix that a stack repeats.
 """
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -89,7 +90,7 @@ def _layout(x: Array) -> tuple[int, int]:
 def _distance(x: Array, stack: tuple[int, ...]) -> int | None:
     """From one matrix of the stack to the next, if it is always the same; in numbers."""
     steps = [(size, stride // x.itemsize) for size, stride in zip(stack, x.strides, strict=False) if size > 1]
-    for (_, outer), (size, inner) in zip(steps, steps[1:], strict=False):
+    for (_, outer), (size, inner) in pairwise(steps):
         if outer != size * inner:
             return None
     return steps[-1][1] if steps else 0

@@ -17,18 +17,25 @@ def product(a: Array, b: Array, out: Array | None = None, add: bool = False) -> 
     xp, n, m, k = array_module(a, b), a.shape[-2], b.shape[-1], a.shape[-1]
     stack = xp.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     y = empty((*stack, n, m), xp.result_type(a, b), a) if out is None else out
-    if is_cupy(y) and cublas.fits(y.dtype):
-        cublas.multiply(a, b, y, add)
-        return y
-    if add:
+    if add and not is_cupy(y):
         y += product(a, b)
         return y
     threads = threads_for(y, y.size, y.size * k)
 
-    def multiply(part: slice) -> None:
+    def compute(part: slice) -> None:
         rows, columns = (part, slice(None)) if n >= m else (slice(None), part)
-        xp.matmul(a[..., rows, :], b[..., columns], out=y[..., rows, columns])
+        multiply(a[..., rows, :], b[..., columns], y[..., rows, columns], add)
 
     with one_blas_thread():
-        for_each(multiply, even_parts(max(n, m), threads))
+        for_each(compute, even_parts(max(n, m), threads))
     return y
+
+
+def multiply(a: Array, b: Array, out: Array, add: bool = False) -> None:
+    """out = a @ b, or added to what is there, by the thread that asks."""
+    if is_cupy(out) and cublas.fits(out.dtype):
+        cublas.multiply(a, b, out, add)
+    elif add:
+        out += a @ b
+    else:
+        array_module(out).matmul(a, b, out=out)

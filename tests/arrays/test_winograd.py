@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 
 import minifcn.functional as F
 from minifcn import Tensor
-from minifcn.arrays import convolution, im2col, loops, winograd
+from minifcn.arrays import convolution, im2col, loops, toom_cook, winograd, winograd_tiles
 from minifcn.autograd import gradcheck, gradgradcheck
+from minifcn.backend import to_numpy
 from minifcn.geometry import Geometry
 from minifcn.testing.tolerances import float64_bound
 from tests.arrays.contractions import CONTRACTIONS, blocks_of, check_own_weight, pair_for, shared
+from tests.played_cupy import playing
+from tests.played_cupy.kernels import RawKernel
 from tests.strategies import LAYOUTS, laid_out, whole_numbers
 
 both_tiles = pytest.mark.parametrize("m", [2, 4])
@@ -42,7 +45,7 @@ def normal(seed, geometry, N, C, O, dtype=np.float64):
 @pytest.mark.parametrize("m, r", [(2, 3), (3, 3), (4, 3), (1, 3), (2, 2), (3, 2), (2, 5)])
 def test_the_matrices_turn_the_sliding_sum_into_a_product(m, r):
     """Σ_j h_j Σ_i g_i d_{i+j} = Σ_k (G g)_k (A h)_k (B d)_k for all g, h, d: compared coefficient by coefficient."""
-    B, G, A = winograd.transforms(m, r)
+    B, G, A = toom_cook.transforms(m, r)
     n = m + r - 1
     assert (B.shape, G.shape, A.shape) == ((n, n), (n, r), (n, m))
     found = np.einsum("ki,kj,ke->ije", G, A, B)
@@ -58,14 +61,14 @@ def test_the_matrices_turn_the_sliding_sum_into_a_product(m, r):
 
 @pytest.mark.parametrize("m", [2, 3, 4])
 def test_what_multiplies_pixels_is_whole(m):
-    B, _, A = winograd.transforms(m)
+    B, _, A = toom_cook.transforms(m)
     for matrix in (B, A):
         np.testing.assert_array_equal(matrix, np.rint(matrix))
 
 
 def test_the_best_known_matrices_come_out():
     """F(2, 3) of the paper, but for the signs that a row of B and the same row of G may exchange."""
-    B, G, A = winograd.transforms(2)
+    B, G, A = toom_cook.transforms(2)
     paper_G = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
     paper_B = np.array([[1, 0, -1, 0], [0, 1, 1, 0], [0, -1, 1, 0], [0, 1, 0, -1]])
     paper_A = np.array([[1, 0], [1, 1], [1, -1], [0, -1]])
@@ -97,8 +100,8 @@ def test_small_results_get_small_tiles(size, images, m, tiles):
 
 def magnitude(contraction, pair, geometry):
     """What the absolute values of all that is added add up to: the same contraction, every matrix and number absolute."""
-    real = winograd._both_axes
-    with mock.patch.object(winograd, "_both_axes", lambda *key: tuple(np.abs(matrix) for matrix in real(*key))):
+    real = winograd_tiles.both_axes
+    with mock.patch.object(winograd_tiles, "both_axes", lambda *key: tuple(np.abs(matrix) for matrix in real(*key))):
         return getattr(winograd, contraction)(*(np.abs(array) for array in pair), geometry)
 
 
@@ -318,3 +321,41 @@ def test_gradients_of_gradients_are_right(m):
         for check in (gradcheck, gradgradcheck):
             assert check(lambda x, w: F.conv2d(x, w, padding=1), (x, w))
             assert check(lambda y, w: F.conv_transpose2d(y, w, padding=1), (y, w))
+
+
+# --- wherever it is computed ------------------------------------------------------------------------------------------
+
+
+@both_tiles
+@pytest.mark.parametrize("room", [None, 1, 3000])
+@pytest.mark.parametrize("size, padding", [((3, 3), 0), ((5, 9), (2, 0)), ((13, 6), 1), ((8, 21), (0, 2)), ((1, 1), 1)])
+def test_it_is_the_sum_over_taps_on_every_array_module(xp, m, room, size, padding, monkeypatch):
+    """One block and many, tiles that hang over, images and channels in unequal numbers; loops are the oracle."""
+    geometry = Geometry.of_convolution(size, 3, padding=padding)
+    x, w, y = normal(7, geometry, 3, 2, 5)
+    if room:
+        monkeypatch.setattr(winograd, "working_bytes", lambda array: room)
+        monkeypatch.setattr(winograd, "LEAST_TILES", 1)
+    arrays = {"x": x, "w": w, "y": y}
+    with tiles_of(m):
+        for name, first, second in (("to_output", "x", "w"), ("to_input", "w", "y"), ("to_weight", "x", "y")):
+            expected = getattr(loops, name)(arrays[first], arrays[second], geometry)
+            found = getattr(winograd, name)(xp.asarray(arrays[first]), xp.asarray(arrays[second]), geometry)
+            np.testing.assert_allclose(to_numpy(found), expected, rtol=0, atol=1e-11 * np.abs(expected).max())
+
+
+def test_a_gpu_transforms_every_channel_in_one_go():
+    """Five kernels, and for each contraction one product of n² matrices: no loop over channels or images on the host."""
+    geometry = Geometry.of_convolution((19, 23), 3, padding=1)
+    with playing() as cupy:
+        x, w, y = (cupy.asarray(array) for array in normal(7, geometry, 2, 64, 96, np.float32))
+        del RawKernel.launches[:], cupy.cuda.cublas.products[:]
+        winograd.to_output(x, w, geometry)
+        winograd.to_input(w, y, geometry)
+        winograd.to_weight(x, y, geometry)
+        assert RawKernel.launches == [
+            "winograd_image_4", "winograd_weight_4", "winograd_place_4",
+            "winograd_image_4", "winograd_weight_4", "winograd_place_4",
+            "winograd_image_4", "winograd_result_4", "winograd_taps_4",
+        ]  # fmt: skip
+        assert [count for *_, count, _ in cupy.cuda.cublas.products] == [36, 36, 36]

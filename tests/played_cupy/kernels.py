@@ -39,6 +39,7 @@ static Place threadIdx, blockIdx, blockDim, gridDim;
 #define __device__ [[maybe_unused]] static
 #define __shared__ static
 #define __launch_bounds__(n)
+#define __forceinline__ inline
 #define __constant__ static const
 static ucontext_t scheduler, *running;
 static unsigned long long waiting;

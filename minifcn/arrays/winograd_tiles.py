@@ -1,0 +1,258 @@
+"""The five steps of winograd.py, each on a block of tiles: from pixels to tiles in the other basis, and back.
+
+    transformed_image     x (N, C, H, W)    -> B x Bᵀ (n², C, P)      P tiles of n x n pixels, which overlap by 2
+    transformed_result    y (N, O, OH, OW)  -> A y Aᵀ (n², O, P)      of m x m results, n = m + 2
+    transformed_weight    w (O, C, 3, 3)    -> G w Gᵀ (n², O, C)
+    place                 (n², O, P) -> Aᵀ (·) A, written to y
+    add_taps              (n², O, C) -> Gᵀ (·) G, added to (9, O, C)
+
+On a CPU a step is one copy, which lays the pixels of all tiles side by side, and one product with the matrix for rows
+and columns together, B ⊗ B. On a GPU it is one kernel, in which a thread has a tile of one channel in its registers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+
+import numpy as np
+
+from minifcn.arrays.toom_cook import both_axes, in_cuda, transforms
+from minifcn.backend import Array, is_cupy
+from minifcn.geometry import Geometry
+from minifcn.kernels import Kernel, contiguous
+from minifcn.memory import scratch
+
+Block = tuple[slice, slice]  # images, and rows of tiles
+
+
+def count_of(geometry: Geometry, m: int, block: Block) -> tuple[int, int, int]:
+    """How many images, rows and columns of tiles."""
+    images, rows = block
+    return images.stop - images.start, rows.stop - rows.start, -(-geometry.output_size[1] // m)
+
+
+# --- the steps ----------------------------------------------------------------------------------------------------
+
+
+def transformed_image(x: Array, geometry: Geometry, m: int, block: Block, out: Array) -> None:
+    """B x Bᵀ of the pixels under each tile, zeros in the padding: (N, C, H, W) -> out (n², C, images·rows·columns)."""
+    images, rows = block
+    if is_cupy(x):
+        (pixels,) = contiguous(x[images])
+        corner = rows.start * m - geometry.padding[0], -geometry.padding[1]
+        _IMAGE[m](out[0].size, out, pixels, *x.shape[1:], *count_of(geometry, m, block)[1:], *corner)
+    else:
+        tiles, B = _seen(x, geometry, m, block), both_axes(m, x.dtype)[0]
+        np.matmul(B, tiles.reshape(len(B), -1), out=_flat(out))
+
+
+def transformed_result(y: Array, geometry: Geometry, m: int, block: Block) -> Array:
+    """A y Aᵀ of the results of each tile, zeros over the edge: (N, O, OH, OW) -> (n², O, images·rows·columns)."""
+    images, rows = block
+    count = count_of(geometry, m, block)
+    if is_cupy(y):
+        made, (results,) = (
+            scratch("winograd: result", ((m + 2) ** 2, y.shape[1], prod(count)), y),
+            contiguous(y[images]),
+        )
+        _RESULT[m](made[0].size, made, results, *y.shape[1:], *count[1:], rows.start * m)
+        return made
+    tiles = scratch("winograd: tiles", (m * m, y.shape[1], prod(count)), y)
+    tiles.fill(0)
+    for part, results in _places(tiles, y, geometry, m, block):
+        part[...] = results
+    return _transformed(both_axes(m, y.dtype)[2], tiles, "winograd: result")
+
+
+def transformed_weight(w: Array, m: int, turned: bool = False) -> Array:
+    """G w Gᵀ: (O, C, 3, 3) -> (n², O, C); turned: of the kernel flipped."""
+    if is_cupy(w):
+        (taps,) = contiguous(w)
+        made = scratch("winograd: weight", ((m + 2) ** 2, *w.shape[:2]), w)
+        _WEIGHT[m](made[0].size, made, taps, turned)
+        return made
+    G = both_axes(m, w.dtype)[1]
+    made = _transformed(G[:, ::-1] if turned else G, w.reshape(-1, 9).T, "winograd: weight")  # (O, C, 3, 3) -> (9, O·C)
+    return made.reshape(len(G), *w.shape[:2])
+
+
+def place(product: Array, y: Array, geometry: Geometry, m: int, block: Block) -> None:
+    """Aᵀ (·) A of (n², O, images·rows·columns), written to the results of a block in y (N, O, OH, OW)."""
+    images, rows = block
+    if is_cupy(y):
+        _PLACE[m](product[0].size, y[images], product, *y.shape[1:], *count_of(geometry, m, block)[1:], rows.start * m)
+        return
+    tiles = _transformed(both_axes(m, y.dtype)[2].T, product, "winograd: tiles")
+    for part, results in _places(tiles, y, geometry, m, block):
+        results[...] = part
+
+
+def add_taps(product: Array, taps: Array, m: int) -> None:
+    """Gᵀ (·) G of (n², O, C), added to taps (9, O, C)."""
+    if is_cupy(taps):
+        _TAPS[m](product[0].size, taps, product)
+    else:
+        taps += _transformed(both_axes(m, taps.dtype)[1].T, product, "winograd: weight")
+
+
+# --- on a CPU -----------------------------------------------------------------------------------------------------
+
+
+def _flat(out: Array) -> Array:
+    """(n², C, P) -> (n², C·P), the same memory; some of an array's channels lie side by side, too."""
+    return np.lib.stride_tricks.as_strided(out, (len(out), out[0].size), (out.strides[0], out.itemsize))
+
+
+def _seen(x: Array, geometry: Geometry, m: int, block: Block) -> Array:
+    """The n x n pixels under each tile of a block, zeros in the padding: (N, C, H, W) -> (n², C, images·rows·columns).
+
+    A tile's column j is the image's column j, j + m, j + 2m, ... Sorted by their remainder first, so that these lie
+    side by side, the image is read once with steps, and the n² copies made of it need none.
+    """
+    (images, rows), (C, H), n = block, x.shape[1:3], m + 2
+    count, height, columns = count_of(geometry, m, block)
+    sorted_ = scratch("winograd: columns by remainder", (m, C, count, height * m + 2, columns + 1), x)
+    sorted_.fill(0)
+    above, left = rows.start * m - geometry.padding[0], -geometry.padding[1]  # the block's corner in the image
+    top, bottom = max(0, above), min(H, above + height * m + 2)
+    for q in range(m):
+        first = max(0, -((left + q) // m))  # the first that is not padding
+        part = x[images, :, top:bottom, left + q + first * m :: m][..., : columns + 1 - first]
+        sorted_[q, :, :, top - above : bottom - above, first : first + part.shape[3]] = part.swapaxes(0, 1)
+    tiles = scratch("winograd: tiles", (n, n, C, count, height, columns), x)
+    by_q, by_c, by_image, by_row, by_column = sorted_.strides
+    rows_of_tiles = np.lib.stride_tricks.as_strided(
+        sorted_, (n, m, C, count, height, columns + 1), (by_row, by_q, by_c, by_image, m * by_row, by_column)
+    )
+    tiles[:, :m] = rows_of_tiles[..., :-1]
+    tiles[:, m:] = rows_of_tiles[:, :2, ..., 1:]  # the tiles overlap by 2
+    return tiles.reshape(n * n, C, count * height * columns)
+
+
+def _places(tiles: Array, y: Array, geometry: Geometry, m: int, block: Block) -> Iterator[tuple[Array, Array]]:
+    """Pairs of equal shape: a part of tiles (m², O, images·rows·columns), and what it stands for in y (N, O, OH, OW).
+
+    Together the pairs cover all results of the block; what hangs over the edge is in none.
+    """
+    (images, rows), (_, O, OH, _) = block, y.shape
+    tiles = tiles.reshape(m, m, O, *count_of(geometry, m, block))
+    part = y[images, :, rows.start * m : min(OH, rows.stop * m)].swapaxes(0, 1)
+    for i in range(m):
+        for j in range(m):
+            place = part[:, :, i::m, j::m]
+            yield tiles[i, j, :, :, : place.shape[2], : place.shape[3]], place
+
+
+def _transformed(matrix: np.ndarray, tiles: Array, name: str) -> Array:
+    """(a, b) times (b, ...) -> (a, ...), in the scratch memory of that name."""
+    made = scratch(name, (len(matrix), *tiles.shape[1:]), tiles)
+    np.matmul(matrix, tiles.reshape(len(tiles), -1), out=made.reshape(len(matrix), -1))
+    return made
+
+
+# --- on a GPU -----------------------------------------------------------------------------------------------------
+
+_GRID = "Index rows, Index columns"
+_TILE = """
+    // One thread for each tile of each channel. Neighbours are neighbouring tiles: each of the n² numbers they write or
+    // read side by side; their pixels are m apart, and the first to be fetched bring along the rest.
+    const Index tiles = count / CHANNELS, p = i % tiles, channel = i / tiles;
+    const Index column = p % columns, row = p / columns % rows, image = p / columns / rows;"""
+_OVER = """
+    // One thread for each pair of channels: each of the n² numbers, and of the 9 in between, side by side."""
+
+
+def _kernels(m: int) -> tuple[Kernel, ...]:
+    """The five steps for tiles of m x m results."""
+    n, (B, G, A) = m + 2, transforms(m)
+    image = Kernel(
+        f"winograd_image_{m}",
+        f"T* made, const T* x, Index C, Index H, Index W, {_GRID}, Index above, Index before",
+        _TILE.replace("CHANNELS", "C")
+        + f"""
+    const Index top = above + row * {m}, left = before + column * {m};
+    const T* plane = x + (image * C + channel) * H * W;
+    T pixels[{n * n}], values[{n * n}];
+    #pragma unroll
+    for (int a = 0; a < {n}; a++) {{
+        #pragma unroll
+        for (int b = 0; b < {n}; b++) {{
+            const Index h = top + a, w = left + b;
+            pixels[a * {n} + b] = 0 <= h && h < H && 0 <= w && w < W ? plane[h * W + w] : T(0);
+        }}
+    }}
+    B(pixels, values);
+    #pragma unroll
+    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
+        in_cuda("B", B),
+    )
+    result = Kernel(
+        f"winograd_result_{m}",
+        f"T* made, const T* y, Index O, Index OH, Index OW, {_GRID}, Index first",
+        _TILE.replace("CHANNELS", "O")
+        + f"""
+    const Index top = first + row * {m}, left = column * {m};
+    const T* plane = y + (image * O + channel) * OH * OW;
+    T results[{m * m}], values[{n * n}];
+    #pragma unroll
+    for (int a = 0; a < {m}; a++) {{
+        #pragma unroll
+        for (int b = 0; b < {m}; b++)
+            results[a * {m} + b] = top + a < OH && left + b < OW ? plane[(top + a) * OW + left + b] : T(0);
+    }}
+    A(results, values);
+    #pragma unroll
+    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
+        in_cuda("A", A),
+    )
+    weight = Kernel(
+        f"winograd_weight_{m}",
+        "T* made, const T* w, Index turned",
+        _OVER
+        + f"""
+    T taps[9], values[{n * n}];
+    #pragma unroll
+    for (int t = 0; t < 9; t++) taps[t] = w[i * 9 + (turned ? 8 - t : t)];
+    G(taps, values);
+    #pragma unroll
+    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
+        in_cuda("G", G),
+    )
+    placed = Kernel(
+        f"winograd_place_{m}",
+        f"T* y, const T* product, Index O, Index OH, Index OW, {_GRID}, Index first",
+        _TILE.replace("CHANNELS", "O")
+        + f"""
+    const Index top = first + row * {m}, left = column * {m};
+    T* plane = y + (image * O + channel) * OH * OW;
+    T results[{m * m}], values[{n * n}];
+    #pragma unroll
+    for (int e = 0; e < {n * n}; e++) values[e] = product[e * count + i];
+    A(values, results);
+    #pragma unroll
+    for (int a = 0; a < {m}; a++) {{
+        #pragma unroll
+        for (int b = 0; b < {m}; b++)
+            if (top + a < OH && left + b < OW) plane[(top + a) * OW + left + b] = results[a * {m} + b];
+    }}""",
+        in_cuda("A", A.T),
+    )
+    taps = Kernel(
+        f"winograd_taps_{m}",
+        "T* taps, const T* product",
+        _OVER
+        + f"""
+    T sums[9], values[{n * n}];
+    #pragma unroll
+    for (int e = 0; e < {n * n}; e++) values[e] = product[e * count + i];
+    G(values, sums);
+    #pragma unroll
+    for (int t = 0; t < 9; t++) taps[t * count + i] += sums[t];""",
+        in_cuda("G", G.T),
+    )
+    return image, result, weight, placed, taps
+
+
+_OF_TILES = {m: _kernels(m) for m in (2, 4)}
+_IMAGE, _RESULT, _WEIGHT, _PLACE, _TAPS = ({m: steps[k] for m, steps in _OF_TILES.items()} for k in range(5))
