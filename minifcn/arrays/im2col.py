@@ -17,6 +17,7 @@ from math import prod
 
 from minifcn.arrays.product import product
 from minifcn.arrays.turned import fits, turned_geometry, turned_weight
+from minifcn.arrays.windows import over_windows
 from minifcn.backend import Array, array_module, is_cupy, require_memory, threads_for, working_bytes
 from minifcn.geometry import Geometry
 from minifcn.kernels import Kernel, contiguous
@@ -171,21 +172,15 @@ _COL2IM = Kernel(
     """
     // One thread for each pixel: it adds up what the windows that saw it have for it, always in the same order, so none
     // need wait for another. Neighbours are neighbouring pixels; with stride 1 they read and write side by side.
-    const Index w = i % W + pw, h = i / W % H + ph, nc = i / W / H, c = nc % C, n = nc / C;
-    const Index reach_h = (KH - 1) * dh, reach_w = (KW - 1) * dw;
-    const Index top = max(first, h < reach_h ? 0 : (h - reach_h + sh - 1) / sh), bottom = min(first + rows - 1, h / sh);
-    const Index left = w < reach_w ? 0 : (w - reach_w + sw - 1) / sw, right = min(OW - 1, w / sw);
-    T sum = 0;
-    for (Index row = top; row <= bottom; row++) {
-        const Index down = h - row * sh;
-        if (down % dh) continue;
-        for (Index column = left; column <= right; column++) {
-            const Index across = w - column * sw;
-            if (across % dw) continue;
-            const Index tap = (c * KH + down / dh) * KW + across / dw;
-            sum += columns[((tap * N + n) * rows + row - first) * OW + column];
-        }
-    }
+    T sum = 0;"""
+    + over_windows(
+        """
+            const Index c = plane % C, n = plane / C;
+            sum += columns[((((c * KH + k) * KW + l) * N + n) * rows + row - first) * OW + column];""",
+        first="first",
+        last="first + rows - 1",
+    )
+    + """
     x[i] += sum;""",
 )
 

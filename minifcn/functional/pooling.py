@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minifcn.arrays import pooling
+from minifcn.arrays import averaging, pooling, unpooling
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, require_memory
@@ -71,7 +71,7 @@ class AvgPool(Operation):
         self.settings = geometry, count_include_pad, divisor_override
 
     def forward(self, x: Array) -> Array:
-        return pooling.avg_pool(x, *self.settings)
+        return averaging.avg_pool(x, *self.settings)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return int(result.size) * self.settings[0].taps
@@ -82,7 +82,7 @@ class AvgPool(Operation):
 
 class AvgPoolTransposed(AvgPool):
     def forward(self, y: Array) -> Array:
-        return pooling.avg_pool_transposed(y, *self.settings)
+        return averaging.avg_pool_transposed(y, *self.settings)
 
     def cost(self, operands: tuple[Array, ...], result: Array) -> int:
         return int(operands[0].size) * self.settings[0].taps
@@ -96,7 +96,7 @@ class Unpool(Movement):
         self.indices, self.size = indices, size
 
     def forward(self, y: Array) -> Array:
-        return pooling.unpool(y, self.indices, self.size)
+        return unpooling.unpool(y, self.indices, self.size)
 
     def backward(self, grad: Variable) -> Variable:
         return GatherFlat(self.indices, self.size)(grad)
@@ -104,7 +104,7 @@ class Unpool(Movement):
 
 class GatherFlat(Unpool):
     def forward(self, x: Array) -> Array:
-        return pooling.gather_flat(x, self.indices)
+        return unpooling.gather_flat(x, self.indices)
 
     def backward(self, grad: Variable) -> Variable:
         return Unpool(self.indices, self.size)(grad)

@@ -12,17 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minifcn import backend, set_num_threads
-from minifcn.arrays.pooling import (
-    avg_pool,
-    avg_pool_transposed,
-    flat_indices,
-    gather_flat,
-    gather_taps,
-    max_pool,
-    maxima,
-    scatter_taps,
-    unpool,
-)
+from minifcn.arrays.averaging import avg_pool, avg_pool_transposed
+from minifcn.arrays.pooling import flat_indices, gather_taps, max_pool, maxima, scatter_taps
+from minifcn.arrays.unpooling import gather_flat, unpool
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 

@@ -20,13 +20,12 @@ import pytest
 import minifcn
 from minifcn import Geometry, Tensor, backend, convolution_matrix, nn, optim
 from minifcn import functional as F
-from minifcn.arrays import pooling
+from minifcn.arrays import pooling, unpooling
 from minifcn.backend import is_cupy, to_numpy
 from minifcn.data import Batch
 from minifcn.errors import AllocationError, ArgumentError, FileError, MinifcnError
 from minifcn.geometry import LARGEST_SIZE
 from minifcn.metrics import ConfusionMatrix
-from minifcn.threads import set_num_threads
 from minifcn.training import State, read_checkpoint, restore, save_checkpoint, train_step
 from minifcn.weights import SUFFIXES
 from tests.played_cupy import playing
@@ -320,7 +319,7 @@ def test_indices_of_few_bits_are_widened_before_they_are_multiplied(xp: ModuleTy
     """Every operation that adds a plane's or a row's offset to an index, with offsets beyond 8 bits."""
     index = xp.asarray(np.array([3, 99], dtype))
 
-    planes = to_numpy(pooling.unpool(xp.ones((2, 3, 1, 2)), xp.tile(index, (2, 3, 1, 1)), (10, 10)))
+    planes = to_numpy(unpooling.unpool(xp.ones((2, 3, 1, 2)), xp.tile(index, (2, 3, 1, 1)), (10, 10)))
     expected = np.zeros((2, 3, 100))
     expected[:, :, [3, 99]] = 1
     assert np.array_equal(planes.reshape(2, 3, 100), expected)
@@ -447,11 +446,13 @@ def trained(device: str) -> dict[str, np.ndarray]:
 
 @pytest.mark.case(54)
 def test_a_network_is_trained_without_a_single_mixture(played: ModuleType) -> None:
-    """The played CuPy refuses every NumPy array. Its kernels add up in another order, so some last bits may differ."""
+    """The played CuPy refuses every NumPy array. Its kernels add up in another order: some last bits differ,
+    and AdamW makes steps of a hundredth of even the smallest gradients.
+    """
     on_device, on_cpu = trained("cuda"), trained("cpu")
     assert on_device.keys() == on_cpu.keys()
-    for name, weights in on_cpu.items():
-        np.testing.assert_allclose(on_device[name], weights, rtol=1e-4, atol=1e-6, err_msg=name)
+    for name, expected in on_cpu.items():
+        np.testing.assert_allclose(on_device[name], expected, rtol=0, atol=1e-3, err_msg=name)
 
 
 def twice(x: Any, taps: Any) -> list[np.ndarray]:
