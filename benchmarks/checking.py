@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from benchmarks.contender import Arrays
+from minifcn.backend import array_module
 
 
 def errors(found: Arrays, expected: Arrays) -> dict[str, float]:
@@ -19,11 +22,16 @@ def errors(found: Arrays, expected: Arrays) -> dict[str, float]:
     return dict(sorted(worst.items()))
 
 
-def error(found: np.ndarray | None, expected: np.ndarray | None) -> float:
-    if found is None or expected is None or found.shape != expected.shape or not np.isfinite(found).all():
+def error(found: Any, expected: Any) -> float:
+    """Of one array, where it is: both on the CPU, or both on a GPU."""
+    if found is None or expected is None or found.shape != expected.shape:
         return float("inf")
-    size = float(np.linalg.norm(expected.ravel().astype(np.float64)))
-    distance = float(np.linalg.norm(found.ravel().astype(np.float64) - expected.ravel()))
+    xp = array_module(found, expected)
+    if not bool(xp.isfinite(found).all()):
+        return float("inf")
+    right = expected.ravel().astype(np.float64)
+    size = float(xp.sqrt(xp.square(right).sum()))
+    distance = float(xp.sqrt(xp.square(found.ravel().astype(np.float64) - right).sum()))
     return distance / size if size else distance
 
 

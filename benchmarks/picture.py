@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.table import COLUMNS, in_order, number, reached
+from benchmarks.works import WORKS
 from minifcn.plot.style import BLUE, INK, ORANGE, QUIET, new_figure, save_figure, styled
 
 Record = dict[str, Any]
 ROW, GAP = 0.2, 0.42  # inches of one bar, and of the title above a group
 
 
-def save(records: list[Record], path: Path) -> None:
-    """One group of bars per work: blue where ours is ahead, orange where it is not; a tick is the ratio asked for."""
-    groups = [(record, [entry for entry in record["opponents"] if "ratio" in entry]) for record in in_order(records)]
+def save(records: list[Record], path: Path, names: Iterable[str] = WORKS) -> None:
+    """One group of bars per work: blue where ours is ahead, orange where it is not; a tick is the ratio asked for.
+
+    names: the works in their order.
+    """
+    ordered = in_order(records, names)
+    groups = [(record, [entry for entry in record["opponents"] if "ratio" in entry]) for record in ordered]
     groups = [(record, entries) for record, entries in groups if entries]
     height = sum(GAP + ROW * len(entries) for _, entries in groups) + 0.8
     with styled():

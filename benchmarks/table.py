@@ -48,9 +48,9 @@ def rows(lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
 
 
-def in_order(records: list[Record]) -> list[Record]:
-    """In the order of works.py, without works that are gone."""
-    return [record for name in WORKS for record in records if record["work"] == name]
+def in_order(records: list[Record], names: Iterable[str] = WORKS) -> list[Record]:
+    """In the order of works.py, or of other names, without works that are gone."""
+    return [record for name in names for record in records if record["work"] == name]
 
 
 def targets(records: list[Record]) -> str:
