@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import threads
+from minifcn.deferred import check_now
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
@@ -65,7 +66,11 @@ def to_device(x: Array, device: str) -> Array:
 
 
 def to_numpy(x: Array) -> np.ndarray:
-    return x.get() if is_cupy(x) else np.asarray(x)
+    """`x` on the host. For a GPU's array the host waits, so errors that were found there are raised (deferred.py)."""
+    if not is_cupy(x):
+        return np.asarray(x)
+    check_now()
+    return x.get()
 
 
 def cublas() -> tuple[Any, int]:

@@ -26,7 +26,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, is_cupy
 
 THREADS = 256  # in a block; enough of them hide the time that memory takes, whatever the card
 
@@ -60,6 +60,8 @@ __device__ T block_sum(T value) {
     return total;
 }
 """
+
+SCALARS = {"double": np.dtype(np.float64), "long long": np.dtype(np.int64)}
 
 KERNELS: dict[str, Kernel] = {}
 """All kernels by name, for the tests that compile every one."""
@@ -100,9 +102,9 @@ class Kernel:
         key = (wide, *types.values())
         if key not in self._compiled:
             self._compiled[key] = cupy.RawKernel(self.source(types, wide), self.name)
-        numbers = types | {"Index": np.dtype(np.int64 if wide else np.int32)}
+        numbers = SCALARS | types | {"Index": np.dtype(np.int64 if wide else np.int32)}
         values = [
-            argument if pointer else np.dtype(numbers.get(kind, kind)).type(argument)
+            argument if pointer else numbers[kind].type(argument)
             for argument, (kind, pointer, _) in zip(arguments, self.parameters, strict=True)
         ]
         blocks = count if self.by_block else -(-count // THREADS)
@@ -135,6 +137,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) {self.name}(const Index co
 {thread}{self.body}
 }}
 """
+
+
+def run_on(*arrays: Array) -> bool:
+    """Whether kernels can take the arrays: they are on a GPU, and of types that CUDA C knows, which float16 is not."""
+    return all(is_cupy(array) and array.dtype.name in C_NAMES for array in arrays)
 
 
 def contiguous(*arrays: Array) -> tuple[Array, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import minifcn
-from minifcn.kernels import C_NAMES, KERNELS, THREADS, Kernel, contiguous
+from minifcn.kernels import C_NAMES, KERNELS, SCALARS, THREADS, Kernel, contiguous, run_on
 from tests import nvrtc
 from tests.played_cupy import playing
 from tests.played_cupy.kernels import compiler
@@ -66,7 +66,7 @@ def test_every_kernel_says_what_its_accesses_are_and_takes_numbers_of_a_known_si
     kernel = KERNELS[name]
     assert "//" in kernel.body, "a comment on the access pattern"
     for kind, pointer, text in kernel.parameters:
-        assert len(kind) == 1 or kind in ({*C_NAMES.values()} if pointer else {"Index", "double"}), text
+        assert len(kind) == 1 or kind in ({*C_NAMES.values()} if pointer else {"Index", *SCALARS}), text
     assert len(kernel.letters) > 0
     assert kernel.by_block == ("block_sum" in kernel.body)
 
@@ -144,6 +144,12 @@ def test_steps_and_mixed_types_are_refused(played: ModuleType, kernel: type[Kern
     with pytest.raises(ValueError, match=r"const T\* x is float32, but T is float64"):
         copied(24, played.empty(24), x)
     assert contiguous(x.T, x)[1] is x
+
+
+def test_only_what_is_on_a_gpu_and_has_a_name_in_c_is_taken(played: ModuleType) -> None:
+    assert run_on(played.zeros(3, np.float32), played.zeros(3, bool))
+    assert not run_on(played.zeros(3, np.float16))
+    assert not run_on(played.zeros(3), np.zeros(3))
 
 
 # --- the double notices ---------------------------------------------------------------------------------------------

@@ -4,6 +4,8 @@ import json
 import math
 import warnings
 from collections.abc import Callable
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -49,9 +51,11 @@ def labelled(draw: st.DrawFn) -> tuple[int, np.ndarray, np.ndarray]:
     return classes, np.where(target == VOID, draw(st.integers(-3, 300)), prediction), target
 
 
-def counted(classes: int, prediction: np.ndarray, target: np.ndarray) -> ConfusionMatrix:
+def counted(classes: int, prediction: Any, target: Any, xp: ModuleType = np) -> ConfusionMatrix:
+    """With the labels on `xp`; the counts stay NumPy's, to be added up and saved."""
     matrix = ConfusionMatrix(classes)
-    matrix.update(prediction, target)
+    matrix.update(xp.asarray(prediction), xp.asarray(target))
+    assert type(matrix.hist) is np.ndarray
     return matrix
 
 
@@ -87,18 +91,21 @@ def test_the_example_by_hand() -> None:
     assert matrix.frequency_weighted_iu() == pytest.approx(0.4 / 2 + 0.4 / 5 + 0.2 * 2 / 3, abs=1e-15)
 
 
-def test_rows_are_truth_and_columns_prediction() -> None:
-    matrix = counted(3, prediction=np.array([[2, 2, 1]]), target=np.array([[0, 0, 1]]))
+def test_rows_are_truth_and_columns_prediction(xp: ModuleType) -> None:
+    matrix = counted(3, np.array([[2, 2, 1]]), np.array([[0, 0, 1]]), xp)
     assert matrix.hist.dtype == np.int64
     assert matrix.hist.tolist() == [[0, 0, 2], [0, 1, 0], [0, 0, 0]]
 
 
-@given(labelled())
-def test_agrees_with_the_definitions_in_plain_python(case: tuple[int, np.ndarray, np.ndarray]) -> None:
-    matrix = counted(*case)
-    hist, metrics = slow_metrics(*case)
-    assert matrix.hist.tolist() == hist
-    np.testing.assert_allclose(metrics_of(matrix), metrics, rtol=1e-12)
+def test_agrees_with_the_definitions_in_plain_python(xp: ModuleType) -> None:
+    @given(labelled())
+    def in_every_case(case: tuple[int, np.ndarray, np.ndarray]) -> None:
+        matrix = counted(*case, xp)
+        hist, metrics = slow_metrics(*case)
+        assert matrix.hist.tolist() == hist
+        np.testing.assert_allclose(metrics_of(matrix), metrics, rtol=1e-12)
+
+    in_every_case()
 
 
 @given(labelled(), st.randoms(use_true_random=False))
@@ -157,10 +164,10 @@ def test_a_class_that_is_never_predicted_counts_as_zero() -> None:
     assert matrix.iu().tolist() == [6 / 8, 0.0] and matrix.mean_iu() == matrix.mean_iu(only_gt_classes=True) == 3 / 8
 
 
-def test_it_is_one_ratio_over_the_set_and_not_a_mean_over_images() -> None:
+def test_it_is_one_ratio_over_the_set_and_not_a_mean_over_images(xp: ModuleType) -> None:
     matrix = ConfusionMatrix(2)
-    matrix.update(np.zeros((1, 1), int), np.ones((1, 1), int))  # a small image, all wrong
-    matrix.update(np.zeros((3, 3), int), np.zeros((3, 3), int))  # a large one, all right
+    matrix.update(xp.zeros((1, 1), int), xp.ones((1, 1), int))  # a small image, all wrong
+    matrix.update(xp.zeros((3, 3), int), xp.zeros((3, 3), int))  # a large one, all right
     assert matrix.pixel_accuracy() == 9 / 10
 
 
@@ -175,14 +182,16 @@ def test_a_full_matrix_with_absent_classes_warns_of_nothing() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["u1", "i2", "i4", "i8", "u8", ">i4"])
-def test_any_integer_type_and_layout(dtype: str) -> None:
+def test_any_integer_type_and_layout(dtype: str, xp: ModuleType) -> None:
     target = np.array([[20, 3, 0], [20, 19, VOID]], dtype=dtype)
     prediction = np.array([[20, 3, 20], [3, 19, VOID]], dtype=dtype)
     expected = counted(21, prediction.astype(int), target.astype(int)).hist
     assert expected.sum() == 5 and expected[20, 20] == 1 and expected[20, 3] == 1 and expected[0, 20] == 1
-    assert np.array_equal(counted(21, prediction, target).hist, expected)
-    assert np.array_equal(counted(21, prediction[::-1, ::-1], target[::-1, ::-1]).hist, expected)
-    assert np.array_equal(counted(21, np.asfortranarray(prediction), target).hist, expected)
+    if dtype.startswith(">"):  # CuPy has no other byte order
+        xp = np
+    assert np.array_equal(counted(21, prediction, target, xp).hist, expected)
+    assert np.array_equal(counted(21, prediction[::-1, ::-1], target[::-1, ::-1], xp).hist, expected)
+    assert np.array_equal(counted(21, np.asfortranarray(prediction), target, xp).hist, expected)
 
 
 def test_inputs_are_left_alone() -> None:
@@ -208,10 +217,12 @@ def test_inputs_are_left_alone() -> None:
         ([0, 1], np.zeros(2, int), ArgumentTypeError, ["prediction is a list"]),
     ],
 )
-def test_what_cannot_be_counted_is_named_and_changes_nothing(prediction, target, error, words: list[str]) -> None:
+def test_what_cannot_be_counted_is_named_and_changes_nothing(
+    prediction: Any, target: Any, error: type[Exception], words: list[str], xp: ModuleType
+) -> None:
     matrix = matrix_of(EXAMPLE)
     with pytest.raises(error) as caught:
-        matrix.update(prediction, target)
+        matrix.update(*(a if isinstance(prediction, list) else xp.asarray(a) for a in (prediction, target)))
     assert all(word in str(caught.value) for word in words), caught.value
     assert "np." not in str(caught.value)
     assert np.array_equal(matrix.hist, EXAMPLE)
@@ -229,9 +240,9 @@ def test_class_counts_that_are_no_integers(classes) -> None:
         ConfusionMatrix(classes)
 
 
-def test_all_255_labels_are_possible_classes() -> None:
+def test_all_255_labels_are_possible_classes(xp: ModuleType) -> None:
     labels = np.arange(256).astype(np.uint8)
-    assert np.array_equal(counted(255, labels, labels).hist, np.eye(255, dtype=np.int64))
+    assert np.array_equal(counted(255, labels, labels, xp).hist, np.eye(255, dtype=np.int64))
 
 
 def test_merge_wants_the_same_classes() -> None:

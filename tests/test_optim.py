@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.optim import optimizer as shared
 from minifcn.tensor import Parameter, Tensor
 from minifcn.weights import load_arrays, save_arrays
+from tests.onto import equal, get, on
 
 SHAPES = [(3, 2, 1, 4), (5,), (), (1, 7)]
 STEPS = 50
@@ -87,9 +89,9 @@ DEFAULTS = {
 KINDS = [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {}), (optim.AdamW, {})]
 
 
-def parameters(dtype: Any = np.float64, seed: int = 0) -> list[Parameter]:
+def parameters(dtype: Any = np.float64, seed: int = 0, xp: ModuleType = np) -> list[Parameter]:
     rng = np.random.default_rng(seed)
-    return [Parameter(np.asarray(rng.standard_normal(shape), dtype)) for shape in SHAPES]
+    return [Parameter(xp.asarray(np.asarray(rng.standard_normal(shape), dtype))) for shape in SHAPES]
 
 
 def gradients(steps: int, dtype: Any = np.float64, seed: int = 1) -> list[list[np.ndarray | None]]:
@@ -106,25 +108,30 @@ def run(optimizer: optim.Optimizer, weights: list[Parameter], rows: list[list[np
     for row in rows:
         optimizer.zero_grad()
         for weight, g in zip(weights, row, strict=True):
-            weight.grad = None if g is None else Tensor(g)
+            weight.grad = None if g is None else Tensor(g, device=weight.device)
         optimizer.step()
 
 
 @pytest.mark.parametrize("cut", [False, True])
 @pytest.mark.parametrize(("kind", "slow", "settings"), CASES)
 def test_trajectory(
-    kind: type[optim.Optimizer], slow: Trajectory, settings: dict[str, Any], cut: bool, monkeypatch: pytest.MonkeyPatch
+    kind: type[optim.Optimizer],
+    slow: Trajectory,
+    settings: dict[str, Any],
+    cut: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    xp: ModuleType,
 ) -> None:
     if cut:  # every row becomes a block of its own
         monkeypatch.setattr(shared, "working_bytes", lambda x: 64)
-    weights, rows = parameters(), gradients(STEPS)
-    begin = [weight.data.copy() for weight in weights]
+    weights, rows = parameters(xp=xp), gradients(STEPS)
+    begin = [get(weight).copy() for weight in weights]
     run(kind(weights, **settings), weights, rows)
     at = DEFAULTS[kind] | settings
-    for place, weight in enumerate(weights):
+    for place, weight in enumerate(map(get, weights)):
         for index in np.ndindex(weight.shape):
             seen = [None if row[place] is None else float(row[place][index]) for row in rows]  # type: ignore[index]
-            assert weight.data[index] == pytest.approx(slow(float(begin[place][index]), seen, at), rel=1e-9, abs=1e-12)
+            assert weight[index] == pytest.approx(slow(float(begin[place][index]), seen, at), rel=1e-9, abs=1e-12)
 
 
 @pytest.mark.parametrize("kind", DEFAULTS)
@@ -134,9 +141,11 @@ def test_defaults(kind: type[optim.Optimizer]) -> None:
 
 
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
-def test_writes_in_place_in_the_same_dtype_and_counts_it(kind: type[optim.Optimizer], settings: dict[str, Any]) -> None:
+def test_writes_in_place_in_the_same_dtype_and_counts_it(
+    kind: type[optim.Optimizer], settings: dict[str, Any], xp: ModuleType
+) -> None:
     for dtype in (np.float32, np.float64):
-        weights, rows = parameters(dtype), gradients(2, dtype)
+        weights, rows = parameters(dtype, xp=xp), gradients(2, dtype)
         memory = [weight.data for weight in weights]
         versions = [weight._version.count for weight in weights]
         optimizer = kind(weights, weight_decay=0.1, **settings)
@@ -145,19 +154,20 @@ def test_writes_in_place_in_the_same_dtype_and_counts_it(kind: type[optim.Optimi
             assert weight.data is memory[place]
             assert weight.dtype == dtype
             assert weight._version.count == versions[place] + (1 if place == 1 else 2), "left out of the first step"
-            np.testing.assert_array_equal(weight.grad.data, rows[1][place])  # a gradient is read, never written
+            equal(weight.grad, rows[1][place])  # a gradient is read, never written
             state = [value for key, value in optimizer.state[place].items() if key != "step"]
             assert state and all(value.dtype == dtype and value.shape == weight.shape for value in state)
+            assert all(isinstance(value, xp.ndarray) for value in state)
 
 
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
 def test_same_bits_whatever_the_blocks_and_the_memory_layout(
-    kind: type[optim.Optimizer], settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    kind: type[optim.Optimizer], settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch, xp: ModuleType
 ) -> None:
     rng = np.random.default_rng(2)
-    begin, g = rng.standard_normal((9, 6)), rng.standard_normal((9, 6))
+    begin, g = (xp.asarray(rng.standard_normal((9, 6))) for _ in range(2))
 
-    def moved(grad: np.ndarray) -> np.ndarray:
+    def moved(grad: Any) -> Any:
         weight = Parameter(begin)
         optimizer = kind([weight], **settings)
         for _ in range(3):
@@ -166,34 +176,34 @@ def test_same_bits_whatever_the_blocks_and_the_memory_layout(
         return weight.data.copy()
 
     whole = moved(g)
-    np.testing.assert_array_equal(moved(np.asfortranarray(g)), whole)
-    np.testing.assert_array_equal(moved(g[::-1].copy()[::-1]), whole)
+    equal(moved(xp.asfortranarray(g)), whole)
+    equal(moved(g[::-1].copy()[::-1]), whole)
     monkeypatch.setattr(shared, "working_bytes", lambda x: 5 * 16 * 8 * 6)  # blocks of 5 rows: 5 and 4
-    np.testing.assert_array_equal(moved(g), whole)
+    equal(moved(g), whole)
 
 
-def test_blocks_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blocks_cover_every_row_once(monkeypatch: pytest.MonkeyPatch, xp: ModuleType) -> None:
     monkeypatch.setattr(shared, "working_bytes", lambda x: 3 * 16 * 8 * 2)
-    x = np.arange(14.0).reshape(7, 2)
-    pieces = [first for first, second in shared.blocks(x, -x) if np.array_equal(first, -second)]
+    x = xp.arange(14.0).reshape(7, 2)
+    pieces = [first for first, second in shared.blocks(x, -x) if xp.array_equal(first, -second)]
     assert [len(piece) for piece in pieces] == [3, 3, 1]
-    np.testing.assert_array_equal(np.concatenate(pieces), x)
+    equal(xp.concatenate(pieces), x)
     for shape in [(), (0, 3), (3, 0)]:
-        assert [piece.shape for (piece,) in shared.blocks(np.zeros(shape))] == [shape]
+        assert [piece.shape for (piece,) in shared.blocks(xp.zeros(shape))] == [shape]
 
 
-def test_groups_have_their_own_settings() -> None:
-    first, second, third = Parameter([1.0, 2.0]), Parameter([[4.0]]), Parameter([8.0])
+def test_groups_have_their_own_settings(xp: ModuleType) -> None:
+    first, second, third = (Parameter(on(xp, values)) for values in ([1.0, 2.0], [[4.0]], [8.0]))
     optimizer = optim.SGD([{"params": [first]}, {"params": (second, third), "lr": 0.5, "weight_decay": 1}], lr=0.25)
     for weight in (first, second, third):
-        weight.grad = Tensor(np.ones(weight.shape, np.float32))
+        weight.grad = on(xp, np.ones(weight.shape, np.float32))
     optimizer.step()
     assert first.data.tolist() == [0.75, 1.75]
     assert (second.data.tolist(), third.data.tolist()) == ([[1.5]], [3.5])
     optimizer.param_groups[0]["lr"] = 1.0
     optimizer.step()
     assert first.data.tolist() == [-0.25, 0.75]
-    optimizer.add_param_group({"params": Parameter([1.0])})
+    optimizer.add_param_group({"params": Parameter(on(xp, [1.0]))})
     assert [len(group["params"]) for group in optimizer.param_groups] == [1, 2, 1]
     assert [group["lr"] for group in optimizer.param_groups] == [1.0, 0.5, 0.25]
 
@@ -202,8 +212,8 @@ def test_a_generator_of_parameters_is_read_once() -> None:
     assert len(optim.SGD(weight for weight in parameters()).param_groups[0]["params"]) == len(SHAPES)
 
 
-def test_zero_grad_forgets() -> None:
-    weights = parameters()
+def test_zero_grad_forgets(xp: ModuleType) -> None:
+    weights = parameters(xp=xp)
     optimizer = optim.SGD(weights, lr=1.0)
     for weight in weights:
         (weight * weight).sum().backward()
@@ -211,21 +221,21 @@ def test_zero_grad_forgets() -> None:
     assert all(weight.grad is None for weight in weights)
     before = [weight.data.copy() for weight in weights]
     optimizer.step()
-    assert all(np.array_equal(weight.data, old) for weight, old in zip(weights, before, strict=True))
+    assert all(xp.array_equal(weight.data, old) for weight, old in zip(weights, before, strict=True))
     assert not optimizer.state
 
 
 @pytest.mark.parametrize(("kind", "settings"), [(kind, {"lr": 0.1} | settings) for kind, settings in KINDS])
-def test_finds_a_minimum(kind: type[optim.Optimizer], settings: dict[str, Any]) -> None:
+def test_finds_a_minimum(kind: type[optim.Optimizer], settings: dict[str, Any], xp: ModuleType) -> None:
     """The valley (x − 3)² + 10 (y + 1)², through autograd."""
-    weight = Parameter(np.array([0.0, 0.0]))
+    weight = Parameter(xp.asarray([0.0, 0.0]))
     optimizer = kind([weight], **(settings if kind is not optim.SGD else settings | {"lr": 0.01}))
     for _ in range(400):
         optimizer.zero_grad()
-        away = weight - Tensor(np.array([3.0, -1.0]))
-        (away * away * Tensor(np.array([1.0, 10.0]))).sum().backward()
+        away = weight - xp.asarray([3.0, -1.0])
+        (away * away * xp.asarray([1.0, 10.0])).sum().backward()
         optimizer.step()
-    assert np.abs(weight.data - [3, -1]).max() < 0.02
+    assert np.abs(get(weight) - [3, -1]).max() < 0.02
 
 
 # States --------------------------------------------------------------------------------------------------------------
@@ -234,7 +244,7 @@ def test_finds_a_minimum(kind: type[optim.Optimizer], settings: dict[str, Any]) 
 @pytest.mark.parametrize("suffix", ["npz", "safetensors"])
 @pytest.mark.parametrize(("kind", "settings"), KINDS)
 def test_resumed_training_gives_the_same_bits(
-    kind: type[optim.Optimizer], settings: dict[str, Any], suffix: str, tmp_path: Path
+    kind: type[optim.Optimizer], settings: dict[str, Any], suffix: str, tmp_path: Path, xp: ModuleType
 ) -> None:
     if suffix == "safetensors":
         pytest.importorskip("safetensors")
@@ -243,7 +253,7 @@ def test_resumed_training_gives_the_same_bits(
         return [{"params": weights[:1], "lr": 0.02}, {"params": weights[1:], "weight_decay": 0.1}]
 
     rows = gradients(20, np.float32)
-    through = parameters(np.float32)
+    through = parameters(np.float32, xp=xp)
     optimizer = kind(groups(through), **settings)
     schedule = optim.PolynomialLR(optimizer, 20, 0.9)
     for row in rows[:9]:
@@ -263,12 +273,13 @@ def test_resumed_training_gives_the_same_bits(
         run(resumed, halfway, [row])
         again.step()
     for weight, expected in zip(halfway, through, strict=True):
-        np.testing.assert_array_equal(weight.data, expected.data)
+        assert weight.device == expected.device
+        equal(weight, expected)
     assert again.get_last_lr() == schedule.get_last_lr()
 
 
-def test_the_names_in_a_state() -> None:
-    weights = parameters()
+def test_the_names_in_a_state(xp: ModuleType) -> None:
+    weights = parameters(xp=xp)
     optimizer = optim.SGD(weights, lr=0.25, momentum=0.5)
     run(optimizer, weights, gradients(1))
     state = optimizer.state_dict()
@@ -278,6 +289,7 @@ def test_the_names_in_a_state() -> None:
     ]
     assert state["group.0.lr"] == 0.25 and state["group.0.lr"].shape == ()
     assert state["group.0.parameters"] == len(SHAPES)
+    assert all(type(value) is np.ndarray for value in state.values()), "it can be saved wherever the weights are"
     kept = state["state.0.momentum_buffer"].copy()
     run(optimizer, weights, gradients(1, seed=5))
     np.testing.assert_array_equal(state["state.0.momentum_buffer"], kept)  # a copy
@@ -410,13 +422,13 @@ def test_errors(make: Callable[[], object], error: type[Exception], message: str
         make()
 
 
-def test_a_gradient_that_does_not_fit_moves_nothing() -> None:
-    first, second = Parameter([1.0, 2.0]), Parameter([3.0, 4.0, 5.0])
+def test_a_gradient_that_does_not_fit_moves_nothing(xp: ModuleType) -> None:
+    first, second = Parameter(on(xp, [1.0, 2.0])), Parameter(on(xp, [3.0, 4.0, 5.0]))
     optimizer = optim.SGD([first, second], lr=1.0)
-    first.grad, second.grad = Tensor([1.0, 1.0]), Tensor([1.0])
-    with pytest.raises(ArgumentError, match=r"parameter 1 is \(3,\) float32 on cpu but its gradient is \(1,\) float32"):
+    first.grad, second.grad = on(xp, [1.0, 1.0]), on(xp, [1.0])
+    with pytest.raises(ArgumentError, match=r"parameter 1 is \(3,\) float32 on .* but its gradient is \(1,\) float32"):
         optimizer.step()
-    second.grad = Tensor(np.ones(3))
+    second.grad = on(xp, np.ones(3))
     with pytest.raises(ArgumentError, match=r"parameter 1 is \(3,\) float32 .* its gradient is \(3,\) float64"):
         optimizer.step()
     assert first.data.tolist() == [1.0, 2.0]
@@ -462,12 +474,12 @@ def test_schedule(make: Callable[[optim.Optimizer], optim.LRScheduler], closed: 
     assert resumed.base_lrs == list(RATES)
 
 
-def test_schedule_steers_the_steps() -> None:
-    weight = Parameter([0.0])
+def test_schedule_steers_the_steps(xp: ModuleType) -> None:
+    weight = Parameter(on(xp, [0.0]))
     optimizer = optim.SGD([weight], lr=8.0)
     schedule = optim.StepLR(optimizer, 1, 0.5)
     for _ in range(3):
-        weight.grad = Tensor([-1.0])
+        weight.grad = on(xp, [-1.0])
         optimizer.step()
         schedule.step()
     assert weight.data.tolist() == [8.0 + 4.0 + 2.0]
@@ -516,9 +528,9 @@ def test_schedule_errors(make: Callable[[], object], error: type[Exception], mes
         make()
 
 
-def test_training_under_no_grad_is_not_needed() -> None:
+def test_training_under_no_grad_is_not_needed(xp: ModuleType) -> None:
     """A step writes arrays, not graph nodes: the parameter stays a leaf, inside and outside no_grad."""
-    weight = Parameter([1.0])
+    weight = Parameter(on(xp, [1.0]))
     for _ in range(2):
         (weight * 2).sum().backward()
         optim.SGD([weight], lr=0.25).step()

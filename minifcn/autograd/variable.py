@@ -182,7 +182,7 @@ class Variable:
         """The only element, as a Python number."""
         if self.size != 1:
             raise ArgumentError(f"item() needs exactly one element, this tensor has {self.size} (shape {self.shape}).")
-        return self._array.item()
+        return to_numpy(self._array).item()
 
     def detach(self) -> Self:
         """The same memory outside the graph."""
@@ -235,4 +235,4 @@ class Variable:
             raise ArgumentError(
                 f"the truth value of a tensor of shape {self.shape} is ambiguous; compare its elements or use .item()."
             )
-        return bool(self._array)
+        return bool(to_numpy(self._array))

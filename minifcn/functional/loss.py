@@ -10,13 +10,15 @@ from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
 from minifcn.backend import Array, array_module, is_array, to_numpy
+from minifcn.deferred import check_later
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import softmax
 from minifcn.functional.arithmetic import Where, multiply, subtract
-from minifcn.functional.operands import floating
+from minifcn.functional.operands import floating, same_device
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, single
+from minifcn.kernels import Kernel, contiguous, run_on
 from minifcn.memory import empty
 
 
@@ -31,6 +33,10 @@ class CrossEntropy(Operation):
 
     def forward(self, x: Array) -> Array:
         xp = array_module(x)
+        if run_on(x):
+            y, (scores,) = empty(self.pixels[0].shape, x.dtype, x), contiguous(x)
+            _CROSS_ENTROPY(y.size, y, scores, *self.pixels, x.shape[1], y.size // max(1, len(y)))
+            return y
 
         def compute(y: Array, x: Array, labels: Array, valid: Array, coefficients: Array) -> None:
             shifted = _below_largest(x, valid)
@@ -56,6 +62,11 @@ class CrossEntropyGradient(Operation):
 
     def forward(self, grad: Array, x: Array) -> Array:
         xp = array_module(x)
+        if run_on(x):
+            y, (received, scores) = empty(x.shape, x.dtype, x), contiguous(grad, x)
+            pixels = grad.size // max(1, len(x))
+            _CROSS_ENTROPY_GRADIENT(grad.size, y, received, scores, *self.pixels, x.shape[1], pixels)
+            return y
 
         def compute(y: Array, grad: Array, x: Array, labels: Array, valid: Array, coefficients: Array) -> None:
             shifted = _below_largest(x, valid)
@@ -87,6 +98,68 @@ class CrossEntropyGradient(Operation):
         return for_received, for_x
 
 
+# --- on a GPU -------------------------------------------------------------------------------------------------------
+
+_SHARES = """
+    // One thread for each pixel, which goes through its scores. Neighbours are neighbouring pixels: class after class
+    // they read side by side, the second time from the cache. The largest score is taken off: no power overflows.
+    const T* scores = x + i / P * C * P + i % P;
+    T largest = scores[0], sum = 0;
+    for (Index c = 1; c < C; c++) largest = max(largest, scores[c * P]);
+    for (Index c = 0; c < C; c++) sum += exp(scores[c * P] - largest);"""
+_PIXELS = "const T* x, const L* labels, const bool* valid, const T* coefficients, Index C, Index P"
+
+_CROSS_ENTROPY = Kernel(
+    "cross_entropy",
+    f"T* y, {_PIXELS}",
+    """
+    if (!valid[i]) {
+        y[i] = 0;
+        return;
+    }"""
+    + _SHARES
+    + """
+    y[i] = coefficients[i] * (log(sum) - (scores[labels[i] * P] - largest));""",
+)
+
+_CROSS_ENTROPY_GRADIENT = Kernel(
+    "cross_entropy_gradient",
+    f"T* y, const T* grad, {_PIXELS}",
+    """
+    T* result = y + i / P * C * P + i % P;
+    if (!valid[i]) {
+        for (Index c = 0; c < C; c++) result[c * P] = 0;
+        return;
+    }"""
+    + _SHARES
+    + """
+    const T factor = grad[i] * coefficients[i];
+    for (Index c = 0; c < C; c++) {
+        const T share = exp(scores[c * P] - largest) / sum;
+        result[c * P] = factor * (c == Index(labels[i]) ? share - 1 : share);
+    }""",
+)
+
+_LABELS = Kernel(
+    "labels",
+    "T* coefficients, L* labels, bool* valid, long long* wrong, const L* given, const T* weight, Index C, "
+    "long long ignored",
+    """
+    // One thread for each pixel, all side by side. A label is looked at before it is an index. One out of range makes
+    // the loss NaN, and is counted by the only atomics: whole numbers have the same sum and maximum in any order.
+    const long long label = given[i];
+    const bool counts = label != ignored, fits = 0 <= label && label < C;
+    if (counts && !fits) {
+        atomicAdd((unsigned long long*)wrong, 1ULL);
+        atomicMax(wrong + 1, -label);
+        atomicMax(wrong + 2, label);
+    }
+    labels[i] = counts && fits ? L(label) : L(0);
+    valid[i] = counts;
+    coefficients[i] = !counts ? T(0) : fits ? weight[label] : T(nan(""));""",
+)
+
+
 def _below_largest(x: Array, valid: Array) -> Array:
     """x where valid, else 0, minus the largest score of each pixel: e to that power does not overflow."""
     # As integers: NaN times 0 is NaN, but its bits times 0 are 0; and many times faster than `where`.
@@ -112,27 +185,19 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
 
     A void pixel adds exactly 0 to the loss and to every gradient, even where its scores are NaN or infinite. If every
     pixel is void the loss is 0 with zero gradients (PyTorch: NaN). Labels outside [0, C) that are not
-    ignore_index are an ArgumentError that names them. ignore_index is 255, the convention of segmentation.
+    ignore_index are an ArgumentError that names them; on a GPU they make the loss NaN, and the error is raised when a
+    number next comes from there. ignore_index is 255, the convention of segmentation.
     """
     x = floating("cross_entropy", x)
     if x.ndim < 2 or x.shape[1] == 0:
         raise ArgumentError(f"cross_entropy: x must be (N, C, ...) with at least one class, got shape {x.shape}.")
     if reduction not in ("mean", "sum", "none"):
         raise ArgumentError(f'cross_entropy: reduction {reduction!r} is unknown; use "mean", "sum" or "none".')
-    labels, valid = _checked_labels(x, target, ignore_index)
-    xp, scores = array_module(x._array), single(x)
-    if weight is None:
-        coefficients = valid.astype(scores.dtype)
-    else:
-        factors = weight._array if isinstance(weight, Variable) else weight
-        if not is_array(factors) or factors.shape != x.shape[1:2]:
-            raise ArgumentError(
-                f"cross_entropy: weight must have shape ({x.shape[1]},), one factor per class, "
-                f"got {getattr(factors, 'shape', factors)!r}."
-            )
-        array_module(x._array, factors)
-        factors = checked_array(factors, name="the weight of cross_entropy")
-        coefficients = xp.where(valid, factors.astype(scores.dtype)[labels], 0).astype(scores.dtype)
+    labels, scores = _labels(x, target), single(x)
+    xp = array_module(x._array)
+    factors = xp.ones(x.shape[1], scores.dtype) if weight is None else _factors(x, weight).astype(scores.dtype)
+    look = _looked_at_on_a_gpu if run_on(labels) else _looked_at
+    labels, valid, coefficients = look(labels, factors, ignore_index)
     if reduction == "mean":
         total = coefficients.sum(dtype=scores.dtype)
         coefficients = coefficients / xp.where(total > 0, total, 1).astype(scores.dtype)  # all void: 0 / 1
@@ -140,8 +205,8 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
     return astype(each if reduction == "none" else sum(each), x.dtype)
 
 
-def _checked_labels(x: Any, target: Any, ignore_index: int) -> tuple[Array, Array]:
-    """The labels as int64 with 0 for void, and where they count."""
+def _labels(x: Any, target: Any) -> Array:
+    """The array of labels, one for each pixel of x."""
     labels = target._array if isinstance(target, Variable) else target
     if not is_array(labels) or labels.dtype.kind not in "iu":
         kind = getattr(labels, "dtype", type(labels).__name__)
@@ -152,15 +217,55 @@ def _checked_labels(x: Any, target: Any, ignore_index: int) -> tuple[Array, Arra
             f"cross_entropy: target must have shape {(x.shape[0], *x.shape[2:])} for x of shape {x.shape}, "
             f"got {labels.shape}."
         )
-    array_module(x._array, labels)
-    C = x.shape[1]
+    same_device("cross_entropy", x._array, labels, "x and target")
+    return labels
+
+
+def _factors(x: Any, weight: Any) -> Array:
+    """The array of factors, one for each class."""
+    factors = weight._array if isinstance(weight, Variable) else weight
+    if not is_array(factors) or factors.shape != x.shape[1:2]:
+        raise ArgumentError(
+            f"cross_entropy: weight must have shape ({x.shape[1]},), one factor per class, "
+            f"got {getattr(factors, 'shape', factors)!r}."
+        )
+    same_device("cross_entropy", x._array, factors, "x and weight")
+    return checked_array(factors, name="the weight of cross_entropy")
+
+
+def _looked_at(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The labels with 0 for void, where they count, and what with: the factor of the class, or 0."""
+    C = len(factors)
     valid = labels != ignore_index
-    # Checked before they index anything: CuPy would wrap an index that is out of range without a word.
     wrong = valid & ((labels < 0) | (labels >= C))
     if bool(wrong.any()):
         values = sorted({int(v) for v in to_numpy(labels[wrong]).ravel()})
-        raise ArgumentError(
-            f"cross_entropy: labels {values[:8]} at {int(wrong.sum())} pixels are outside [0, {C}) and not "
-            f"ignore_index {ignore_index}; fix the labels or the number of classes."
-        )
-    return (labels * valid).astype("int64"), valid
+        raise _outside(f"{values[:8]}", int(wrong.sum()), C, ignore_index)
+    labels = (labels * valid).astype("int64")
+    return labels, valid, array_module(labels).where(valid, factors[labels], 0).astype(factors.dtype)
+
+
+def _looked_at_on_a_gpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+    """The same, without waiting for the GPU: what it says of labels out of range is looked at later."""
+    xp, C = array_module(labels, factors), len(factors)
+    made, valid, coefficients = (empty(labels.shape, dtype, labels) for dtype in (labels.dtype, bool, factors.dtype))
+    wrong = xp.zeros(3, np.int64)  # how many, minus the smallest, the largest
+    limits = np.iinfo(np.int64)
+    ignored = min(max(int(ignore_index), limits.min), limits.max)
+    _LABELS(labels.size, coefficients, made, valid, wrong, *contiguous(labels, factors), C, ignored)
+
+    def check(found: np.ndarray) -> None:
+        count, below, above = (int(number) for number in found)
+        extremes = [f"as small as {-below}"] * (below > 0) + [f"as large as {above}"] * (above >= C)
+        if count:
+            raise _outside(" and ".join(extremes), count, C, ignore_index)
+
+    check_later(wrong, check)
+    return made, valid, coefficients
+
+
+def _outside(values: str, count: int, C: int, ignore_index: int) -> ArgumentError:
+    return ArgumentError(
+        f"cross_entropy: labels {values} at {count} pixels are outside [0, {C}) and not ignore_index {ignore_index}; "
+        f"fix the labels or the number of classes."
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from minifcn.arrays import channels
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable, is_grad_enabled
 from minifcn.backend import Array, array_module
@@ -15,6 +16,7 @@ from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
 from minifcn.functional.transfer import astype, single
 from minifcn.geometry import integer
+from minifcn.kernels import run_on
 from minifcn.memory import empty, scratch
 
 
@@ -33,6 +35,8 @@ class BatchNorm(Operation):
         xp, planes = array_module(x), x.shape[:2]
         self.statistics = _moments(x)
         scale = weight / xp.sqrt(self.statistics[1] + self.eps)
+        if run_on(x):
+            return channels.normalised(x, self.statistics[0], scale, bias)
 
         def normalise(y: Array, x: Array, mean: Array, scale: Array, bias: Array) -> None:
             xp.subtract(x, mean[:, None, None], out=y)
@@ -87,6 +91,8 @@ class ChannelSums(Operation):
 
     def forward(self, a: Array, b: Array, centre: Array) -> Array:
         xp, planes = array_module(a, b), a.shape[:2]
+        if run_on(a, b):
+            return channels.sums(a, b, centre)
 
         def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
             y[:, 0] = a.sum((1, 2))
@@ -117,6 +123,8 @@ class ChannelAffine(Operation):
 
     def forward(self, shift: Array, *terms: Array) -> Array:
         xp, x = array_module(shift), terms[0]
+        if run_on(x) and len(terms) in channels.TERMS:
+            return channels.affine(shift, *terms)
 
         def compute(y: Array, shift: Array, x: Array, scale: Array, *more: Array) -> None:
             xp.multiply(x, scale[:, None, None], out=y)
@@ -161,6 +169,8 @@ def _moments(x: Array) -> Array:
     Source: Chan, Golub and LeVeque 1983.
     """
     xp = array_module(x)
+    if run_on(x):
+        return channels.moments(x)
 
     def compute(y: Array, x: Array) -> None:
         y[:, 0] = x.mean((1, 2))

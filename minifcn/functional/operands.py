@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn.autograd import Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import array_module, is_array
+from minifcn.backend import Array, array_module, device_of, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 
@@ -54,10 +54,15 @@ def same_kind(name: str, first: Variable, other: Variable, what: str = "the oper
         raise ArgumentTypeError(
             f"{name}: {what} have different dtypes, {first.dtype} and {other.dtype}; convert one with .astype(...)."
         )
-    if other.device != first.device:
+    same_device(name, first._array, other._array, what)
+
+
+def same_device(name: str, first: Array, other: Array, what: str = "the operands") -> None:
+    """Raise unless both arrays live on one device: nothing is copied behind your back."""
+    if device_of(first) != device_of(other):
         raise ArgumentTypeError(
-            f"{name}: {what} live on different devices, {first.device} (shape {first.shape}) and {other.device} "
-            f"(shape {other.shape}); move one with .to(...)."
+            f"{name}: {what} live on different devices, {device_of(first)} (shape {first.shape}) and "
+            f"{device_of(other)} (shape {other.shape}); move one with .to(...)."
         )
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn.arrays.scatter import add_at
+from tests.onto import close, equal
 
 
 @given(st.lists(st.integers(0, 5), max_size=40), st.integers(0, 2**32 - 1))
@@ -21,12 +22,12 @@ def test_every_occurrence_is_added(positions, seed):
     np.testing.assert_array_equal(x, expected)
 
 
-def test_shaped_positions_and_the_same_bits():
+def test_shaped_positions_and_the_same_bits(xp):
     source = np.random.default_rng(0)
     positions, values = source.integers(0, 4, (30, 5)), source.standard_normal((30, 5)).astype(np.float32)
-    results = [np.zeros(4, np.float32) for _ in range(2)]
+    results = [xp.zeros(4, np.float32) for _ in range(2)]
     for x in results:
-        add_at(x, positions, values)
-    np.testing.assert_array_equal(*results)
+        add_at(x, xp.asarray(positions), xp.asarray(values))
+    equal(*results)
     exact = [values[positions == at].astype(np.float64).sum() for at in range(4)]
-    np.testing.assert_allclose(results[0], exact, atol=1e-5)
+    close(results[0], exact, atol=1e-5)

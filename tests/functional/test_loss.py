@@ -10,6 +10,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import close, equal, get, on
 
 WEIGHT = np.array([0.5, 2.0, 3.0])
 
@@ -37,92 +38,96 @@ def slow(x, labels, weight, reduction, ignore):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (6, 3), (2, 3, 7)])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
-def test_against_a_slow_loop(reduction, weighted, shape, scale):
+def test_against_a_slow_loop(reduction, weighted, shape, scale, xp):
     source = np.random.default_rng(0)
-    x = Tensor(source.standard_normal(shape) * scale, requires_grad=True)
+    x = on(xp, source.standard_normal(shape) * scale, requires_grad=True)
     labels = source.choice(np.array([0, 1, 2, 255], np.uint8), (shape[0], *shape[2:]))
     labels.ravel()[:2] = 255, 1
-    found = F.cross_entropy(x, labels, WEIGHT if weighted else None, reduction=reduction)
-    loss, gradient = slow(x.data, labels, WEIGHT if weighted else np.ones(3), reduction, 255)
-    np.testing.assert_allclose(found.data, loss, rtol=1e-12, atol=1e-14)
+    found = F.cross_entropy(x, xp.asarray(labels), xp.asarray(WEIGHT) if weighted else None, reduction=reduction)
+    loss, gradient = slow(get(x), labels, WEIGHT if weighted else np.ones(3), reduction, 255)
+    close(found, loss, rtol=1e-12, atol=1e-14)
     found.sum().backward()
-    np.testing.assert_allclose(x.grad.data, gradient, rtol=1e-11, atol=1e-14)
+    close(x.grad, gradient, rtol=1e-11, atol=1e-14)
 
 
-def test_void_pixels_do_not_count_in_the_mean():
-    x = Tensor(np.random.default_rng(2).standard_normal((1, 3, 2, 2)))
+def test_void_pixels_do_not_count_in_the_mean(xp):
+    x = on(xp, np.random.default_rng(2).standard_normal((1, 3, 2, 2)))
     labels = np.array([[[0, 255], [255, 2]]], np.uint8)
-    seen = Tensor(np.stack([x.data[0, :, 0, 0], x.data[0, :, 1, 1]]))
-    assert F.cross_entropy(x, labels).item() == pytest.approx(F.cross_entropy(seen, np.array([0, 2])).item(), rel=1e-14)
+    seen = on(xp, np.stack([get(x)[0, :, 0, 0], get(x)[0, :, 1, 1]]))
+    assert F.cross_entropy(x, xp.asarray(labels)).item() == pytest.approx(
+        F.cross_entropy(seen, xp.asarray(np.array([0, 2]))).item(), rel=1e-14
+    )
 
 
-def test_weights_count_by_their_ratio_only():
-    x, labels = Tensor(np.random.default_rng(6).standard_normal((4, 3))), np.array([2, 255, 0, 1])
-    expected = F.cross_entropy(x, labels, WEIGHT).item()
+def test_weights_count_by_their_ratio_only(xp):
+    x, labels = on(xp, np.random.default_rng(6).standard_normal((4, 3))), xp.asarray([2, 255, 0, 1])
+    expected = F.cross_entropy(x, labels, xp.asarray(WEIGHT)).item()
     for scale in (1e-3, 1e3):
-        assert F.cross_entropy(x, labels, scale * WEIGHT).item() == pytest.approx(expected, rel=1e-13)
+        assert F.cross_entropy(x, labels, xp.asarray(scale * WEIGHT)).item() == pytest.approx(expected, rel=1e-13)
 
 
-def test_a_void_pixel_beside_a_single_class():
-    x = Tensor(np.ones((2, 1)), requires_grad=True)
-    loss = F.cross_entropy(x, np.array([0, 255]), reduction="none")
-    np.testing.assert_array_equal(loss.data, [0, 0])
+def test_a_void_pixel_beside_a_single_class(xp):
+    x = on(xp, np.ones((2, 1)), requires_grad=True)
+    loss = F.cross_entropy(x, xp.asarray(np.array([0, 255])), reduction="none")
+    equal(loss, [0, 0])
 
 
-def test_an_empty_batch_and_classes_of_no_weight():
-    empty = Tensor(np.zeros((0, 3, 2, 2)), requires_grad=True)
-    loss = F.cross_entropy(empty, np.zeros((0, 2, 2), np.uint8))
+def test_an_empty_batch_and_classes_of_no_weight(xp):
+    empty = on(xp, np.zeros((0, 3, 2, 2)), requires_grad=True)
+    loss = F.cross_entropy(empty, xp.zeros((0, 2, 2), np.uint8))
     assert loss.item() == 0
     loss.backward()
     assert empty.grad.shape == (0, 3, 2, 2)
-    x = Tensor(np.ones((2, 3)))
-    assert F.cross_entropy(x, np.array([1, 1]), np.array([1.0, 0.0, 1.0])).item() == 0
+    x = on(xp, np.ones((2, 3)))
+    assert F.cross_entropy(x, xp.asarray([1, 1]), xp.asarray([1.0, 0.0, 1.0])).item() == 0
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int16, np.int32, np.int64, np.uint32])
-def test_labels_of_every_whole_dtype(dtype):
-    x = Tensor(np.random.default_rng(3).standard_normal((3, 4)))
+def test_labels_of_every_whole_dtype(dtype, xp):
+    x = on(xp, np.random.default_rng(3).standard_normal((3, 4)))
     labels = np.array([0, 3, 127], dtype)
-    expected, _ = slow(x.data, labels, np.ones(4), "mean", 127)
-    assert F.cross_entropy(x, labels, ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
-    assert F.cross_entropy(x, Tensor(labels), ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
+    expected, _ = slow(get(x), labels, np.ones(4), "mean", 127)
+    assert F.cross_entropy(x, xp.asarray(labels), ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
+    assert F.cross_entropy(x, on(xp, labels), ignore_index=127).item() == pytest.approx(expected, rel=1e-13)
 
 
-def test_another_ignore_index():
-    x = Tensor(np.random.default_rng(4).standard_normal((2, 3)))
+def test_another_ignore_index(xp):
+    x = on(xp, np.random.default_rng(4).standard_normal((2, 3)))
     labels = np.array([-100, 2])
-    expected = F.cross_entropy(Tensor(x.data[1:]), labels[1:]).item()
-    assert F.cross_entropy(x, labels, ignore_index=-100).item() == expected
-    only_class_two = F.cross_entropy(x, np.array([0, 2]), ignore_index=0).item()  # a class may be the ignored one
+    expected = F.cross_entropy(on(xp, get(x)[1:]), xp.asarray(labels[1:])).item()
+    assert F.cross_entropy(x, xp.asarray(labels), ignore_index=-100).item() == expected
+    only_class_two = F.cross_entropy(
+        x, xp.asarray(np.array([0, 2])), ignore_index=0
+    ).item()  # a class may be the ignored one
     assert only_class_two == expected
 
 
-def test_void_pixels_add_exactly_nothing_at_any_order(monkeypatch):
+def test_void_pixels_add_exactly_nothing_at_any_order(monkeypatch, xp):
     """Whatever their scores, here with every image worked on by itself."""
     monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
     source = np.random.default_rng(7)
     scores, labels = source.standard_normal((3, 4, 2, 5)), source.integers(0, 4, (3, 2, 5))
     labels[1, 0, 2:] = 255
     scores[1, :, 0, 2:] = [[np.nan], [np.inf], [-np.inf], [1.0]]
-    x, seen = Tensor(scores, requires_grad=True), Tensor(np.where(np.isfinite(scores), scores, 0), requires_grad=True)
+    x, seen = on(xp, scores, requires_grad=True), on(xp, np.where(np.isfinite(scores), scores, 0), requires_grad=True)
     with np.errstate(all="raise"):
-        found = [loss := F.cross_entropy(x, labels), *(once := grad(loss, [x], create_graph=True))]
+        found = [loss := F.cross_entropy(x, xp.asarray(labels)), *(once := grad(loss, [x], create_graph=True))]
         found += grad((once[0] ** 2).sum(), [x])
-    expected = [loss := F.cross_entropy(seen, labels), *(once := grad(loss, [seen], create_graph=True))]
+    expected = [loss := F.cross_entropy(seen, xp.asarray(labels)), *(once := grad(loss, [seen], create_graph=True))]
     expected += grad((once[0] ** 2).sum(), [seen])
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_array_equal(one.data, other.data)
+        equal(one, other)
     for gradient in found[1:]:
-        np.testing.assert_array_equal(gradient.data[1, :, 0, 2:], 0)
+        equal(get(gradient)[1, :, 0, 2:], 0)
 
 
-def test_labels_and_operands_are_left_alone():
-    x, labels = np.random.default_rng(5).standard_normal((2, 3)), np.array([255, 1], np.uint8)
-    weight = Tensor(WEIGHT)
-    loss = F.cross_entropy(Tensor(x, requires_grad=True), labels, weight)
+def test_labels_and_operands_are_left_alone(xp):
+    x, labels = np.random.default_rng(5).standard_normal((2, 3)), xp.asarray(np.array([255, 1], np.uint8))
+    weight = on(xp, WEIGHT)
+    loss = F.cross_entropy(on(xp, x, requires_grad=True), labels, weight)
     labels[:] = 0  # after the fact; the loss keeps what it was given
     loss.backward()
-    np.testing.assert_array_equal(weight.data, WEIGHT)
+    equal(weight, WEIGHT)
 
 
 def test_label_errors_name_the_values():

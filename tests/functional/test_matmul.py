@@ -8,6 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import equal, get, on
 from tests.strategies import whole_numbers
 
 SHAPES = [
@@ -26,23 +27,23 @@ SHAPES = [
 
 
 @pytest.mark.parametrize("first, second", SHAPES)
-def test_values_and_gradients(first, second):
+def test_values_and_gradients(first, second, xp):
     """The gradients against the definition: each entry of the product gives to the row and the column it came from."""
     source = np.random.default_rng(0)
-    a, b = Tensor(whole_numbers(source, first), True), Tensor(whole_numbers(source, second), True)
+    a, b = on(xp, whole_numbers(source, first), True), on(xp, whole_numbers(source, second), True)
     product = F.matmul(a, b)
-    np.testing.assert_array_equal(product.data, a.data @ b.data)
-    np.testing.assert_array_equal((a @ b).data, product.data)
+    equal(product, get(a) @ get(b))
+    equal((a @ b).data, product)
     y = whole_numbers(source, product.shape)
-    product.backward(y)
+    product.backward(on(xp, y))
     for x, at in ((a, 0), (b, 1)):
         numeric = np.zeros(x.shape)
         for index in np.ndindex(*x.shape):  # linear in each factor: a step of 1 is exact
             unit = np.zeros(x.shape)
             unit[index] = 1
-            numeric[index] = ((unit @ b.data if at == 0 else a.data @ unit) * y).sum()
+            numeric[index] = ((unit @ get(b) if at == 0 else get(a) @ unit) * y).sum()
         assert x.grad.shape == x.shape
-        np.testing.assert_array_equal(x.grad.data, numeric)
+        equal(x.grad, numeric)
 
 
 def test_matmul_errors():
@@ -59,17 +60,17 @@ def test_matmul_errors():
         a @ np.ones((3, 2), np.float32)
 
 
-def test_linear():
+def test_linear(xp):
     source = np.random.default_rng(1)
-    x, w, b = (Tensor(whole_numbers(source, shape), True) for shape in ((4, 2, 3), (5, 3), (5,)))
+    x, w, b = (on(xp, whole_numbers(source, shape), True) for shape in ((4, 2, 3), (5, 3), (5,)))
     y = F.linear(x, w, b)
-    np.testing.assert_array_equal(y.data, np.einsum("ijk,lk->ijl", x.data, w.data) + b.data)
-    np.testing.assert_array_equal(F.linear(x[0, 0], w).data, w.data @ x.data[0, 0])
+    equal(y, np.einsum("ijk,lk->ijl", get(x), get(w)) + get(b))
+    equal(F.linear(x[0, 0], w).data, get(w) @ get(x)[0, 0])
     v = whole_numbers(source, y.shape)
-    y.backward(v)
-    np.testing.assert_array_equal(x.grad.data, np.einsum("ijl,lk->ijk", v, w.data))
-    np.testing.assert_array_equal(w.grad.data, np.einsum("ijl,ijk->lk", v, x.data))
-    np.testing.assert_array_equal(b.grad.data, v.sum((0, 1)))
+    y.backward(on(xp, v))
+    equal(x.grad, np.einsum("ijl,lk->ijk", v, get(w)))
+    equal(w.grad, np.einsum("ijl,ijk->lk", v, get(x)))
+    equal(b.grad, v.sum((0, 1)))
 
 
 def test_linear_errors():

@@ -8,6 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import on
 
 
 def zeros(*shape, dtype=np.float32):
@@ -58,8 +59,8 @@ def test_reshape_fills_in_one_size():
     assert F.reshape(zeros(2, 6), (4, -1)).shape == (4, 3)
 
 
-def test_nothing_to_do_gives_the_tensor_itself_while_recording_and_no_graph_otherwise():
-    x = Tensor(np.ones((2, 3)), requires_grad=True)
+def test_nothing_to_do_gives_the_tensor_itself_while_recording_and_no_graph_otherwise(xp):
+    x = on(xp, np.ones((2, 3)), requires_grad=True)
     calls = (lambda: F.broadcast_to(x, (2, 3)), lambda: F.sum_to(x, (2, 3)), lambda: F.reshape(x, (2, 3)))
     for call in calls:
         assert call() is x
@@ -67,7 +68,7 @@ def test_nothing_to_do_gives_the_tensor_itself_while_recording_and_no_graph_othe
             assert not call().requires_grad
 
 
-def test_gradients_have_no_graph_unless_asked_for():
-    x = Tensor(np.array([3.0]), requires_grad=True)
+def test_gradients_have_no_graph_unless_asked_for(xp):
+    x = on(xp, np.array([3.0]), requires_grad=True)
     assert not grad((x * x * x).sum(), x)[0].requires_grad
     assert grad((x * x * x).sum(), x, create_graph=True)[0].requires_grad

@@ -8,6 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, backend, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import close, equal, get, on
 
 
 def drawn(*shape, dtype=np.float64):
@@ -15,50 +16,50 @@ def drawn(*shape, dtype=np.float64):
 
 
 @pytest.mark.parametrize("shape", [(3, 4, 5, 2), (6, 4)])
-def test_training_uses_the_statistics_of_the_batch(shape):
+def test_training_uses_the_statistics_of_the_batch(shape, xp):
     x, weight, bias = drawn(*shape) * 3 + 10, drawn(4), drawn(4) + 1
-    y = F.batch_norm(Tensor(x), None, None, Tensor(weight), Tensor(bias), training=True, eps=0.5).data
+    y = get(F.batch_norm(on(xp, x), None, None, on(xp, weight), on(xp, bias), training=True, eps=0.5))
     for c in range(4):
         values = x[:, c]
         expected = (values - values.mean()) / np.sqrt(values.var() + 0.5) * weight[c] + bias[c]
-        np.testing.assert_allclose(y[:, c], expected, rtol=1e-12)
+        close(y[:, c], expected, rtol=1e-12)
 
 
-def test_running_statistics_move_and_are_used_afterwards():
+def test_running_statistics_move_and_are_used_afterwards(xp):
     x = drawn(3, 2, 4, 5) + np.array([5.0, -2.0])[:, None, None]
-    mean, var = Tensor(np.array([1.0, 2.0])), Tensor(np.array([3.0, 4.0]))
-    F.batch_norm(Tensor(x), mean, var, training=True, momentum=0.25)
-    np.testing.assert_allclose(mean.data, 0.75 * np.array([1.0, 2.0]) + 0.25 * x.mean((0, 2, 3)), rtol=1e-13)
+    mean, var = on(xp, np.array([1.0, 2.0])), on(xp, np.array([3.0, 4.0]))
+    F.batch_norm(on(xp, x), mean, var, training=True, momentum=0.25)
+    close(mean, 0.75 * np.array([1.0, 2.0]) + 0.25 * x.mean((0, 2, 3)), rtol=1e-13)
     unbiased = x.var((0, 2, 3), ddof=1)
-    np.testing.assert_allclose(var.data, 0.75 * np.array([3.0, 4.0]) + 0.25 * unbiased, rtol=1e-13)
-    kept = mean.data.copy(), var.data.copy()
-    y = F.batch_norm(Tensor(x), mean, var, eps=0.5).data
+    close(var, 0.75 * np.array([3.0, 4.0]) + 0.25 * unbiased, rtol=1e-13)
+    kept = get(mean).copy(), get(var).copy()
+    y = get(F.batch_norm(on(xp, x), mean, var, eps=0.5))
     expected = (x - kept[0][:, None, None]) / np.sqrt(kept[1] + 0.5)[:, None, None]
-    np.testing.assert_allclose(y, expected, rtol=1e-12)
-    np.testing.assert_array_equal((mean.data, var.data), kept)  # evaluation moves nothing
+    close(y, expected, rtol=1e-12)
+    equal((get(mean), get(var)), kept)  # evaluation moves nothing
 
 
-def test_the_running_statistics_move_by_a_tenth_by_default():
-    x, mean, var = drawn(5, 1, 2, 3), Tensor(np.array([2.0])), Tensor(np.array([3.0]))
-    F.batch_norm(Tensor(x), mean, var, training=True)
-    np.testing.assert_allclose(mean.data, 0.9 * 2 + 0.1 * x.mean(), rtol=1e-13)
-    np.testing.assert_allclose(var.data, 0.9 * 3 + 0.1 * x.var(ddof=1), rtol=1e-13)
+def test_the_running_statistics_move_by_a_tenth_by_default(xp):
+    x, mean, var = drawn(5, 1, 2, 3), on(xp, np.array([2.0])), on(xp, np.array([3.0]))
+    F.batch_norm(on(xp, x), mean, var, training=True)
+    close(mean, 0.9 * 2 + 0.1 * x.mean(), rtol=1e-13)
+    close(var, 0.9 * 3 + 0.1 * x.var(ddof=1), rtol=1e-13)
 
 
-def test_two_values_per_channel_are_enough_and_single_precision_is_kept():
-    x = Tensor(np.array([[[[1.0, 3.0]]]], np.float32))
-    np.testing.assert_array_equal(F.batch_norm(x, None, None, training=True, eps=0.0).data, [[[[-1.0, 1.0]]]])
-    mean, var = Tensor(np.array([1.0], np.float32)), Tensor(np.array([0.25], np.float32))
+def test_two_values_per_channel_are_enough_and_single_precision_is_kept(xp):
+    x = on(xp, np.array([[[[1.0, 3.0]]]], np.float32))
+    equal(F.batch_norm(x, None, None, training=True, eps=0.0).data, [[[[-1.0, 1.0]]]])
+    mean, var = on(xp, np.array([1.0], np.float32)), on(xp, np.array([0.25], np.float32))
     y = F.batch_norm(x, mean, var, eps=0.0)  # without weight and bias
     assert y.dtype == np.float32
-    np.testing.assert_array_equal(y.data, [[[[0.0, 4.0]]]])
+    equal(y, [[[[0.0, 4.0]]]])
 
 
-def test_a_large_mean_costs_no_digits():
+def test_a_large_mean_costs_no_digits(xp):
     x = (drawn(4, 1, 16, 16) + 1000).astype(np.float32)
-    y = F.batch_norm(Tensor(x), None, None, training=True, eps=0.0).data
+    y = get(F.batch_norm(on(xp, x), None, None, training=True, eps=0.0))
     exact = (x.astype(np.float64) - x.astype(np.float64).mean()) / x.astype(np.float64).std()
-    np.testing.assert_allclose(y, exact, atol=2e-4)
+    close(y, exact, atol=2e-4)
     assert y.dtype == np.float32
 
 
@@ -78,10 +79,12 @@ def test_a_large_mean_costs_no_digits():
     ],
 )
 @pytest.mark.parametrize("level", [0.0, 1e4])
-def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threads, room, monkeypatch):
+def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threads, room, monkeypatch, xp):
     """Put together from those of the planes, be these one pixel large or all there is. In single precision numbers near
     10⁴ are 0.001 apart, and so are the means of planes; the square of the mean, 10⁸, would be known to 8 only.
     """
+    if xp is not np and (threads > 1 or shape[0] > 100 or shape[-1] > 20):
+        pytest.skip("threads are a CPU's, and so many images are too slow for the double")
     monkeypatch.setattr(backend, "WORTH_SHARING", 0)
     monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: room)
     set_num_threads(threads)
@@ -91,29 +94,27 @@ def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threa
     exact, axes = x.astype(np.float64), (0, *range(2, len(shape)))
     count = x.size // shape[1]
     for dtype in (np.float32, np.float64):
-        mean, var = Tensor(np.zeros(shape[1], dtype)), Tensor(np.zeros(shape[1], dtype))
-        y = F.batch_norm(Tensor(x.astype(dtype)), mean, var, training=True, momentum=1.0, eps=0.0).data
+        mean, var = on(xp, np.zeros(shape[1], dtype)), on(xp, np.zeros(shape[1], dtype))
+        y = get(F.batch_norm(on(xp, x.astype(dtype)), mean, var, training=True, momentum=1.0, eps=0.0))
         tight = dtype == np.float64
-        np.testing.assert_allclose(
-            mean.data, exact.mean(axes), rtol=1e-13 if tight else 1e-7, atol=1e-6 + 1e-10 * count
-        )
+        close(mean, exact.mean(axes), rtol=1e-13 if tight else 1e-7, atol=1e-6 + 1e-10 * count)
         spread = exact.var(axes) * count / (count - 1)
-        np.testing.assert_allclose(var.data, spread, rtol=1e-10 if tight else 1e-5 + 1e-9 * count)
+        close(var, spread, rtol=1e-10 if tight else 1e-5 + 1e-9 * count)
         deviations = (exact - exact.mean(axes, keepdims=True)) / exact.std(axes, keepdims=True)
         error = 1e-9 if tight else 1e-5 + 2e-6 * level / exact.std(axes).min()
-        np.testing.assert_allclose(y, deviations, rtol=0, atol=error)
+        close(y, deviations, rtol=0, atol=error)
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (5, 3, 1, 1), (1, 3, 4, 5), (2, 3, 1, 4)])
-def test_gradients_through_the_moments_of_any_plane(shape):
+def test_gradients_through_the_moments_of_any_plane(shape, xp):
     """Of first and second order, against the formula written out with plain operations."""
 
     def differentiated(norm):
-        x, v = Tensor(drawn(*shape) * 2 + 5, requires_grad=True), drawn(*shape)[::-1].copy() ** 2
+        x, v = on(xp, drawn(*shape) * 2 + 5, requires_grad=True), drawn(*shape)[::-1].copy() ** 2
         y = norm(x)
-        (first,) = grad(y, x, Tensor(v), create_graph=True)
+        (first,) = grad(y, x, on(xp, v), create_graph=True)
         (second,) = grad((first * first).sum(), x)
-        return y.data, first.data, second.data
+        return get(y), get(first), get(second)
 
     def formula(x):
         axes = (0, *range(2, len(shape)))
@@ -123,45 +124,45 @@ def test_gradients_through_the_moments_of_any_plane(shape):
     expected = differentiated(formula)
     found = differentiated(lambda x: F.batch_norm(x, None, None, training=True, eps=0.25))
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-12)
+        close(one, other, rtol=1e-9, atol=1e-12)
 
 
-def test_the_scale_of_the_input_does_not_matter():
+def test_the_scale_of_the_input_does_not_matter(xp):
     """So the gradient is orthogonal to the input, and sums to nothing."""
-    x = Tensor(drawn(2, 3, 4, 5), requires_grad=True)
+    x = on(xp, drawn(2, 3, 4, 5), requires_grad=True)
     y = F.batch_norm(x, None, None, training=True, eps=0.0)
-    np.testing.assert_allclose(y.data, F.batch_norm(x * 7.0, None, None, training=True, eps=0.0).data, rtol=1e-9)
-    y.backward(drawn(2, 3, 4, 5) ** 2)
-    np.testing.assert_allclose(x.grad.data.sum((0, 2, 3)), 0, atol=1e-12)
-    np.testing.assert_allclose((x.grad.data * x.data).sum((0, 2, 3)), 0, atol=1e-12)
+    close(y, F.batch_norm(x * 7.0, None, None, training=True, eps=0.0).data, rtol=1e-9)
+    y.backward(on(xp, drawn(2, 3, 4, 5) ** 2))
+    close(get(x.grad).sum((0, 2, 3)), 0, atol=1e-12)
+    close((get(x.grad) * get(x)).sum((0, 2, 3)), 0, atol=1e-12)
 
 
-def test_cut_into_parts_it_computes_the_same(monkeypatch):
+def test_cut_into_parts_it_computes_the_same(monkeypatch, xp):
     """Large arrays are worked on in parts that fit the cache: here nothing does, so every channel is one of its own."""
     x, weight, bias, v = drawn(3, 4, 5, 2) + 7, drawn(4) + 2, drawn(4), drawn(3, 4, 5, 2) ** 2
 
     def computed():
-        leaves = [Tensor(values, requires_grad=True) for values in (x, weight, bias)]
+        leaves = [on(xp, values, requires_grad=True) for values in (x, weight, bias)]
         y = F.batch_norm(leaves[0], None, None, *leaves[1:], training=True)
-        gradients = grad(y, leaves, Tensor(v), create_graph=True)
-        return [y, *gradients, *grad(gradients[0], leaves[:2], Tensor(v - 1))]
+        gradients = grad(y, leaves, on(xp, v), create_graph=True)
+        return [y, *gradients, *grad(gradients[0], leaves[:2], on(xp, v - 1))]
 
     whole = computed()
     monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
     for found, expected in zip(computed(), whole, strict=True):
-        np.testing.assert_allclose(found.data, expected.data, rtol=1e-9, atol=1e-12)
+        close(found, expected, rtol=1e-9, atol=1e-12)
 
 
-def test_a_large_mean_costs_the_gradients_no_digits():
+def test_a_large_mean_costs_the_gradients_no_digits(xp):
     x, v = (drawn(4, 1, 16, 16) + 1000).astype(np.float32), drawn(4, 1, 16, 16).astype(np.float32)
     found, exact = [], []
     for dtype, results in ((np.float32, found), (np.float64, exact)):
-        leaves = [Tensor(values.astype(dtype), requires_grad=True) for values in (x, np.ones(1), np.zeros(1))]
+        leaves = [on(xp, values.astype(dtype), requires_grad=True) for values in (x, np.ones(1), np.zeros(1))]
         results += grad(
-            F.batch_norm(leaves[0], None, None, *leaves[1:], training=True), leaves, Tensor(v.astype(dtype))
+            F.batch_norm(leaves[0], None, None, *leaves[1:], training=True), leaves, on(xp, v.astype(dtype))
         )
     for one, other in zip(found, exact, strict=True):
-        np.testing.assert_allclose(one.data, other.data, rtol=1e-4, atol=2e-4)
+        close(one, other, rtol=1e-4, atol=2e-4)
 
 
 def test_batch_norm_errors():
@@ -188,13 +189,13 @@ def test_batch_norm_errors():
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9])
-def test_local_response_norm(size):
+def test_local_response_norm(size, xp):
     """Neighbours in channels, cut off at both ends; an even size looks one further down than up."""
     x = drawn(2, 5, 3, 2)
-    y = F.local_response_norm(Tensor(x), size, alpha=0.3, beta=0.6, k=1.5).data
+    y = get(F.local_response_norm(on(xp, x), size, alpha=0.3, beta=0.6, k=1.5))
     for c in range(5):
         near = [x[:, i] ** 2 for i in range(c - size // 2, c - size // 2 + size) if 0 <= i < 5]
-        np.testing.assert_allclose(y[:, c], x[:, c] / (1.5 + 0.3 / size * sum(near)) ** 0.6, rtol=1e-12)
+        close(y[:, c], x[:, c] / (1.5 + 0.3 / size * sum(near)) ** 0.6, rtol=1e-12)
 
 
 def test_local_response_norm_errors():

@@ -14,6 +14,7 @@ import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.arrays import pooling
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import equal, get, on
 from tests.strategies import distinct, whole_numbers
 
 
@@ -42,27 +43,27 @@ CASES = [
 
 
 @pytest.mark.parametrize("kernel, stride, padding, dilation", CASES)
-def test_max_pool_values_indices_and_gradient(kernel, stride, padding, dilation):
+def test_max_pool_values_indices_and_gradient(kernel, stride, padding, dilation, xp):
     source = np.random.default_rng(0)
-    x = Tensor(whole_numbers(source, (2, 3, 6, 7)) - 20, requires_grad=True)  # negative: a padding of 0 would win
+    x = on(xp, whole_numbers(source, (2, 3, 6, 7)) - 20, requires_grad=True)  # negative: a padding of 0 would win
     y, indices = F.max_pool2d(x, kernel, stride, padding, dilation, return_indices=True)
-    expected, places = slow_pool(x.data, kernel, stride, padding, dilation)
-    np.testing.assert_array_equal(y.data, expected)
-    np.testing.assert_array_equal(indices.data, places)
+    expected, places = slow_pool(get(x), kernel, stride, padding, dilation)
+    equal(y, expected)
+    equal(indices, places)
     assert indices.dtype == np.int64
     assert not indices.requires_grad
     v = whole_numbers(source, y.shape)
-    y.backward(v)
+    y.backward(on(xp, v))
     received = np.zeros(x.shape)
     for n, c, i, j in np.ndindex(*y.shape):
         received[n, c].ravel()[places[n, c, i, j]] += v[n, c, i, j]
-    np.testing.assert_array_equal(x.grad.data, received)
+    equal(x.grad, received)
 
 
 @pytest.mark.parametrize("requires_grad", [True, False])
 @pytest.mark.parametrize("recording", [True, False])
 @pytest.mark.parametrize("return_indices", [True, False])
-def test_winners_are_looked_for_only_if_somebody_will_ask(requires_grad, recording, return_indices, monkeypatch):
+def test_winners_are_looked_for_only_if_somebody_will_ask(requires_grad, recording, return_indices, monkeypatch, xp):
     """Who won costs more than what: it takes a gradient that is recorded, or indices, to need it."""
     called = []
 
@@ -73,7 +74,7 @@ def test_winners_are_looked_for_only_if_somebody_will_ask(requires_grad, recordi
     watched("max_pool")
     watched("maxima")
     values = whole_numbers(np.random.default_rng(0), (2, 3, 6, 7)) - 20
-    x = Tensor(values, requires_grad=requires_grad)
+    x = on(xp, values, requires_grad=requires_grad)
     if recording:
         y = F.max_pool2d(x, *CASES[0], return_indices=return_indices)
     else:
@@ -83,48 +84,48 @@ def test_winners_are_looked_for_only_if_somebody_will_ask(requires_grad, recordi
     assert called == ["max_pool" if wanted else "maxima"]
     if return_indices:
         y, indices = y
-        np.testing.assert_array_equal(indices.data, slow_pool(values, *CASES[0])[1])
-    np.testing.assert_array_equal(y.data, slow_pool(values, *CASES[0])[0])
+        equal(indices, slow_pool(values, *CASES[0])[1])
+    equal(y, slow_pool(values, *CASES[0])[0])
     assert y.requires_grad == (recording and requires_grad)
 
 
-def test_the_gradient_of_a_pool_in_the_middle_is_there_although_its_input_is_no_leaf():
-    x = Tensor(distinct(np.random.default_rng(1), (1, 2, 4, 6)), requires_grad=True)
-    frozen = Tensor(distinct(np.random.default_rng(2), (1, 2, 4, 6)))
+def test_the_gradient_of_a_pool_in_the_middle_is_there_although_its_input_is_no_leaf(xp):
+    x = on(xp, distinct(np.random.default_rng(1), (1, 2, 4, 6)), requires_grad=True)
+    frozen = on(xp, distinct(np.random.default_rng(2), (1, 2, 4, 6)))
     y = F.max_pool2d(x * frozen, 2) + F.max_pool2d(frozen, 2)
     (by_x,) = grad(y.sum(), x)
-    _, places = slow_pool(x.data * frozen.data, (2, 2), (2, 2), (0, 0), (1, 1))
+    _, places = slow_pool(get(x) * get(frozen), (2, 2), (2, 2), (0, 0), (1, 1))
     expected = np.zeros((2, 24))
     np.put_along_axis(expected, places.reshape(2, 6), 1, axis=1)
-    np.testing.assert_array_equal(by_x.data, expected.reshape(x.shape) * frozen.data)
+    equal(by_x, expected.reshape(x.shape) * get(frozen))
 
 
-def test_stride_defaults_to_the_kernel():
-    x = Tensor(distinct(np.random.default_rng(1), (1, 2, 7, 9)))
+def test_stride_defaults_to_the_kernel(xp):
+    x = on(xp, distinct(np.random.default_rng(1), (1, 2, 7, 9)))
     for pool in (F.max_pool2d, F.avg_pool2d):
         assert pool(x, (2, 3)).shape == (1, 2, 3, 3)
-        np.testing.assert_array_equal(pool(x, (2, 3)).data, pool(x, (2, 3), (2, 3)).data)
-        np.testing.assert_array_equal(pool(x, 3).data, pool(x, (3, 3), 3).data)
+        equal(pool(x, (2, 3)).data, pool(x, (2, 3), (2, 3)).data)
+        equal(pool(x, 3).data, pool(x, (3, 3), 3).data)
 
 
-def test_maxima_commute_with_increasing_functions():
+def test_maxima_commute_with_increasing_functions(xp):
     x = distinct(np.random.default_rng(2), (2, 2, 5, 6))
-    there = F.max_pool2d(Tensor(np.tanh(x) * 3), (2, 3), (1, 2), (1, 1)).data
-    np.testing.assert_array_equal(there, np.tanh(F.max_pool2d(Tensor(x), (2, 3), (1, 2), (1, 1)).data) * 3)
+    there = get(F.max_pool2d(on(xp, np.tanh(x) * 3), (2, 3), (1, 2), (1, 1)))
+    equal(there, np.tanh(get(F.max_pool2d(on(xp, x), (2, 3), (1, 2), (1, 1)))) * 3)
 
 
-def test_avg_pool_is_depthwise_convolution():
+def test_avg_pool_is_depthwise_convolution(xp):
     source = np.random.default_rng(3)
-    x = Tensor(whole_numbers(source, (2, 3, 5, 8)), requires_grad=True)
-    kernel = Tensor(np.full((3, 1, 2, 4), 1 / 8))  # a power of two: exact
+    x = on(xp, whole_numbers(source, (2, 3, 5, 8)), requires_grad=True)
+    kernel = on(xp, np.full((3, 1, 2, 4), 1 / 8))  # a power of two: exact
     y = F.avg_pool2d(x, (2, 4), (2, 1), (1, 2))
     same = F.conv2d(x, kernel, stride=(2, 1), padding=(1, 2), groups=3)
-    np.testing.assert_array_equal(y.data, same.data)
+    equal(y, same)
     v = whole_numbers(source, y.shape) * 8
-    y.backward(v)
+    y.backward(on(xp, v))
     found, x.grad = x.grad, None
-    same.backward(v)
-    np.testing.assert_array_equal(found.data, x.grad.data)
+    same.backward(on(xp, v))
+    equal(found, x.grad)
 
 
 # --- unpooling ------------------------------------------------------------------------------------------------------
@@ -133,34 +134,34 @@ def test_avg_pool_is_depthwise_convolution():
 @pytest.mark.parametrize(
     "size, kernel, stride, padding", [((6, 8), (2, 4), None, 0), ((7, 5), 3, 2, 1), ((4, 6), 2, 2, 0)]
 )
-def test_unpooling_puts_back_what_pooling_took(size, kernel, stride, padding):
-    x = Tensor(distinct(np.random.default_rng(4), (2, 3, *size)), requires_grad=True)
+def test_unpooling_puts_back_what_pooling_took(size, kernel, stride, padding, xp):
+    x = on(xp, distinct(np.random.default_rng(4), (2, 3, *size)), requires_grad=True)
     y, indices = F.max_pool2d(x, kernel, stride, padding, return_indices=True)
     back = F.max_unpool2d(y, indices, kernel, stride, padding, output_size=size)
     assert back.shape == x.shape
     places = np.zeros(x.shape, int)
     for n, c, i, j in np.ndindex(*y.shape):
-        places[n, c].ravel()[indices.data[n, c, i, j]] += 1
-    np.testing.assert_array_equal(back.data, x.data * places)  # a pixel that won two windows comes twice
+        places[n, c].ravel()[get(indices)[n, c, i, j]] += 1
+    equal(back, get(x) * places)  # a pixel that won two windows comes twice
     v = whole_numbers(np.random.default_rng(5), back.shape)
-    back.backward(v)
-    np.testing.assert_array_equal(x.grad.data, v * places)
+    back.backward(on(xp, v))
+    equal(x.grad, v * places)
 
 
-def test_unpool_default_size_and_plain_arrays():
-    y = Tensor(np.arange(1.0, 7).reshape(1, 1, 2, 3))
-    indices = np.array([[[[0, 3, 5], [7, 15, 23]]]])
+def test_unpool_default_size_and_plain_arrays(xp):
+    y = on(xp, np.arange(1.0, 7).reshape(1, 1, 2, 3))
+    indices = xp.asarray([[[[0, 3, 5], [7, 15, 23]]]])
     found = F.max_unpool2d(y, indices, 2)
     assert found.shape == (1, 1, 4, 6)
     expected = np.zeros(24)
     expected[[0, 3, 5, 7, 15, 23]] = np.arange(1, 7)
-    np.testing.assert_array_equal(found.data.ravel(), expected)
+    equal(get(found).ravel(), expected)
 
 
-def test_one_pixel_may_be_unpooled_to_one_pixel():
-    y = Tensor(np.array([[[[3.0]]]]))
-    assert F.max_unpool2d(y, np.zeros((1, 1, 1, 1), int), 1).data.tolist() == [[[[3.0]]]]
-    assert F.max_unpool2d(y, np.zeros((1, 1, 1, 1), int), 2, output_size=1).data.tolist() == [[[[3.0]]]]
+def test_one_pixel_may_be_unpooled_to_one_pixel(xp):
+    y = on(xp, np.array([[[[3.0]]]]))
+    assert F.max_unpool2d(y, xp.zeros((1, 1, 1, 1), int), 1).data.tolist() == [[[[3.0]]]]
+    assert F.max_unpool2d(y, xp.zeros((1, 1, 1, 1), int), 2, output_size=1).data.tolist() == [[[[3.0]]]]
 
 
 def test_unpool_errors():

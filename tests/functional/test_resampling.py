@@ -10,6 +10,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, backend
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
+from tests.onto import close, equal, get, on
 from tests.strategies import whole_numbers
 
 X = whole_numbers(np.random.default_rng(0), (2, 3, 4, 5))
@@ -17,66 +18,66 @@ MODES = [("nearest", False), ("nearest-exact", False), ("bilinear", False), ("bi
 
 
 @pytest.mark.parametrize("mode, align", MODES)
-def test_the_same_size_changes_nothing(mode, align):
-    np.testing.assert_array_equal(F.interpolate(Tensor(X), (4, 5), mode=mode, align_corners=align).data, X)
+def test_the_same_size_changes_nothing(mode, align, xp):
+    equal(F.interpolate(on(xp, X), (4, 5), mode=mode, align_corners=align).data, X)
 
 
 @pytest.mark.parametrize("mode, align", MODES)
 @pytest.mark.parametrize("size", [(7, 3), (1, 1), (8, 10), (2, 9)])
-def test_constants_stay_and_rows_do_not_meet_columns(mode, align, size):
-    ones = F.interpolate(Tensor(np.ones((1, 1, 4, 5))), size, mode=mode, align_corners=align).data
-    np.testing.assert_allclose(ones, np.ones((1, 1, *size)), rtol=1e-14)
-    rows = F.interpolate(Tensor(np.tile(np.arange(4.0)[:, None], (1, 1, 1, 5))), size, mode=mode, align_corners=align)
-    np.testing.assert_allclose(rows.data, np.broadcast_to(rows.data[..., :1], rows.shape), atol=1e-14)
+def test_constants_stay_and_rows_do_not_meet_columns(mode, align, size, xp):
+    ones = get(F.interpolate(on(xp, np.ones((1, 1, 4, 5))), size, mode=mode, align_corners=align))
+    close(ones, np.ones((1, 1, *size)), rtol=1e-14)
+    rows = F.interpolate(on(xp, np.tile(np.arange(4.0)[:, None], (1, 1, 1, 5))), size, mode=mode, align_corners=align)
+    close(rows, np.broadcast_to(get(rows)[..., :1], rows.shape), atol=1e-14)
 
 
-def test_nearest_takes_the_pixel_that_the_edge_falls_in():
-    found = F.interpolate(Tensor(X), (7, 3)).data
+def test_nearest_takes_the_pixel_that_the_edge_falls_in(xp):
+    found = get(F.interpolate(on(xp, X), (7, 3)))
     rows, columns = [i * 4 // 7 for i in range(7)], [j * 5 // 3 for j in range(3)]
-    np.testing.assert_array_equal(found, X[:, :, rows][..., columns])
+    equal(found, X[:, :, rows][..., columns])
 
 
-def test_doubling_by_the_half_pixel_rule():
-    x = Tensor(np.array([[[[0.0, 4.0, 8.0]]]]))
+def test_doubling_by_the_half_pixel_rule(xp):
+    x = on(xp, np.array([[[[0.0, 4.0, 8.0]]]]))
     found = F.interpolate(x, (1, 6), mode="bilinear").data[0, 0, 0]
-    np.testing.assert_array_equal(found, [0, 1, 3, 5, 7, 8])
+    equal(found, [0, 1, 3, 5, 7, 8])
     aligned = F.interpolate(x, (1, 5), mode="bilinear", align_corners=True).data[0, 0, 0]
-    np.testing.assert_array_equal(aligned, [0, 2, 4, 6, 8])
+    equal(aligned, [0, 2, 4, 6, 8])
 
 
-def test_a_factor_may_be_large():
-    assert F.interpolate(Tensor(X[:1, :1, :1, :1]), scale_factor=100).shape == (1, 1, 100, 100)
+def test_a_factor_may_be_large(xp):
+    assert F.interpolate(on(xp, X[:1, :1, :1, :1]), scale_factor=100).shape == (1, 1, 100, 100)
 
 
 @pytest.mark.parametrize("factor, size", [(2, (8, 10)), ((0.5, 1.5), (2, 7)), (Fraction(1, 3), (1, 1)), (1.1, (4, 5))])
-def test_scale_factors_round_down(factor, size):
-    assert F.interpolate(Tensor(X), scale_factor=factor).shape == (2, 3, *size)
+def test_scale_factors_round_down(factor, size, xp):
+    assert F.interpolate(on(xp, X), scale_factor=factor).shape == (2, 3, *size)
 
 
-def test_a_given_scale_is_used_rather_than_the_quotient_of_sizes():
-    x = Tensor(np.arange(5.0).reshape(1, 1, 1, 5))
+def test_a_given_scale_is_used_rather_than_the_quotient_of_sizes(xp):
+    x = on(xp, np.arange(5.0).reshape(1, 1, 1, 5))
     found = F.interpolate(x, scale_factor=(1, 1.5), mode="bilinear").data[0, 0, 0]
     expected = np.clip([(i + 0.5) / 1.5 - 0.5 for i in range(7)], 0, 4)  # x is a ramp: the value is the position
-    np.testing.assert_allclose(found, expected, rtol=1e-14)
+    close(found, expected, rtol=1e-14)
 
 
 @pytest.mark.parametrize("mode, align", MODES)
-def test_the_gradient_is_the_transpose(mode, align):
+def test_the_gradient_is_the_transpose(mode, align, xp):
     source = np.random.default_rng(1)
-    x = Tensor(X, requires_grad=True)
+    x = on(xp, X, requires_grad=True)
     y = F.interpolate(x, (7, 3), mode=mode, align_corners=align)
     v = whole_numbers(source, y.shape)
-    y.backward(v)
+    y.backward(on(xp, v))
     other = whole_numbers(source, X.shape)
-    there = (F.interpolate(Tensor(other), (7, 3), mode=mode, align_corners=align).data * v).sum()
-    np.testing.assert_allclose((other * x.grad.data).sum(), there, rtol=1e-12)
+    there = (get(F.interpolate(on(xp, other), (7, 3), mode=mode, align_corners=align)) * v).sum()
+    close((other * get(x.grad)).sum(), there, rtol=1e-12)
 
 
-def test_a_matrix_larger_than_all_memory_is_refused(monkeypatch):
+def test_a_matrix_larger_than_all_memory_is_refused(monkeypatch, xp):
     monkeypatch.setattr(backend, "memory_of", lambda device: 1000)
     for size, smaller in (((100, 1), (2, 1)), ((1, 100), (1, 2))):
         with pytest.raises(AllocationError, match=r"^interpolate: a matrix of shape \(2, 100\) in float64 takes"):
-            F.interpolate(Tensor(np.zeros((1, 1, *size))), smaller)
+            F.interpolate(on(xp, np.zeros((1, 1, *size))), smaller)
 
 
 def test_errors():

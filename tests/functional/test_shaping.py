@@ -8,24 +8,25 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import equal, get, on
 from tests.strategies import whole_numbers
 
 X = np.arange(24.0).reshape(2, 3, 4)
 
 
-def received(function, x=X, seed=0):
-    """(value, cotangent, gradient) of `function` at x."""
-    t = Tensor(x, requires_grad=True)
+def received(xp, function):
+    """(value, cotangent, gradient) of `function` at X."""
+    t = on(xp, X, requires_grad=True)
     y = function(t)
-    v = whole_numbers(np.random.default_rng(seed), y.shape)
-    y.backward(v)
-    return y.data, v, t.grad.data
+    v = whole_numbers(np.random.default_rng(0), y.shape)
+    y.backward(on(xp, v))
+    return get(y), v, get(t.grad)
 
 
-def check(function, rule):
+def check(xp, function, rule):
     """`rule` on the array of positions says where each element of the result came from: value and gradient."""
     positions = np.arange(X.size).reshape(X.shape)
-    y, v, gradient = received(function)
+    y, v, gradient = received(xp, function)
     origin = rule(positions)
     np.testing.assert_array_equal(y, X.ravel()[origin])
     expected = np.zeros(X.size)
@@ -62,13 +63,14 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS, ids=repr)
-def test_getitem(key):
-    check(lambda x: x[key], lambda positions: np.asarray(positions[key]))
+def test_getitem(key, xp):
+    there = tuple(xp.asarray(part) if isinstance(part, np.ndarray) else part for part in np.index_exp[key])
+    check(xp, lambda x: x[there], lambda positions: np.asarray(positions[key]))
 
 
-def test_tensors_as_indices():
-    check(lambda x: x[Tensor(np.array([1, 1, 0]))], lambda positions: positions[[1, 1, 0]])
-    check(lambda x: x[x > 5.0], lambda positions: positions[positions > 5])
+def test_tensors_as_indices(xp):
+    check(xp, lambda x: x[on(xp, np.array([1, 1, 0]))], lambda positions: positions[[1, 1, 0]])
+    check(xp, lambda x: x[x > 5.0], lambda positions: positions[positions > 5])
 
 
 def test_getitem_errors():
@@ -91,12 +93,12 @@ def test_getitem_errors():
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (24,), (-1,), (4, -1, 2), (2, 1, 3, 4), [3, 8], 24])
-def test_reshape(shape):
+def test_reshape(shape, xp):
     target = np.arange(24).reshape(shape).shape
-    check(lambda x: F.reshape(x, shape), lambda positions: positions.reshape(target))
-    check(lambda x: x.reshape(shape), lambda positions: positions.reshape(target))
+    check(xp, lambda x: F.reshape(x, shape), lambda positions: positions.reshape(target))
+    check(xp, lambda x: x.reshape(shape), lambda positions: positions.reshape(target))
     if isinstance(shape, tuple):
-        check(lambda x: x.reshape(*shape), lambda positions: positions.reshape(target))
+        check(xp, lambda x: x.reshape(*shape), lambda positions: positions.reshape(target))
 
 
 def test_reshape_errors():
@@ -112,14 +114,14 @@ def test_reshape_errors():
         F.reshape([1.0], (1,))
 
 
-def test_flatten_permute_transpose():
-    check(lambda x: F.flatten(x), np.ravel)
-    check(lambda x: F.flatten(x, 1), lambda positions: positions.reshape(2, 12))
-    check(lambda x: F.flatten(x, 0, -2), lambda positions: positions.reshape(6, 4))
-    check(lambda x: F.permute(x, (2, 0, 1)), lambda positions: positions.transpose(2, 0, 1))
-    check(lambda x: x.permute(-1, 1, 0), lambda positions: positions.transpose(2, 1, 0))
-    check(lambda x: F.transpose(x, 0, -1), lambda positions: positions.swapaxes(0, 2))
-    check(lambda x: x.T, lambda positions: positions.T)
+def test_flatten_permute_transpose(xp):
+    check(xp, lambda x: F.flatten(x), np.ravel)
+    check(xp, lambda x: F.flatten(x, 1), lambda positions: positions.reshape(2, 12))
+    check(xp, lambda x: F.flatten(x, 0, -2), lambda positions: positions.reshape(6, 4))
+    check(xp, lambda x: F.permute(x, (2, 0, 1)), lambda positions: positions.transpose(2, 0, 1))
+    check(xp, lambda x: x.permute(-1, 1, 0), lambda positions: positions.transpose(2, 1, 0))
+    check(xp, lambda x: F.transpose(x, 0, -1), lambda positions: positions.swapaxes(0, 2))
+    check(xp, lambda x: x.T, lambda positions: positions.T)
 
 
 def test_dimension_errors():
@@ -137,33 +139,33 @@ def test_dimension_errors():
 
 
 @pytest.mark.parametrize("dim", [0, 1, -1])
-def test_cat_and_stack(dim):
+def test_cat_and_stack(dim, xp):
     source = np.random.default_rng(1)
     shapes = [tuple(n + (k if i == dim % 3 else 0) for i, n in enumerate((2, 3, 4))) for k in range(3)]
     for join, rule, sizes in ((F.cat, np.concatenate, shapes), (F.stack, np.stack, [(2, 3, 4)] * 2)):
-        parts = [Tensor(whole_numbers(source, shape), requires_grad=True) for shape in sizes]
+        parts = [on(xp, whole_numbers(source, shape), requires_grad=True) for shape in sizes]
         y = join(parts, dim)
-        np.testing.assert_array_equal(y.data, rule([part.data for part in parts], axis=dim))
+        equal(y, rule([get(part) for part in parts], axis=dim))
         v = whole_numbers(source, y.shape)
-        y.backward(v)
+        y.backward(on(xp, v))
         positions = np.arange(v.size).reshape(v.shape)
         ends = np.cumsum([part.shape[dim] for part in parts])[:-1]
         split = np.split(positions, ends, dim) if join is F.cat else [np.take(positions, i, dim) for i in range(2)]
         for part, where in zip(parts, split, strict=True):
-            np.testing.assert_array_equal(part.grad.data, v.ravel()[where])
+            equal(part.grad, v.ravel()[where])
 
 
-def test_joining_one_tensor_and_the_default_dimension():
-    x = Tensor(X)
-    np.testing.assert_array_equal(F.cat([x]).data, X)
-    np.testing.assert_array_equal(F.cat([x, x]).data, np.concatenate([X, X]))
-    np.testing.assert_array_equal(F.stack([x, x]).data, np.stack([X, X]))
+def test_joining_one_tensor_and_the_default_dimension(xp):
+    x = on(xp, X)
+    equal(F.cat([x]).data, X)
+    equal(F.cat([x, x]).data, np.concatenate([X, X]))
+    equal(F.stack([x, x]).data, np.stack([X, X]))
 
 
-def test_one_tensor_joined_with_itself():
-    x = Tensor(np.array([1.0, 2.0]), requires_grad=True)
+def test_one_tensor_joined_with_itself(xp):
+    x = on(xp, np.array([1.0, 2.0]), requires_grad=True)
     F.cat([x, x]).backward([1.0, 10.0, 100.0, 1000.0])
-    np.testing.assert_array_equal(x.grad.data, [101.0, 1010.0])
+    equal(x.grad, [101.0, 1010.0])
 
 
 def test_cat_and_stack_errors():
@@ -184,19 +186,19 @@ def test_cat_and_stack_errors():
 
 
 @pytest.mark.parametrize("widths", [(1, 2), (0, 3, 2, 0), (-1, 2, 1, -2), (0, 0, -1, -1, 1, 1), (-2, -2), ()])
-def test_pad_is_undone_by_its_negative(widths):
+def test_pad_is_undone_by_its_negative(widths, xp):
     widths = list(widths)
-    t = Tensor(X, requires_grad=True)
+    t = on(xp, X, requires_grad=True)
     y = F.pad(t, widths, value=-7.0)
     pairs = [(0, 0)] * (3 - len(widths) // 2) + [tuple(widths[i : i + 2]) for i in range(0, len(widths), 2)][::-1]
     cut = X[tuple(slice(max(-b, 0), n - max(-a, 0)) for n, (b, a) in zip(X.shape, pairs, strict=True))]
     expected = np.pad(cut, [(max(b, 0), max(a, 0)) for b, a in pairs], constant_values=-7.0)
-    np.testing.assert_array_equal(y.data, expected)
+    equal(y, expected)
     v = whole_numbers(np.random.default_rng(2), y.shape)
-    y.backward(v)
-    back = F.pad(Tensor(v), [-width for width in widths]).data
-    np.testing.assert_array_equal(t.grad.data, back)
-    assert (y.data * v)[expected != -7.0].sum() == (X * t.grad.data).sum()
+    y.backward(on(xp, v))
+    back = get(F.pad(on(xp, v), [-width for width in widths]))
+    equal(t.grad, back)
+    assert (get(y) * v)[expected != -7.0].sum() == (X * get(t.grad)).sum()
 
 
 def test_pad_errors():
@@ -218,13 +220,13 @@ def test_pad_errors():
         F.pad(x, (1.5, 0))
 
 
-def test_crop():
-    check(lambda x: F.crop(x, (2, 1), (1, 3)), lambda positions: positions[:, 1:3, 3:4])
-    check(lambda x: F.crop(x, (1, 2), (1, 1)), lambda positions: positions[:, 1:2, 1:3])
-    check(lambda x: F.crop(x, (3, 4)), lambda positions: positions)
-    assert F.crop(Tensor(X), (0, 2)).shape == (2, 0, 2)
-    padded = F.pad(Tensor(X), (2, 3, 1, 0))
-    np.testing.assert_array_equal(F.crop(padded, (3, 4), (1, 2)).data, X)
+def test_crop(xp):
+    check(xp, lambda x: F.crop(x, (2, 1), (1, 3)), lambda positions: positions[:, 1:3, 3:4])
+    check(xp, lambda x: F.crop(x, (1, 2), (1, 1)), lambda positions: positions[:, 1:2, 1:3])
+    check(xp, lambda x: F.crop(x, (3, 4)), lambda positions: positions)
+    assert F.crop(on(xp, X), (0, 2)).shape == (2, 0, 2)
+    padded = F.pad(on(xp, X), (2, 3, 1, 0))
+    equal(F.crop(padded, (3, 4), (1, 2)).data, X)
 
 
 def test_crop_errors():

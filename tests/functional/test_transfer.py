@@ -8,31 +8,32 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import equal, on
 
 
-def test_a_gradient_comes_back_in_the_dtype_it_left():
-    x = Tensor(np.array([1.5, 2.5], np.float32), requires_grad=True)
+def test_a_gradient_comes_back_in_the_dtype_it_left(xp):
+    x = on(xp, np.array([1.5, 2.5], np.float32), requires_grad=True)
     y = F.astype(x, np.float64)
     assert y.dtype == np.float64
     y.backward([3.0, 4.0])
     assert x.grad.dtype == np.float32
-    np.testing.assert_array_equal(x.grad.data, [3.0, 4.0])
+    equal(x.grad, [3.0, 4.0])
 
 
-def test_whole_numbers_have_no_gradient():
-    x = Tensor([1.5, -2.5], requires_grad=True)
+def test_whole_numbers_have_no_gradient(xp):
+    x = on(xp, [1.5, -2.5], requires_grad=True)
     y = F.astype(x, np.int64)
     assert not y.requires_grad
-    np.testing.assert_array_equal(y.data, [1, -2])
+    equal(y, [1, -2])
     assert F.astype(y, np.float32).dtype == np.float32
 
 
-def test_what_is_there_already_is_not_moved():
-    x = Tensor([1.0])
+def test_what_is_there_already_is_not_moved(xp):
+    x = on(xp, [1.0])
     assert F.astype(x, np.float32) is x
-    assert F.to(x, "cpu") is x
-    assert x.cpu() is x
-    assert x.to("cpu") is x
+    assert F.to(x, x.device) is x
+    assert (x.cpu() if xp is np else x.cuda()) is x
+    assert x.to(x.device) is x
     assert x.to(np.float32) is x
     assert x.to("float64").dtype == np.float64
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn import Tensor, no_grad
+from minifcn import no_grad
 from minifcn.models import FCN
 from minifcn.models.fcn import Fuse
 from minifcn.nn import init
+from tests.onto import on
 
 ALIGNMENTS, STRIDES = ("compact", "caffe"), (32, 16, 8)
 
@@ -20,8 +21,8 @@ def narrow(stride=8, alignment="compact", classes=3, backbone="vgg16", width=1 /
     return FCN(backbone, classes, stride, alignment, width=width, generator=rng(), **options)
 
 
-def image(H, W, N=1, seed=0):
-    return Tensor(rng(seed).standard_normal((N, 3, H, W)).astype(np.float32))
+def image(H, W, N=1, seed=0, xp=np):
+    return on(xp, rng(seed).standard_normal((N, 3, H, W)).astype(np.float32))
 
 
 def drawn(net, seed=1, skips=True):

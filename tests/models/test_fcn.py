@@ -11,9 +11,10 @@ import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.models import FCN, Alignment, vgg16
-from minifcn.nn import AvgPool2d, Conv2d, MaxPool2d, Sequential
+from minifcn.nn import AvgPool2d, Conv2d, Dropout, MaxPool2d, Sequential
 from tests.models.networks import ALIGNMENTS, STRIDES, crops, drawn, fuses, image, narrow, rng, run
 from tests.models.trunks import backbone, bare, ones
+from tests.onto import close, device_of, on
 
 # --- any size of image ------------------------------------------------------------------------------------------------
 
@@ -42,19 +43,44 @@ def test_small_serves_every_size_too(alignment):
 
 @pytest.mark.parametrize("alignment", ALIGNMENTS)
 @pytest.mark.parametrize(("H", "W"), [(1, 1), (2, 33), (31, 5)])
-def test_training_works_on_tiny_images(alignment, H, W):
-    net = drawn(narrow(8, alignment, learn_upsampling=True))
-    F.cross_entropy(net(image(H, W, N=2)), rng(3).integers(0, 3, (2, H, W)).astype(np.uint8)).backward()
+def test_training_works_on_tiny_images(alignment, H, W, xp):
+    net = drawn(narrow(8, alignment, learn_upsampling=True)).to(device_of(xp))
+    target = xp.asarray(rng(3).integers(0, 3, (2, H, W)).astype(np.uint8))
+    F.cross_entropy(net(image(H, W, N=2, xp=xp)), target).backward()
     assert all(p.grad is not None and np.isfinite(p.grad.numpy()).all() for p in net.parameters())
 
 
-def test_a_batch_is_its_images_one_by_one():
-    net = drawn(narrow(8)).eval().to("float64")
-    x = image(37, 50, N=3).to("float64")
+def test_a_batch_is_its_images_one_by_one(xp):
+    net = drawn(narrow(8)).eval().to("float64").to(device_of(xp))
+    x = image(37, 50, N=3, xp=xp).to("float64")
     together = run(net, x)
     assert together.shape == (3, 3, 37, 50) and np.ptp(together) > 0.1
     for n in range(3):
         np.testing.assert_allclose(together[n : n + 1], run(net, x[n : n + 1]), rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("alignment", ALIGNMENTS)
+@pytest.mark.parametrize("stride", STRIDES)
+@pytest.mark.parametrize("backbone", ["small", "vgg16"])
+def test_scores_statistics_and_gradients_are_those_of_numpy(stride, alignment, backbone, xp):
+    """A whole network in training, on every array module."""
+    target = rng(3).choice(np.array([0, 1, 2, 255], np.uint8), (2, 21, 34))
+
+    def trained(there):
+        width = 1 / 16 if backbone == "small" else 1 / 64
+        net = drawn(narrow(stride, alignment, backbone=backbone, width=width, learn_upsampling=stride == 16))
+        for part in net.modules():
+            if isinstance(part, Dropout):
+                part.generator = rng(9)
+        net.to("float64").to(device_of(there))
+        scores = net(image(21, 34, N=2, xp=there).to("float64"))
+        F.cross_entropy(scores, there.asarray(target)).backward()
+        learned = [p.grad for p in net.parameters() if p.requires_grad]
+        return [scores, *learned, *(buffer for _, buffer in net.named_buffers())]
+
+    for found, expected in zip(trained(xp), trained(np), strict=True):
+        assert type(found._array) is xp.ndarray
+        close(found, expected, rtol=1e-9, atol=1e-11)
 
 
 # --- the beginning: zero scores, fixed bilinear upsampling ------------------------------------------------------------
@@ -62,11 +88,11 @@ def test_a_batch_is_its_images_one_by_one():
 
 @pytest.mark.parametrize("stride", STRIDES)
 @pytest.mark.parametrize("classes", [1, 2, 21])
-def test_scores_begin_at_zero_so_the_first_loss_is_the_logarithm_of_the_number_of_classes(stride, classes):
-    net = narrow(stride, classes=classes)
-    scores = net(image(20, 33))
+def test_scores_begin_at_zero_so_the_first_loss_is_the_logarithm_of_the_number_of_classes(stride, classes, xp):
+    net = narrow(stride, classes=classes).to(device_of(xp))
+    scores = net(image(20, 33, xp=xp))
     assert scores.shape == (1, classes, 20, 33) and not scores.detach().numpy().any()
-    target = rng(2).integers(0, classes, (1, 20, 33)).astype(np.uint8)
+    target = xp.asarray(rng(2).integers(0, classes, (1, 20, 33)).astype(np.uint8))
     each = F.cross_entropy(scores, target, reduction="none").detach().numpy()
     assert (each == np.log(np.float32(classes))).all()
     loss = F.cross_entropy(scores, target)
@@ -96,10 +122,10 @@ def test_upsampling_is_bilinear_and_learned_only_if_asked(learn, upsampling):
     assert net.score.weight.grad.numpy().any() and net.stage5["conv5_1"].weight.grad.numpy().any()
 
 
-def test_learning_the_upsampling_changes_no_other_gradient():
-    fixed, learned = (drawn(narrow(8, learn_upsampling=learn)).eval() for learn in (False, True))
+def test_learning_the_upsampling_changes_no_other_gradient(xp):
+    fixed, learned = (drawn(narrow(8, learn_upsampling=learn)).eval().to(device_of(xp)) for learn in (False, True))
     for net in (fixed, learned):
-        (net(image(40, 30)) * Tensor(rng(8).standard_normal((1, 3, 40, 30)).astype(np.float32))).sum().backward()
+        (net(image(40, 30, xp=xp)) * on(xp, rng(8).standard_normal((1, 3, 40, 30)).astype(np.float32))).sum().backward()
     other = dict(learned.named_parameters())
     for name, p in fixed.named_parameters():
         if p.requires_grad:
@@ -108,10 +134,10 @@ def test_learning_the_upsampling_changes_no_other_gradient():
             np.testing.assert_allclose(p.grad.numpy(), other[name].grad.numpy(), rtol=0, atol=limit, err_msg=name)
 
 
-def test_each_class_is_upsampled_by_itself():
-    net = narrow(32, classes=4)
-    net.score.bias.mutable()[...] = [0, 1, 0, 0]
-    out = run(net, image(64, 64))
+def test_each_class_is_upsampled_by_itself(xp):
+    net = narrow(32, classes=4).to(device_of(xp))
+    net.score.bias.data = [0, 1, 0, 0]
+    out = run(net, image(64, 64, xp=xp))
     assert out[0, 1].any() and not out[0, [0, 2, 3]].any()
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from minifcn import Tensor
+from tests.onto import on
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def whole(*shape, seed=0):
+def whole(*shape, seed=0, xp=np):
     """Whole numbers, so that sums are exact."""
-    return Tensor(rng(seed).integers(-9, 10, shape).astype(np.float32))
+    return on(xp, rng(seed).integers(-9, 10, shape).astype(np.float32))
 
 
 def values(tensor):

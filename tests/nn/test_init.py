@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,14 @@ from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.nn import init
 from minifcn.tensor import Parameter, Tensor
+from tests.onto import equal, get, on
 
 SHAPE = (40, 30, 5, 7)  # fan_in 1050, fan_out 1400; 42,000 values
 RANDOM = [init.kaiming_normal_, init.kaiming_uniform_, init.xavier_normal_, init.xavier_uniform_]
 
 
-def weight(shape: tuple[int, ...] = SHAPE, dtype: Any = np.float32) -> Parameter:
-    return Parameter(np.full(shape, 9, dtype))
+def weight(shape: tuple[int, ...] = SHAPE, dtype: Any = np.float32, xp: ModuleType = np) -> Parameter:
+    return Parameter(xp.full(shape, 9, dtype))
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -55,18 +57,20 @@ def check_uniform(values: np.ndarray, bound: float) -> None:
         ({"nonlinearity": "tanh"}, 25 / 9 / 1050),
     ],
 )
-def test_kaiming(arguments: dict[str, Any], variance: float, dtype: Any) -> None:
-    check_normal(init.kaiming_normal_(weight(dtype=dtype), generator=rng(), **arguments).data, math.sqrt(variance))
+def test_kaiming(arguments: dict[str, Any], variance: float, dtype: Any, xp: ModuleType) -> None:
+    check_normal(
+        get(init.kaiming_normal_(weight(dtype=dtype, xp=xp), generator=rng(), **arguments)), math.sqrt(variance)
+    )
     check_uniform(
-        init.kaiming_uniform_(weight(dtype=dtype), generator=rng(), **arguments).data, math.sqrt(3 * variance)
+        get(init.kaiming_uniform_(weight(dtype=dtype, xp=xp), generator=rng(), **arguments)), math.sqrt(3 * variance)
     )
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.3])
-def test_xavier(gain: float) -> None:
+def test_xavier(gain: float, xp: ModuleType) -> None:
     variance = gain**2 * 2 / (1050 + 1400)
-    check_normal(init.xavier_normal_(weight(), gain, generator=rng()).data, math.sqrt(variance))
-    check_uniform(init.xavier_uniform_(weight(), gain, generator=rng()).data, math.sqrt(3 * variance))
+    check_normal(get(init.xavier_normal_(weight(xp=xp), gain, generator=rng())), math.sqrt(variance))
+    check_uniform(get(init.xavier_uniform_(weight(xp=xp), gain, generator=rng())), math.sqrt(3 * variance))
 
 
 @pytest.mark.parametrize("mode", ["fan_in", "fan_out"])
@@ -99,19 +103,20 @@ def test_gains() -> None:
 
 
 @pytest.mark.parametrize("fill", RANDOM)
-def test_random_filling_is_in_place_counted_and_seeded(fill: Callable[..., Tensor]) -> None:
-    first, second, third = weight(), weight(), weight()
-    memory, version = first.data, first._version.count
+def test_random_filling_is_in_place_counted_and_seeded(fill: Callable[..., Tensor], xp: ModuleType) -> None:
+    first, second, third = weight(xp=xp), weight(xp=xp), weight()
+    memory, version = first._array, first._version.count
     assert fill(first, generator=rng(5)) is first
-    assert first.data is memory and first._version.count == version + 1 and first.is_leaf
-    np.testing.assert_array_equal(fill(second, generator=rng(5)).data, first.data)
+    assert first._array is memory and first._version.count == version + 1 and first.is_leaf
+    equal(fill(second, generator=rng(5)), first)
+    equal(fill(third, generator=rng(5)), first)  # the same numbers on every device
     generator = rng(5)
-    fill(weight(), generator=generator)
-    assert not np.array_equal(fill(third, generator=generator).data, first.data), "the generator moves on"
+    fill(weight(xp=xp), generator=generator)
+    assert not np.array_equal(get(fill(third, generator=generator)), get(first)), "the generator moves on"
 
 
-def test_constants() -> None:
-    target = weight((2, 3))
+def test_constants(xp: ModuleType) -> None:
+    target = weight((2, 3), xp=xp)
     assert init.zeros_(target) is target and target.data.tolist() == [[0, 0, 0], [0, 0, 0]]
     assert init.ones_(target) is target and target.data.tolist() == [[1, 1, 1], [1, 1, 1]]
     assert init.constant_(target, 0.25) is target and target.data.tolist() == [[0.25] * 3] * 2
@@ -120,24 +125,24 @@ def test_constants() -> None:
 
 @pytest.mark.parametrize(("shape"), [(3, 3, 4, 6), (3, 1, 4, 6), (1, 1, 3, 5), (2, 2, 16, 16)])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_bilinear(shape: tuple[int, ...], dtype: Any) -> None:
-    target = weight(shape, dtype)
+def test_bilinear(shape: tuple[int, ...], dtype: Any, xp: ModuleType) -> None:
+    target = weight(shape, dtype, xp)
     assert init.bilinear_(target) is target and target.dtype == dtype and target._version.count == 1
     kernel = bilinear_kernel(shape[2:], dtype)
     for c, o in np.ndindex(shape[:2]):
         expected = kernel if c == o or shape[1] == 1 else np.zeros_like(kernel)
-        np.testing.assert_array_equal(target.data[c, o], expected)
+        equal(target.data[c, o], expected)
 
 
 @pytest.mark.parametrize("depthwise", [False, True])
-def test_bilinear_upsampling_keeps_a_plane_and_each_channel_apart(depthwise: bool) -> None:
+def test_bilinear_upsampling_keeps_a_plane_and_each_channel_apart(depthwise: bool, xp: ModuleType) -> None:
     """A ramp per channel stays that ramp, exactly: bilinear interpolation of a linear function."""
     ramp = np.arange(7, dtype=np.float64)[:, None] * 4 + np.arange(9) * 8
-    x = Tensor(np.stack([ramp, 100 - ramp])[None])
-    target = init.bilinear_(weight((2, 1, 4, 4) if depthwise else (2, 2, 4, 4), np.float64))
+    x = on(xp, np.stack([ramp, 100 - ramp])[None])
+    target = init.bilinear_(weight((2, 1, 4, 4) if depthwise else (2, 2, 4, 4), np.float64, xp))
     y = F.conv_transpose2d(x, target, stride=2, padding=1, groups=2 if depthwise else 1).data[0, :, 1:-1, 1:-1]
     expected = (np.arange(1, 13)[:, None] - 0.5) / 2 * 4 + (np.arange(1, 17) - 0.5) / 2 * 8
-    np.testing.assert_array_equal(y, np.stack([expected, 100 - expected]))
+    equal(y, np.stack([expected, 100 - expected]))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +184,8 @@ def test_a_generator_has_to_be_passed(fill: Callable[..., Tensor]) -> None:
         fill(weight())
 
 
-def test_a_refused_call_leaves_the_weight_as_it_was() -> None:
-    target = weight((3, 2, 4, 4))
+def test_a_refused_call_leaves_the_weight_as_it_was(xp: ModuleType) -> None:
+    target = weight((3, 2, 4, 4), xp=xp)
     with pytest.raises(ArgumentError):
         init.bilinear_(target)
-    assert np.array_equal(target.data, np.full((3, 2, 4, 4), 9)) and target._version.count == 0
+    assert np.array_equal(get(target), np.full((3, 2, 4, 4), 9)) and target._version.count == 0

@@ -11,6 +11,7 @@ import minifcn.functional as F
 from minifcn import Tensor, nn
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from tests.nn.tensors import rng, same, values, whole
+from tests.onto import device_of, on
 
 # (name, default) in PyTorch's order; what is PyTorch's business alone (device, dtype, inplace, padding_mode, deprecated
 # arguments) comes after all of these there, so positional calls mean the same.
@@ -55,12 +56,12 @@ def test_every_layer_that_is_exported_is_compared_here():
 # --- layers with weights ----------------------------------------------------------------------------------------------
 
 
-def test_linear():
-    layer = nn.Linear(3, 2, generator=rng())
+def test_linear(xp):
+    layer = nn.Linear(3, 2, generator=rng()).to(device_of(xp))
     assert layer.weight.shape == (2, 3) and layer.bias.shape == (2,)
-    x = whole(4, 5, 3)
+    x = whole(4, 5, 3, xp=xp)
     same(layer(x), F.linear(x, layer.weight, layer.bias))
-    same(nn.Linear(3, 2, False, generator=rng())(x), F.linear(x, layer.weight))
+    same(nn.Linear(3, 2, False, generator=rng()).to(device_of(xp))(x), F.linear(x, layer.weight))
 
 
 @pytest.mark.parametrize(
@@ -87,8 +88,8 @@ def test_initial_values_are_uniform_as_pytorchs_and_repeatable(build, fan):
 # --- layers without ---------------------------------------------------------------------------------------------------
 
 
-def test_max_unpool2d():
-    x = whole(2, 3, 7, 9)
+def test_max_unpool2d(xp):
+    x = whole(2, 3, 7, 9, xp=xp)
     pooled, indices = F.max_pool2d(x, (2, 3), return_indices=True)
     same(nn.MaxUnpool2d((2, 3))(pooled, indices), F.max_unpool2d(pooled, indices, (2, 3)))
     same(nn.MaxUnpool2d((2, 3))(pooled, indices, (7, 9)), F.max_unpool2d(pooled, indices, (2, 3), output_size=(7, 9)))
@@ -97,31 +98,31 @@ def test_max_unpool2d():
     same(layer(pooled, indices), F.max_unpool2d(pooled, indices, 3, 2, 1))
 
 
-def test_batch_norm2d_normalises_in_training_and_remembers():
-    layer = nn.BatchNorm2d(3, 0.25, 0.5)
-    layer.weight.mutable()[...] = [1, 2, 3]
-    layer.bias.mutable()[...] = [0, 1, -1]
-    x = whole(2, 3, 4, 5)
-    mean, var = Tensor(np.zeros(3, np.float32)), Tensor(np.ones(3, np.float32))
+def test_batch_norm2d_normalises_in_training_and_remembers(xp):
+    layer = nn.BatchNorm2d(3, 0.25, 0.5).to(device_of(xp))
+    layer.weight.data = [1, 2, 3]
+    layer.bias.data = [0, 1, -1]
+    x = whole(2, 3, 4, 5, xp=xp)
+    mean, var = on(xp, np.zeros(3, np.float32)), on(xp, np.ones(3, np.float32))
     same(layer(x), F.batch_norm(x, mean, var, layer.weight, layer.bias, True, 0.5, 0.25))
     same(layer.running_mean, mean)
     same(layer.running_var, var)
     assert (values(mean) != 0).all() and (values(var) != 1).all()
     same(layer.eval()(x), F.batch_norm(x, mean, var, layer.weight, layer.bias, False, 0.5, 0.25))
-    plain = nn.BatchNorm2d(3, affine=False)
+    plain = nn.BatchNorm2d(3, affine=False).to(device_of(xp))
     assert list(plain.parameters()) == [] and list(plain.state_dict()) == ["running_mean", "running_var"]
     same(plain(x), F.batch_norm(x, None, None, training=True))
 
 
-def test_local_response_norm():
-    x = whole(2, 7, 3, 4)
+def test_local_response_norm(xp):
+    x = whole(2, 7, 3, 4, xp=xp)
     same(nn.LocalResponseNorm(5)(x), F.local_response_norm(x, 5))
     same(nn.LocalResponseNorm(4, 0.5, 0.25, 2.0)(x), F.local_response_norm(x, 4, 0.5, 0.25, 2.0))
 
 
 @pytest.mark.parametrize(("kind", "function"), [(nn.Dropout, F.dropout), (nn.Dropout2d, F.dropout2d)])
-def test_dropout_draws_from_its_generator_and_does_nothing_in_eval(kind, function):
-    x = Tensor(np.ones((3, 8, 4, 5), np.float32))
+def test_dropout_draws_from_its_generator_and_does_nothing_in_eval(kind, function, xp):
+    x = on(xp, np.ones((3, 8, 4, 5), np.float32))
     layer = kind(0.25, generator=rng(5))
     source = rng(5)
     first, second = layer(x), layer(x)
@@ -155,27 +156,28 @@ def test_dropout_draws_from_its_generator_and_does_nothing_in_eval(kind, functio
     ],
     ids=repr,
 )
-def test_layers_without_parameters(layer, function):
-    x = whole(2, 3, 4, 5)
+def test_layers_without_parameters(layer, function, xp):
+    x = whole(2, 3, 4, 5, xp=xp)
     same(layer(x), function(x))
     assert list(layer.parameters()) == []
 
 
-def test_flatten_is_row_major_channels_first():
-    same(nn.Flatten()(Tensor(np.arange(24.0).reshape(2, 3, 2, 2))), Tensor(np.arange(24.0).reshape(2, 12)))
+def test_flatten_is_row_major_channels_first(xp):
+    same(nn.Flatten()(on(xp, np.arange(24.0).reshape(2, 3, 2, 2))), on(xp, np.arange(24.0).reshape(2, 12)))
 
 
-def test_cross_entropy_loss():
-    x = whole(2, 3, 4, 5)
+def test_cross_entropy_loss(xp):
+    x = whole(2, 3, 4, 5, xp=xp)
     target = rng(1).integers(0, 3, (2, 4, 5)).astype(np.uint8)
     target[0, :2] = 255
-    same(nn.CrossEntropyLoss()(x, target), F.cross_entropy(x, target))
-    weighted = nn.CrossEntropyLoss(np.array([1, 2, 5], np.float32), ignore_index=2, reduction="sum")
+    target = xp.asarray(target)
+    same(nn.CrossEntropyLoss().to(device_of(xp))(x, target), F.cross_entropy(x, target))
+    weighted = nn.CrossEntropyLoss(np.array([1, 2, 5], np.float32), ignore_index=2, reduction="sum").to(device_of(xp))
     target[target == 255] = 2
-    factors = Tensor(np.array([1, 2, 5], np.float32))
+    factors = on(xp, np.array([1, 2, 5], np.float32))
     same(weighted(x, target), F.cross_entropy(x, target, factors, ignore_index=2, reduction="sum"))
     assert [name for name, _ in weighted.named_buffers()] == ["weight"] and list(weighted.parameters()) == []
-    assert nn.CrossEntropyLoss(reduction="none")(x, np.zeros((2, 4, 5), np.uint8)).shape == (2, 4, 5)
+    assert nn.CrossEntropyLoss(reduction="none").to(device_of(xp))(x, xp.zeros((2, 4, 5), np.uint8)).shape == (2, 4, 5)
 
 
 # --- repr and errors --------------------------------------------------------------------------------------------------

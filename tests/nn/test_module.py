@@ -8,6 +8,7 @@ import pytest
 from minifcn import Tensor, no_grad
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError, MinifcnError
 from minifcn.nn import BatchNorm2d, Buffer, Conv2d, Dropout, Linear, Module, Parameter, ReLU, Sequential
+from tests.onto import device_of, get, on
 
 
 def rng(seed=0):
@@ -87,7 +88,7 @@ def test_a_tuple_of_modules_counts_and_a_reassigned_attribute_replaces_the_old_o
     ]
 
 
-def test_a_shared_parameter_is_one_parameter_under_its_first_name():
+def test_a_shared_parameter_is_one_parameter_under_its_first_name(xp):
     class Tied(Module):
         def __init__(self):
             self.a, self.b = Linear(2, 2, bias=False), Linear(2, 2, bias=False)
@@ -97,11 +98,11 @@ def test_a_shared_parameter_is_one_parameter_under_its_first_name():
         def forward(self, x):
             return self.b(self.a(x))
 
-    tied = Tied()
+    tied = Tied().to(device_of(xp))
     assert [name for name, _ in tied.named_parameters()] == ["a.weight"]
     assert list(tied.state_dict()) == ["a.weight"]
-    tied.a.weight.mutable()[...] = [[2.0, 0.0], [0.0, 3.0]]
-    tied(Tensor([[1.0, 1.0]])).sum().backward()
+    tied.a.weight.data = [[2.0, 0.0], [0.0, 3.0]]
+    tied(on(xp, [[1.0, 1.0]])).sum().backward()
     # y = W (W x): both uses add to the one gradient, (dy/dW)[0, 0] = 2·w·x = 4.
     np.testing.assert_array_equal(np.diag(tied.a.weight.grad.numpy()), [4.0, 6.0])
 
@@ -134,9 +135,9 @@ def test_train_and_eval_reach_every_module_and_return_self():
     assert Module.training, "the default of the class is untouched"
 
 
-def test_eval_changes_what_dropout_and_batch_norm_do():
-    x = Tensor(rng().standard_normal((4, 3, 5, 2)).astype(np.float32))
-    net = Sequential(BatchNorm2d(3), Dropout(0.5, generator=rng()))
+def test_eval_changes_what_dropout_and_batch_norm_do(xp):
+    x = on(xp, rng().standard_normal((4, 3, 5, 2)).astype(np.float32))
+    net = Sequential(BatchNorm2d(3), Dropout(0.5, generator=rng())).to(device_of(xp))
     trained = net(x).detach().numpy()
     assert (trained == 0).mean() > 0.2
     mean = net[0].running_mean.numpy().copy()
@@ -154,10 +155,10 @@ def test_zero_grad_clears_every_gradient():
     assert all(p.grad is None for p in block.parameters())
 
 
-def test_freezing_stops_the_weights_gradient_and_lets_the_inputs_through():
+def test_freezing_stops_the_weights_gradient_and_lets_the_inputs_through(xp):
     """Not to learn a layer does not mean that nothing passes it: dW is skipped, dX is not."""
-    first, frozen, last = (Conv2d(2, 2, (3, 1), generator=rng(i)) for i in range(3))
-    x = Tensor(rng(9).standard_normal((1, 2, 9, 4)).astype(np.float32), requires_grad=True)
+    first, frozen, last = (Conv2d(2, 2, (3, 1), generator=rng(i)).to(device_of(xp)) for i in range(3))
+    x = on(xp, rng(9).standard_normal((1, 2, 9, 4)).astype(np.float32), requires_grad=True)
     Sequential(first, frozen, last)(x).sum().backward()
     free = {"x": x.grad.numpy(), "first": first.weight.grad.numpy(), "last": last.weight.grad.numpy()}
     assert frozen.weight.grad is not None
@@ -202,6 +203,21 @@ def test_to_changes_the_dtype_of_parameters_and_buffers_in_place():
     assert block.to("cpu").first.weight.device == "cpu"
 
 
+def test_to_moves_parameters_and_buffers_and_back(xp):
+    block, there = Block(), device_of(xp)
+    before = snapshot(block)
+    identities = [id(p) for p in block.parameters()]
+    assert block.to(there) is block
+    assert [id(p) for p in block.parameters()] == identities, "an optimiser keeps its parameters"
+    for tensors in (block.parameters(), [buffer for _, buffer in block.named_buffers()]):
+        assert all(type(tensor._array) is xp.ndarray for tensor in tensors)
+    block(on(xp, rng(3).standard_normal((6, 3)), dtype=np.float32)).sum().backward()
+    assert all(type(p.grad._array) is xp.ndarray for p in (block.scale, block.first.weight))
+    before |= {name: get(value) for name, value in block.state_dict().items() if "running" in name}
+    assert same(snapshot(block.to("cpu")), before)
+    assert all(type(tensor._array) is np.ndarray for tensor in block.parameters())
+
+
 @pytest.mark.parametrize("wrong", ["gpu", "float", "int64", np.int32, np.complex64, None, 3, "bool"])
 def test_to_refuses_what_is_no_device_and_no_floating_point_dtype(wrong):
     block = Block()
@@ -225,10 +241,10 @@ def test_state_dict_names_everything_and_shares_memory():
     np.testing.assert_array_equal(block.scale.detach().numpy(), [5, 5])
 
 
-def test_load_state_dict_copies_every_value():
-    source, target = Block(seed=10), Block(seed=20)
-    source(Tensor(rng(3).standard_normal((6, 3)).astype(np.float32)))  # moves the running mean and variance
-    x = Tensor(rng(4).standard_normal((6, 3)).astype(np.float32))
+def test_load_state_dict_copies_every_value(xp):
+    source, target = Block(seed=10).to(device_of(xp)), Block(seed=20).to(device_of(xp))
+    source(on(xp, rng(3).standard_normal((6, 3)).astype(np.float32)))  # moves the running mean and variance
+    x = on(xp, rng(4).standard_normal((6, 3)).astype(np.float32))
     assert not np.array_equal(source.eval()(x).detach().numpy(), target.eval()(x).detach().numpy())
     identities = [id(p) for p in target.parameters()]
     assert target.load_state_dict(source.state_dict()) == ([], [])
@@ -241,12 +257,12 @@ def test_load_state_dict_copies_every_value():
     assert all(p.requires_grad for p in target.parameters())
 
 
-def test_arrays_and_another_precision_can_be_loaded():
-    layer = Linear(3, 2, generator=rng())
+def test_arrays_and_another_precision_can_be_loaded(xp):
+    layer = Linear(3, 2, generator=rng()).to(device_of(xp))
     state = {"weight": np.arange(6.0).reshape(2, 3), "bias": np.array([1.0, -1.0])}
     layer.load_state_dict(state)
     assert layer.weight.dtype == np.float32
-    np.testing.assert_array_equal(layer(Tensor([[1.0, 0.0, 2.0]])).detach().numpy(), [[5.0, 12.0]])
+    np.testing.assert_array_equal(layer(on(xp, [[1.0, 0.0, 2.0]])).detach().numpy(), [[5.0, 12.0]])
 
 
 def broken_state():
@@ -317,9 +333,9 @@ def test_what_is_no_array_is_refused_by_name(strict):
     assert same(snapshot(layer), before)
 
 
-def test_loading_between_forward_and_backward_is_noticed():
-    layer = Linear(3, 2, generator=rng())
-    x = Tensor([[1.0, 2.0, 3.0]], requires_grad=True)
+def test_loading_between_forward_and_backward_is_noticed(xp):
+    layer = Linear(3, 2, generator=rng()).to(device_of(xp))
+    x = on(xp, [[1.0, 2.0, 3.0]], requires_grad=True)
     loss = layer(x).sum()
     layer.load_state_dict(snapshot(layer))
     with pytest.raises(GraphError, match=r"changed"):

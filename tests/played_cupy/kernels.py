@@ -30,6 +30,7 @@ PRELUDE = r"""
 #include <cstdint>
 #include <numeric>
 #include <random>
+#include <setjmp.h>
 #include <ucontext.h>
 #include <vector>
 using std::exp; using std::log; using std::sqrt; using std::min; using std::max; using std::fabs; using std::isfinite;
@@ -41,14 +42,15 @@ static Place threadIdx, blockIdx, blockDim, gridDim;
 #define __launch_bounds__(n)
 #define __forceinline__ inline
 #define __constant__ static const
-static ucontext_t scheduler, *running;
-static unsigned long long waiting;
+// A thread of a block is a stack of its own; from one to another leads longjmp, which asks nothing of the system.
+struct Fiber { ucontext_t beginning; jmp_buf place; bool begun; };
+static jmp_buf scheduler;
+static Fiber* running;
+static unsigned waiting;
 [[maybe_unused]] static void __syncthreads() {
-    ucontext_t* mine = running;
-    const Place me = threadIdx;
+    Fiber* const mine = running;
     waiting++;
-    swapcontext(mine, &scheduler);
-    threadIdx = me;
+    if (!_setjmp(mine->place)) _longjmp(scheduler, 1);
 }
 template <typename V> [[maybe_unused]] static V atomicAdd(V* place, V value) {
     V old = *place; *place += value; return old;
@@ -65,6 +67,17 @@ template <typename V> [[maybe_unused]] static V atomicMax(V* place, V value) {
 LAUNCH = r"""
 static void** given;
 static void item() { %(name)s(%(arguments)s); }
+static void fiber() {
+    item();
+    _longjmp(scheduler, 1);
+}
+static void go_on(Fiber& next) {
+    running = &next;
+    if (_setjmp(scheduler)) return;
+    if (next.begun) _longjmp(next.place, 1);
+    next.begun = true;
+    setcontext(&next.beginning);
+}
 extern "C" int launch(unsigned blocks, unsigned threads, unsigned seed, void** arguments) {
     given = arguments;
     gridDim = {blocks, 1, 1};
@@ -81,23 +94,21 @@ extern "C" int launch(unsigned blocks, unsigned threads, unsigned seed, void** a
             for (unsigned thread : within) { threadIdx = {thread, 0, 0}; item(); }
             continue;
         }
-        const size_t size = 1 << 16;
-        std::vector<char> stacks(size * threads);
-        std::vector<ucontext_t> fibers(threads);
-        for (unsigned thread : within) {
-            ucontext_t& fiber = fibers[thread];
-            getcontext(&fiber);
-            fiber.uc_stack.ss_sp = &stacks[size * thread];
-            fiber.uc_stack.ss_size = size;
-            fiber.uc_link = &scheduler;
-            makecontext(&fiber, item, 0);
+        const size_t size = 1 << 15;
+        static std::vector<char> stacks(size * threads);
+        static std::vector<Fiber> fibers(threads);
+        for (Fiber& each : fibers) {
+            getcontext(&each.beginning);
+            each.beginning.uc_stack.ss_sp = &stacks[size * (&each - &fibers[0])];
+            each.beginning.uc_stack.ss_size = size;
+            makecontext(&each.beginning, fiber, 0);
+            each.begun = false;
         }
         do {
             waiting = 0;
             for (unsigned thread : within) {
                 threadIdx = {thread, 0, 0};
-                running = &fibers[thread];
-                swapcontext(&scheduler, running);
+                go_on(fibers[thread]);
             }
             if (waiting && waiting != threads) return 1;
         } while (waiting);

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -23,21 +24,22 @@ from minifcn.training import (
     train,
 )
 from minifcn.weights import load_arrays, save_arrays
+from tests.onto import device_of
 from tests.training.tiny import Pictures, card, loader, same, weights
 
 OPTIONS = {"lr": 0.01, "size": [33, 41]}
 
 
-def run(kind: str = "adamw") -> tuple[object, object, object]:
+def run(kind: str = "adamw", xp: ModuleType = np) -> tuple[object, object, object]:
     """(model, optimizer, schedule), not yet trained."""
-    model = card().build(np.random.default_rng(2))
+    model = card().build(np.random.default_rng(2)).to(device_of(xp))
     learned = [p for p in model.parameters() if p.requires_grad]
     optimizer = optim.SGD(learned, 1e-2, 0.9) if kind == "sgd" else optim.AdamW(learned, 1e-3)
     return model, optimizer, optim.PolynomialLR(optimizer, 4)
 
 
-def trained(kind: str = "adamw") -> tuple[object, object, State]:
-    model, optimizer, schedule = run(kind)
+def trained(kind: str = "adamw", xp: ModuleType = np) -> tuple[object, object, State]:
+    model, optimizer, schedule = run(kind, xp)
     batches = loader(Pictures(4, (33, 41)))
     return model, optimizer, train(model, batches, optimizer, schedule, epochs=1)
 
@@ -50,15 +52,16 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["adamw", "sgd"])
-def test_everything_comes_back(tmp_path: Path, kind: str) -> None:
-    model, optimizer, state = trained(kind)
+def test_everything_comes_back(tmp_path: Path, kind: str, xp: ModuleType) -> None:
+    model, optimizer, state = trained(kind, xp)
     state.step, state.losses, state.best = 2, [0.1, 1 / 3], 0.2
     save_checkpoint(tmp_path / CHECKPOINT_FILE, model, optimizer, card(), state, OPTIONS)
     found_card, found_state, options, arrays = read_checkpoint(tmp_path / CHECKPOINT_FILE)
     assert (found_card, found_state, options) == (card(), state, OPTIONS)
-    other, other_optimizer, _ = run(kind)
+    other, other_optimizer, _ = run(kind, xp)
     restore(tmp_path / CHECKPOINT_FILE, arrays, other, other_optimizer)
     assert same(weights(other), weights(model))
+    assert all(type(value._array) is xp.ndarray for value in other.state_dict().values())
     assert same(other_optimizer.state_dict(), optimizer.state_dict())
     assert any("state." in name for name in optimizer.state_dict())
 
@@ -166,3 +169,17 @@ def test_a_diverging_run_leaves_the_file_alone(path: Path) -> None:
 def test_state_from_takes_what_asdict_gives() -> None:
     state = State(1, 2, [0.5, 0.25], [{"epoch": 1, "loss": 0.7}], 0.3)
     assert checkpoint.state_from(json.loads(json.dumps(asdict(state)))) == state
+
+
+@pytest.mark.parametrize(("before", "after"), [(np, None), (None, np)], ids=["to another device", "from it"])
+def test_a_run_goes_on_where_there_is_another_device(
+    tmp_path: Path, before: ModuleType | None, after: ModuleType | None, xp: ModuleType
+) -> None:
+    """A checkpoint holds numbers, not places: weights and what the optimiser remembers go to where the network is."""
+    model, optimizer, state = trained("adamw", before or xp)
+    save_checkpoint(tmp_path / CHECKPOINT_FILE, model, optimizer, card(), state, OPTIONS)
+    other, other_optimizer, schedule = run("adamw", after or xp)
+    restore(tmp_path / CHECKPOINT_FILE, read_checkpoint(tmp_path / CHECKPOINT_FILE)[3], other, other_optimizer)
+    assert same(weights(other), weights(model))
+    train(other, loader(Pictures(4, (33, 41))), other_optimizer, schedule, epochs=1)
+    assert all(type(value._array) is (after or xp).ndarray for value in other.state_dict().values())

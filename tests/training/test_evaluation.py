@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import numpy as np
 import pytest
 
-from minifcn import Tensor
 from minifcn.data import VOID
 from minifcn.models import FCN
 from minifcn.training import TrainingError, evaluate, predict, predictions
+from tests.onto import device_of, get, on
 from tests.training.tiny import MEAN, STD, Pictures, card, same, weights
 
 
 @pytest.fixture
-def model() -> FCN:
+def model(xp: ModuleType) -> FCN:
     built = card().build(np.random.default_rng(4))
     rng = np.random.default_rng(5)
     for name, value in built.named_parameters():
         if name.endswith("score.weight") or "skip" in name:
             value.data[...] = rng.standard_normal(value.shape)
-    return built
+    return built.to(device_of(xp))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (33, 20), (50, 65)])
-def test_a_prediction_is_the_class_of_the_highest_score(model: FCN, size: tuple[int, int]) -> None:
+def test_a_prediction_is_the_class_of_the_highest_score(model: FCN, size: tuple[int, int], xp: ModuleType) -> None:
     image = np.random.default_rng(1).integers(0, 256, (*size, 3)).astype(np.uint8)
     labels = predict(model.eval(), image, MEAN, STD)
     assert (labels.dtype, labels.shape) == (np.uint8, size)
     x = ((image.astype(np.float64) - MEAN) / STD).transpose(2, 0, 1)[None].astype(np.float32)
-    scores = model(Tensor(x)).data[0]
+    scores = get(model(on(xp, x)))[0]
     assert np.array_equal(np.take_along_axis(scores, labels[None].astype(int), 0)[0], scores.max(axis=0))
     assert min(size) == 1 or len(np.unique(labels)) > 1
 
 
-def test_the_first_of_equal_classes_is_taken() -> None:
-    untrained = card().build(np.random.default_rng(4)).eval()  # every score is 0
+def test_the_first_of_equal_classes_is_taken(xp: ModuleType) -> None:
+    untrained = card().build(np.random.default_rng(4)).eval().to(device_of(xp))  # every score is 0
     assert not predict(untrained, np.zeros((9, 8, 3), np.uint8), MEAN, STD).any()
 
 
@@ -86,7 +88,7 @@ def test_predictions_come_in_the_order_asked_for(model: FCN) -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 1e38])
 def test_scores_that_are_no_numbers_are_no_answer(model: FCN, value: float) -> None:
-    model.stage1.layers["conv1_1"].weight.data[...] = value
+    model.stage1.layers["conv1_1"].weight.mutable()[...] = value
     for use in (lambda: predict(model.eval(), Pictures(1)[0].image, MEAN, STD), lambda: evaluate(model, Pictures(1))):
         with pytest.raises(
             TrainingError, match=r"the scores of the network are not finite numbers; train it with a lower"

@@ -6,16 +6,18 @@ import math
 import signal
 import threading
 from dataclasses import dataclass
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from minifcn import Tensor, optim
 from minifcn import functional as F
+from minifcn import optim
 from minifcn.errors import MinifcnError
 from minifcn.models import FCN
 from minifcn.nn import Dropout
 from minifcn.training import Interrupted, State, TrainingError, loop, stop_on_interrupt, train, train_step
+from tests.onto import device_of, get, on
 from tests.training.tiny import Pictures, card, loader, same, weights
 
 OPTIMIZERS = {
@@ -35,9 +37,10 @@ class Setup:
     network: str = "small"
     optimizer: str = "sgd"
     prefetch: bool = False
+    xp: ModuleType = np
 
     def __post_init__(self) -> None:
-        self.model: FCN = NETWORKS[self.network].build(np.random.default_rng(1))
+        self.model: FCN = NETWORKS[self.network].build(np.random.default_rng(1)).to(device_of(self.xp))
         learned = [p for p in self.model.parameters() if p.requires_grad]
         self.optimizer_ = OPTIMIZERS[self.optimizer](learned)
         self.loader = loader(Pictures(5, (33, 41), grow=2), prefetch=self.prefetch)
@@ -54,8 +57,8 @@ class Setup:
         self.schedule.last_epoch = state.epoch * len(self.loader) + state.step
 
 
-def test_the_loss_starts_at_the_logarithm_of_the_classes_and_falls() -> None:
-    run = Setup(optimizer="adamw")
+def test_the_loss_starts_at_the_logarithm_of_the_classes_and_falls(xp: ModuleType) -> None:
+    run = Setup(optimizer="adamw", xp=xp)
     state = run.train(2)
     assert state.history[0]["losses"][0] == pytest.approx(math.log(3), rel=1e-5)  # score layers start at zero
     assert [len(entry["losses"]) for entry in state.history] == [3, 3]
@@ -64,18 +67,18 @@ def test_the_loss_starts_at_the_logarithm_of_the_classes_and_falls() -> None:
     assert (state.epoch, state.step, state.losses) == (2, 0, [])
 
 
-def test_one_step_is_what_it_says() -> None:
+def test_one_step_is_what_it_says(xp: ModuleType) -> None:
     """The same update, written out: the gradient of the mean loss, and w ← w − η·(g + λ·w) at the first step."""
-    run = Setup()
+    run = Setup(xp=xp)
     batch = next(iter(run.loader))
-    loss = F.cross_entropy(run.model.train()(Tensor(batch.images)), Tensor(batch.labels))
+    loss = F.cross_entropy(run.model.train()(on(xp, batch.images)), on(xp, batch.labels))
     loss.backward()
     expected = {
-        name: (p.data - np.float32(1e-2) * (p.grad.data + np.float32(1e-3) * p.data))
+        name: (get(p) - np.float32(1e-2) * (get(p.grad) + np.float32(1e-3) * get(p)))
         for name, p in run.model.named_parameters()
         if p.requires_grad
     }
-    other = Setup()
+    other = Setup(xp=xp)
     assert train_step(other.model.train(), other.optimizer_, batch, None, "here") == loss.item()
     found = weights(other.model)
     for name, weight in expected.items():
@@ -83,28 +86,28 @@ def test_one_step_is_what_it_says() -> None:
     assert any(not np.array_equal(found[name], weights(run.model)[name]) for name in expected)
 
 
-def test_class_weights_reach_the_loss() -> None:
+def test_class_weights_reach_the_loss(xp: ModuleType) -> None:
     """With weight on one class alone, the loss is the mean of -log p over its pixels."""
-    run = Setup()
+    run = Setup(xp=xp)
     batch = next(iter(run.loader))
-    run.model.score.bias.data[:] = [0, 1, -1]
-    scores = run.model.train()(Tensor(batch.images)).data.astype(np.float64)
+    run.model.score.bias.data = [0, 1, -1]
+    scores = get(run.model.train()(on(xp, batch.images))).astype(np.float64)
     surprise = np.log(np.exp(scores).sum(axis=1)) - scores[:, 2]
-    other = Setup()
-    other.model.score.bias.data[:] = [0, 1, -1]
-    sky_only = Tensor(np.array([0, 0, 1], np.float32))
+    other = Setup(xp=xp)
+    other.model.score.bias.data = [0, 1, -1]
+    sky_only = on(xp, np.array([0, 0, 1], np.float32))
     loss = train_step(other.model.train(), other.optimizer_, batch, sky_only, "here")
     assert loss == pytest.approx(surprise[batch.labels == 2].mean(), rel=1e-5)
     assert loss > 1.5 > math.log(3)
 
 
 @pytest.mark.case(58)
-def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
-    runs = [Setup("dropout"), Setup("dropout", prefetch=True)]
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(xp: ModuleType) -> None:
+    runs = [Setup("dropout", xp=xp), Setup("dropout", prefetch=True, xp=xp)]
     states = [run.train() for run in runs]
     assert same(weights(runs[0].model), weights(runs[1].model))
     assert states[0].history == states[1].history
-    other = Setup("dropout")
+    other = Setup("dropout", xp=xp)
     train(other.model, other.loader, other.optimizer_, other.schedule, epochs=2, seed=8)
     assert not same(weights(runs[0].model), weights(other.model))  # the dropout masks differ, the batches do not
 
@@ -113,10 +116,10 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others() -> None:
     ("network", "optimizer", "steps"),
     [("small", "adamw", 1), ("small", "adamw", 3), ("small", "sgd", 5), ("dropout", "adamw", 2), ("dropout", "sgd", 4)],
 )
-def test_what_was_stopped_goes_on_to_the_same_bits(network: str, optimizer: str, steps: int) -> None:
-    whole = Setup(network, optimizer)
+def test_what_was_stopped_goes_on_to_the_same_bits(network: str, optimizer: str, steps: int, xp: ModuleType) -> None:
+    whole = Setup(network, optimizer, xp=xp)
     expected = whole.train()
-    stopped, done, saved = Setup(network, optimizer), [], []
+    stopped, done, saved = Setup(network, optimizer, xp=xp), [], []
     with pytest.raises(Interrupted, match=rf"stopped after epoch {(steps - 1) // 3 + 1}, step {(steps - 1) % 3 + 1}\."):
         stopped.train(
             after_step=lambda state, loss, images: done.append((loss, images)),
@@ -127,7 +130,7 @@ def test_what_was_stopped_goes_on_to_the_same_bits(network: str, optimizer: str,
     assert (state.epoch, state.step, len(state.losses)) == ((steps - 1) // 3, (steps - 1) % 3 + 1, (steps - 1) % 3 + 1)
     assert [images for _, images in done] == [2, 2, 1, 2, 2, 1][:steps]
 
-    resumed = Setup(network, optimizer)
+    resumed = Setup(network, optimizer, xp=xp)
     assert not same(weights(resumed.model), weights(whole.model))
     resumed.go_on_from(stopped, state)
     found = resumed.train(state=state)
@@ -168,8 +171,8 @@ def test_a_run_that_is_finished_is_left_alone() -> None:
     assert same(weights(run.model), before)
 
 
-def test_an_overflow_stops_with_step_rate_and_gradient() -> None:
-    run = Setup(optimizer="sgd")
+def test_an_overflow_stops_with_step_rate_and_gradient(xp: ModuleType) -> None:
+    run = Setup(optimizer="sgd", xp=xp)
     run.optimizer_.param_groups[0]["lr"] = run.optimizer_.param_groups[0]["initial_lr"] = 1e30
     with pytest.raises(TrainingError) as caught:
         run.train(2)
@@ -196,11 +199,11 @@ def test_the_step_that_fails_moves_no_weight(monkeypatch: pytest.MonkeyPatch) ->
     assert all(before[name].tobytes() == after[name].tobytes() for name in parameters)
 
 
-def test_the_largest_gradient_is_named() -> None:
-    run = Setup()
+def test_the_largest_gradient_is_named(xp: ModuleType) -> None:
+    run = Setup(xp=xp)
     assert loop.largest_gradient(run.model) == "the largest gradient is -1 in no parameter"
     for name, parameter in run.model.named_parameters():
-        parameter.grad = Tensor(np.full(parameter.shape, -2.5 if name == "score.bias" else 0.5, np.float32))
+        parameter.grad = on(xp, np.full(parameter.shape, -2.5 if name == "score.bias" else 0.5, np.float32))
     assert loop.largest_gradient(run.model) == "the largest gradient is 2.5 in score.bias"
 
 

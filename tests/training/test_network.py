@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
 
-from minifcn import Tensor
 from minifcn.errors import ArgumentError, FileError
+from minifcn.models import FCN
 from minifcn.training import WEIGHTS_FILE, Card, load_network, save_network
 from minifcn.weights import save_arrays
+from tests.onto import device_of, equal, on
 from tests.training.tiny import MEAN, PALETTE, Pictures, card, same, weights
 
 NAMES = [WEIGHTS_FILE, "weights.npz"]
 
 
-def trained(description: Card) -> object:
+def trained(description: Card) -> FCN:
     """A network whose score layers are not zero, so that its answers tell it from another."""
     model = description.build(np.random.default_rng(5))
     rng = np.random.default_rng(6)
@@ -36,15 +38,15 @@ def trained(description: Card) -> object:
     ],
     ids=["small", "vgg16", "staged"],
 )
-def test_a_network_comes_back_to_the_bit(tmp_path: Path, name: str, description: Card) -> None:
-    model = trained(description)
+def test_a_network_comes_back_to_the_bit(tmp_path: Path, name: str, description: Card, xp: ModuleType) -> None:
+    model = trained(description).to(device_of(xp))  # a file is the same, wherever the network was
     save_network(tmp_path / name, model, description, {"note": "kept"})
     found, found_card = load_network(tmp_path / name)
     assert found_card == description
     assert same(weights(found), weights(model))
     assert not any(module.training for module in found.modules())
-    x = Tensor(np.random.default_rng(0).standard_normal((1, 3, 19, 26)).astype(np.float32))
-    assert np.array_equal(found(x).data, model(x).data)
+    x = on(xp, np.random.default_rng(0).standard_normal((1, 3, 19, 26)).astype(np.float32))
+    equal(found.to(device_of(xp))(x), model(x))
     learned = [name for name, p in found.named_parameters() if p.requires_grad and ".up." in name]
     assert bool(learned) is description.learn_upsampling
 

@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from minifcn import data
+from minifcn.backend import to_numpy
 from minifcn.data import VOID, DataLoader, Sample
 from minifcn.training import Card, save_network
 
@@ -73,7 +74,7 @@ def loader(dataset: object, batch_size: int = 2, seed: int = 3, **options: objec
 
 def weights(model: object) -> dict[str, np.ndarray]:
     """A copy of every parameter and buffer."""
-    return {name: np.array(value.data) for name, value in model.state_dict().items()}  # type: ignore[attr-defined]
+    return {name: to_numpy(value._array).copy() for name, value in model.state_dict().items()}  # type: ignore[attr-defined]
 
 
 def same(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> bool:

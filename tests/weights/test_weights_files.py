@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -100,6 +101,21 @@ def test_numpy_and_the_library_of_safetensors_read_the_files(tmp_path: Path) -> 
     by_library = load_file(saved(tmp_path, ".safetensors"))
     for name, array in ARRAYS.items():
         assert np.array_equal(by_numpy[name], array) and np.array_equal(by_library[name], array)
+
+
+@EACH_SUFFIX
+def test_an_array_of_a_gpu_is_refused_by_name_and_changes_nothing(tmp_path: Path, suffix: str, xp: ModuleType) -> None:
+    path = saved(tmp_path, suffix)
+    before = path.read_bytes()
+    if xp is np:
+        save_arrays(path, {"weight": xp.ones(3)})
+        assert path.read_bytes() != before
+    else:
+        with pytest.raises(
+            ArgumentTypeError, match=r"array 'weight' is a cupy\S*\.ndarray; pass a plain numpy.ndarray"
+        ):
+            save_arrays(path, {"weight": xp.ones(3)})
+        assert path.read_bytes() == before
 
 
 def test_files_of_others_are_read_unless_the_format_is_required(tmp_path: Path) -> None:
