@@ -7,6 +7,7 @@ CuPy array and it runs on the GPU.
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from math import prod
 from types import ModuleType
@@ -17,6 +18,8 @@ import numpy as np
 from minifcn import threads
 from minifcn.deferred import check_now
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
+
+LEAST_ON_GPU, MOST_ON_GPU = 8 << 20, 64 << 20  # bytes of a block of columns
 
 UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB")
 
@@ -39,10 +42,12 @@ def array_module(*arrays: Array) -> ModuleType:
     Raises ArgumentTypeError if they live on different devices: nothing is copied behind your back.
     """
     on_gpu = [is_cupy(x) for x in arrays]
-    if any(on_gpu) and not all(on_gpu):
-        places = ", ".join("cuda" if gpu else "cpu" for gpu in on_gpu)
+    if not any(on_gpu):
+        return np
+    if len({device_of(x) for x in arrays}) > 1:
+        places = ", ".join(device_of(x) for x in arrays)
         raise ArgumentTypeError(f"the arrays live on different devices ({places}); move them to one with .to(...).")
-    return cupy_module() if on_gpu and on_gpu[0] else np
+    return cupy_module()
 
 
 def device_of(x: Array) -> str:
@@ -59,10 +64,17 @@ def to_device(x: Array, device: str) -> Array:
         raise ArgumentError(f'device {device!r} is unknown; use "cpu", "cuda" or "cuda:<index>".')
     cupy = cupy_module()
     try:
-        with cupy.cuda.Device(int(index) if index else cupy.cuda.Device().id):
+        with cupy.cuda.Device(int(index) if index else cupy.cuda.Device().id) as wanted:
+            if is_cupy(x) and x.device.id != wanted.id:
+                return cupy.array(x, order="C")  # from card to card CuPy copies only what has no steps
             return cupy.asarray(x)
     except cupy.cuda.runtime.CUDARuntimeError as error:
         raise ArgumentError(f'device "{device}" cannot be used ({error}); use "cpu".') from error
+
+
+def at_home(x: Array) -> AbstractContextManager[Any]:
+    """Inside, what is computed from `x` is computed where `x` lives: CuPy works on one current device at a time."""
+    return nullcontext() if not is_cupy(x) else cupy_module().cuda.Device(x.device.id)
 
 
 def to_numpy(x: Array) -> np.ndarray:
@@ -70,7 +82,8 @@ def to_numpy(x: Array) -> np.ndarray:
     if not is_cupy(x):
         return np.asarray(x)
     check_now()
-    return x.get()
+    with at_home(x):
+        return x.get()
 
 
 def cublas() -> tuple[Any, int]:
@@ -86,8 +99,12 @@ def working_bytes(x: Array) -> int:
 
     On a CPU a block should stay in the cache between being written and being multiplied (measured: 0.5 to 4 MB are
     equally fast, whole images are two to five times slower). On a GPU a block must be large enough to fill the card.
+    There it is a part of all the memory, not of what is free at the moment: blocks decide in which order numbers are
+    added up, and the same step shall give the same bits, whatever else is in memory.
     """
-    return 256 << 20 if is_cupy(x) else 2 << 20
+    if not is_cupy(x):
+        return 2 << 20
+    return max(LEAST_ON_GPU, min(MOST_ON_GPU, (memory_of(device_of(x)) or 0) // 64))
 
 
 @cache
@@ -100,6 +117,32 @@ def memory_of(device: str) -> int | None:
         return pages * os.sysconf("SC_PAGE_SIZE") if pages > 0 else None
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf, and elsewhere a name may be unknown
         return None
+
+
+def ran_out(error: Exception) -> bool:
+    """Whether it says that there was no memory left: cuBLAS and the driver of a GPU have errors of their own for it."""
+    of_gpu = any(kind.__module__.partition(".")[0] in ("cupy", "cupy_backends") for kind in type(error).__mro__)
+    return isinstance(error, MemoryError) or (of_gpu and any(text in str(error) for text in _NO_MEMORY))
+
+
+_NO_MEMORY = ("OUT_OF_MEMORY", "ALLOC_FAILED", "MemoryAllocation")
+
+
+def out_of_memory(name: str, arrays: tuple[Array, ...]) -> AllocationError:
+    """The error to raise when memory ran out in the operation `name` on `arrays`."""
+    device = device_of(arrays[0])
+    limit, used = memory_of(device), ""
+    if limit is not None:
+        used = f", which has {_readable(limit)}"
+        if device != "cpu":
+            with at_home(arrays[0]):
+                in_use = cupy_module().get_default_memory_pool().used_bytes()
+            used += f" ({_readable(in_use)} of it in use here)"
+    shapes = " and ".join(str(tuple(x.shape)) for x in arrays)
+    return AllocationError(
+        f"{name}: there is no memory left on {device}{used}, for operands of shape {shapes}; make the batch or the "
+        f"images smaller, or use minifcn.no_grad() where no gradient is wanted."
+    )
 
 
 def require_memory(name: str, shape: tuple[int, ...], like: Array, remedy: str) -> None:

@@ -16,6 +16,9 @@ One thread is one item; with `by_block` a block of threads is. Items must not wr
 does not matter in which order they run, and every run gives the same bits. For speed, neighbouring items should read
 and write neighbouring numbers: a GPU fetches those of 32 threads together.
 
+As CuPy compiles them, float32 numbers below 1.2e-38 count as 0, and a product and a sum are rounded once together: so
+the last bit may be another than NumPy's.
+
 A kernel stands beside its NumPy twin, in the same file. Compiled once for each combination of types, by CuPy, which
 keeps it in a file for the next process.
 """
@@ -26,7 +29,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, is_cupy
+from minifcn.backend import Array, array_module, at_home, is_cupy
 
 THREADS = 256  # in a block; enough of them hide the time that memory takes, whatever the card
 
@@ -108,7 +111,8 @@ class Kernel:
             for argument, (kind, pointer, _) in zip(arguments, self.parameters, strict=True)
         ]
         blocks = count if self.by_block else -(-count // THREADS)
-        self._compiled[key]((blocks,), (THREADS,), (numbers["Index"].type(count), *values))
+        with at_home(arrays[0]):
+            self._compiled[key]((blocks,), (THREADS,), (numbers["Index"].type(count), *values))
 
     def _types(self, arguments: tuple[Any, ...]) -> dict[str, np.dtype[Any]]:
         types: dict[str, np.dtype[Any]] = {}

@@ -16,6 +16,7 @@ are `cupy.empty`.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import OrderedDict, deque
 from math import prod
@@ -23,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, is_cupy
+from minifcn.backend import Array, array_module, cupy_module, is_cupy
 
 LEAST = 64 << 10  # bytes; smaller arrays come from memory that the process has
 SCRATCH = 32 << 20  # bytes; scratch memory larger than that is not kept
@@ -73,9 +74,11 @@ def owns(array: Array) -> bool:
 
 
 def empty_cache() -> None:
-    """Give back to the system what is kept for later: of results, and the calling thread's scratch memory."""
+    """Give back to the system what is kept for later: of results, the calling thread's scratch memory, and CuPy's."""
     _shelf.clear()
     _of_this_thread.blocks.clear()
+    if "cupy" in sys.modules:
+        cupy_module().get_default_memory_pool().free_all_blocks()
 
 
 class _OfThisThread(threading.local):

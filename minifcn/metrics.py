@@ -19,8 +19,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, is_array, to_numpy
+from minifcn.autograd.variable import checked_array, same_device
+from minifcn.backend import Array, array_module, at_home, is_array, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
 
@@ -74,14 +74,19 @@ class ConfusionMatrix:
         `prediction`, `target`: integer labels of one shape, whichever it is, in NumPy or CuPy.
 
         Raises ArgumentError for unequal shapes, and for labels outside `[0, C)` where a pixel counts, naming them;
-        ArgumentTypeError for labels that are not integers. After an error the counts are as before.
+        ArgumentTypeError for labels that are not integers, or on two devices. After an error the counts are as before.
         """
-        xp = array_module(prediction, target)
         prediction, target = _labels("prediction", prediction), _labels("target", target)
+        same_device("update", prediction, target, "prediction and target")
         if prediction.shape != target.shape:
             raise ArgumentError(
                 f"update: prediction has shape {prediction.shape} but target has {target.shape}; pass equal shapes."
             )
+        with at_home(target):
+            self.hist += self._counts(prediction, target)
+
+    def _counts(self, prediction: Array, target: Array) -> np.ndarray:
+        xp = array_module(target)
         # int64 first: uint8 arithmetic would wrap around. A uint64 beyond int64 turns negative and is refused as such.
         counted = target.astype(xp.int64) != VOID
         truth, guess = target[counted], prediction[counted]
@@ -89,7 +94,7 @@ class ConfusionMatrix:
         self._check_range("prediction", guess, "")
         cells = self.num_classes * truth.astype(xp.int64) + guess.astype(xp.int64)
         counts = to_numpy(xp.bincount(cells, minlength=self.num_classes**2))
-        self.hist += counts.reshape(self.num_classes, self.num_classes)
+        return counts.reshape(self.num_classes, self.num_classes)
 
     def merge(self, other: ConfusionMatrix) -> None:
         """Adds the counts of `other`, as if its pixels had been given to this one."""

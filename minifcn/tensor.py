@@ -8,8 +8,8 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.autograd import Variable, backward, is_grad_enabled
-from minifcn.autograd.variable import checked_array
-from minifcn.backend import array_module, is_array
+from minifcn.autograd.variable import checked_array, same_device
+from minifcn.backend import array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
 from minifcn.functional.shaping import plain_key
@@ -80,9 +80,10 @@ class Tensor(Variable):
             raise GraphError(
                 "writing into a tensor that requires grad is not recorded; do it inside no_grad() or on .detach()."
             )
-        given, parts = self.beside(value), plain_key(key)
-        array_module(self._array, given, *filter(is_array, parts))  # raises if they lie on different devices
-        self.mutable()[parts] = given
+        given, parts = self.beside(value), plain_key("setitem", self._array, key)
+        same_device("setitem", self._array, given, "the tensor and the value")
+        with at_home(self._array):
+            self.mutable()[parts] = given
 
     # Comparisons give boolean tensors, so a tensor is found in dictionaries by identity.
     __hash__ = Variable.__hash__
@@ -107,7 +108,8 @@ class Tensor(Variable):
 
     def _compare(self, relation: str, other: object) -> Any:
         first, second = alike(relation, self, other)
-        return type(self).of(getattr(array_module(first._array), relation)(first._array, second._array))
+        with at_home(first._array):
+            return type(self).of(getattr(array_module(first._array), relation)(first._array, second._array))
 
     def __iter__(self) -> Any:
         return (self[i] for i in range(len(self)))

@@ -50,15 +50,18 @@ def get_num_threads() -> int:
     return _crew.size
 
 
-def for_each(work: Callable[[Piece], object], pieces: Iterable[Piece]) -> None:
+def for_each(work: Callable[[Piece], object], pieces: Iterable[Piece], alone: bool = False) -> None:
     """work(piece) for every piece, spread over the threads; what it returns is dropped.
+
+    alone: one after the other, by the thread that asks: what a GPU is told to do, as its current device and its stream
+    are those of a thread.
 
     The pieces must not write to the same memory. Inside a piece `for_each` stays in its thread. Returns when all are
     done; the error of the first piece that failed is raised, with nothing left running, and later pieces may be left
     undone.
     """
     queue = list(pieces)
-    if len(queue) > 1 and _crew.size > 1 and not _crew.working() and _crew.limiter() is not None:
+    if not alone and len(queue) > 1 and _crew.size > 1 and not _crew.working() and _crew.limiter() is not None:
         _crew.share(work, queue)
     else:
         for piece in queue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import filecmp
 import os
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -51,9 +52,11 @@ def pytest_report_header() -> str:
 def card() -> ModuleType | str:
     """CuPy, or why it cannot be used."""
     try:
-        import cupy
+        with warnings.catch_warnings():
+            warnings.simplefilter("default")  # a warning of CuPy's shall not hide a card
+            import cupy
 
-        cupy.zeros(1)  # CuPy imports without a GPU and fails at the first allocation
+            cupy.zeros(1)  # CuPy imports without a GPU and fails at the first allocation
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return cupy

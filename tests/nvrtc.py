@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # Turing, the oldest that CUDA 13 knows, and Hopper.
+AS_CUPY = ("-ftz=true", "--device-as-default-execution-space")  # what CuPy adds for every kernel
 ARCHITECTURES = ("compute_75", "compute_90")
 
 
@@ -28,7 +29,7 @@ def library() -> Any:
 def complaints(source: str, architecture: str) -> str:
     """What the compiler says: nothing if it compiles without a warning."""
     nvrtc, program = library(), ctypes.c_void_p()
-    options = [f"--gpu-architecture={architecture}", "--std=c++17"]
+    options = [f"--gpu-architecture={architecture}", "--std=c++17", *AS_CUPY]
     given = (ctypes.c_char_p * len(options))(*(option.encode() for option in options))
     _require(nvrtc.nvrtcCreateProgram(ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None))
     try:

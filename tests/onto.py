@@ -32,3 +32,11 @@ def close(found: Any, expected: Any, **bounds: Any) -> None:
 def device_of(xp: ModuleType) -> str:
     """Where `on` puts a Tensor: what a module has to be moved to, to be beside it."""
     return "cpu" if xp is np else "cuda"
+
+
+def moved_to(values: Any, device: str) -> Any:
+    """A bare array on "cuda:0" or "cuda:1", whichever card is the current one."""
+    import cupy
+
+    with cupy.cuda.Device(int(device.partition(":")[2])):
+        return cupy.asarray(values)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from minifcn import backend, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.played_cupy import playing
 
 Double = type("ndarray", (), {"__module__": "cupy", "device": SimpleNamespace(id=1), "get": lambda self: np.arange(3)})
 
@@ -23,22 +25,28 @@ def test_numpy_arrays_belong_to_numpy():
 
 
 def test_a_cupy_array_is_known_by_its_module_alone(monkeypatch):
-    fake = ModuleType("cupy")
+    fake, entered = ModuleType("cupy"), []
+    fake.cuda = SimpleNamespace(Device=lambda index: nullcontext(entered.append(index)))
+    fake.get_default_memory_pool = lambda: SimpleNamespace(used_bytes=lambda: 0)
     monkeypatch.setitem(sys.modules, "cupy", fake)
+    monkeypatch.setattr(backend, "memory_of", lambda device: {"cuda:1": 1 << 31}[device])
     x = Double()
     assert backend.is_cupy(x) and backend.is_array(x)
     assert backend.array_module(x) is fake and backend.array_module(x, Double()) is fake
     assert backend.device_of(x) == "cuda:1"
     np.testing.assert_array_equal(backend.to_numpy(x), [0, 1, 2])
+    assert entered == [1], "it was read while another card was the current one"
     assert backend.working_bytes(x) > backend.working_bytes(np.zeros(1)) > 0
 
 
 @pytest.mark.case(54)
 def test_devices_are_never_mixed_silently():
-    with pytest.raises(ArgumentTypeError, match=r"different devices \(cuda, cpu\); move them to one with \.to"):
-        backend.array_module(Double(), np.zeros(2))
-    with pytest.raises(ArgumentTypeError, match=r"\(cpu, cuda\)"):
-        backend.array_module(np.zeros(2), Double())
+    other = Double()
+    other.device = SimpleNamespace(id=0)
+    for first, second in ((Double(), np.zeros(2)), (np.zeros(2), Double()), (Double(), other), (other, Double())):
+        places = rf"\({backend.device_of(first)}, {backend.device_of(second)}\)"
+        with pytest.raises(ArgumentTypeError, match=rf"different devices {places}; move them to one with \.to"):
+            backend.array_module(first, second)
 
 
 def test_only_much_work_on_a_cpu_is_shared():
@@ -93,3 +101,16 @@ def test_a_card_that_does_not_answer_is_said_so(monkeypatch):
         ArgumentError, match=r'device "cuda" cannot be used \(cudaErrorInsufficientDriver.*\); use "cpu"'
     ):
         backend.to_device(np.zeros(2), "cuda")
+
+
+def test_blocks_on_a_gpu_are_a_part_of_all_its_memory(monkeypatch):
+    with playing() as cupy:
+        x = cupy.zeros(1)
+        for total, expected in (
+            (1 << 40, backend.MOST_ON_GPU),
+            (1 << 32, backend.MOST_ON_GPU),
+            (1 << 31, 1 << 25),
+            (1 << 20, backend.LEAST_ON_GPU),
+        ):
+            monkeypatch.setattr(backend, "memory_of", lambda device, total=total: total)
+            assert backend.working_bytes(x) == expected

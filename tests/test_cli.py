@@ -82,10 +82,10 @@ from minifcn.training import loop
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
 true_step = loop.train_step
 
-def slow(*given):
+def slow(*given, **options):
     print("step", flush=True)
     time.sleep({seconds})
-    return true_step(*given)
+    return true_step(*given, **options)
 
 loop.train_step = slow
 sys.exit(cli.main(sys.argv[1:]))

@@ -6,7 +6,8 @@ import importlib
 import os
 import pkgutil
 from collections.abc import Iterator
-from types import ModuleType
+from contextlib import nullcontext
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -114,6 +115,7 @@ def test_whole_numbers_have_64_bits_only_where_32_are_too_few(kernel: type[Kerne
         """An array so large that only its size is real."""
 
         dtype, flags, shape = types["T"], type("Flags", (), {"c_contiguous": True}), (1,)
+        device = type("Device", (), {"id": 0})
 
         def __init__(self, size: int) -> None:
             self.size = size
@@ -127,6 +129,7 @@ def test_whole_numbers_have_64_bits_only_where_32_are_too_few(kernel: type[Kerne
 
     module = ModuleType("cupy")
     module.RawKernel = raw_kernel  # type: ignore[attr-defined]
+    module.cuda = SimpleNamespace(Device=lambda index: nullcontext())  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(importlib.import_module("sys").modules, "cupy", module)
         for count, size in ((2**31 - THREADS - 1, 5), (2**31 - THREADS, 5), (7, 2**31)):

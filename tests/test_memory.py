@@ -22,6 +22,7 @@ import minifcn
 import minifcn.functional as F
 from minifcn import Tensor, memory, nn, optim, set_num_threads
 from minifcn.memory import LEAST, SCRATCH, SPARE, _Shelf, empty, empty_cache, owns, scratch, zeros
+from tests.played_cupy import playing
 from tests.test_threads import PATIENCE, forked_beside_threads, forks, in_fork, run
 
 pytestmark = pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
@@ -855,3 +856,12 @@ def test_training_never_holds_more_than_it_once_had_in_use(shelf, monkeypatch):
         assert shelf.new - before < first
         assert shelf.numbers()[1:] == (used, most)
         assert sum(shelf.numbers()[:2]) <= most
+
+
+def test_the_cache_of_a_gpu_is_emptied_too(monkeypatch):
+    with playing() as cupy:
+        freed = []
+        monkeypatch.setattr(cupy.get_default_memory_pool(), "free_all_blocks", lambda: freed.append(True))
+        empty_cache()
+    empty_cache()
+    assert freed == [True]

@@ -18,6 +18,8 @@ from minifcn.optim import optimizer as shared
 from minifcn.tensor import Parameter, Tensor
 from minifcn.weights import load_arrays, save_arrays
 from tests.onto import equal, get, on
+from tests.played_cupy import playing
+from tests.played_cupy.kernels import RawKernel
 
 SHAPES = [(3, 2, 1, 4), (5,), (), (1, 7)]
 STEPS = 50
@@ -538,3 +540,36 @@ def test_training_under_no_grad_is_not_needed(xp: ModuleType) -> None:
     with no_grad():
         optim.SGD([weight], lr=0.25).step()
     assert weight.data.tolist() == [1.0 - 0.5 - 1.0 - 1.0], "the gradients add up without zero_grad: 2, then 4, then 4"
+
+
+# --- on a GPU -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda p: optim.SGD(p, 0.5),
+        lambda p: optim.SGD(p, 0.5, momentum=0.9),
+        lambda p: optim.Adam(p, 0.5),
+        lambda p: optim.AdamW(p, 0.5),
+    ],
+)
+def test_a_gpu_that_found_an_infinity_changes_nothing(make: Callable[[Any], Any]) -> None:
+    """Neither weights nor what the optimiser remembers; and it is one kernel for each parameter."""
+    with playing() as cupy:
+        weight = Parameter(cupy.asarray(np.arange(5.0)))
+        optimizer = make([weight])
+        (weight * weight).sum().backward()
+        optimizer.step()
+        before = [get(weight.data), *optimizer.state_dict().values()]
+        optimizer.found_inf = cupy.asarray([True])
+        del RawKernel.launches[:]
+        optimizer.step()
+        assert len(RawKernel.launches) == 1
+        after = [get(weight.data), *optimizer.state_dict().values()]
+        names = list(optimizer.state_dict())
+        for name, old, new in zip(["weight", *names], before, after, strict=True):
+            assert name.endswith(".step") or np.array_equal(old, new), name
+        optimizer.found_inf = None
+        optimizer.step()
+        assert not np.array_equal(before[0], get(weight.data))

@@ -17,6 +17,8 @@ def test_real_cupy_has_all_that_the_double_offers() -> None:
 
     assert [name for name in members if not hasattr(real.cuda, name)] == []
     assert [name for name in members["runtime"].__dict__ if not hasattr(runtime, name)] == []
+    for kind, names in (("Stream", "wait_event record synchronize"), ("Event", "record synchronize done")):
+        assert [name for name in names.split() if not hasattr(getattr(real.cuda, kind), name)] == []
     for name in (
         "gemmEx",
         "gemmStridedBatchedEx",
@@ -82,6 +84,39 @@ def test_a_copy_on_a_stream_is_there_once_it_was_waited_for() -> None:
             assert np.isnan(x.get()).all()
             cuda.get_current_stream().wait_event(event) if wait == "event" else stream.synchronize()
             assert x.tolist() == [0, 1, 2]
+
+
+def test_a_stream_keeps_its_order_and_waits_for_an_event_as_it_was() -> None:
+    with playing() as module:
+        cuda, happened = module.cuda, []
+        first, second, event = cuda.Stream(non_blocking=True), cuda.Stream(non_blocking=True), cuda.Event()
+        assert event.done, "not recorded yet"
+        first.later(lambda: happened.append("a"))
+        event.record(first)
+        second.wait_event(event)
+        second.later(lambda: happened.append("b"))
+        first.later(lambda: happened.append("c"))
+        event.record(first)
+        assert happened == [] and not event.done
+        second.synchronize()
+        assert happened == ["a", "b"] and not event.done
+        event.synchronize()
+        assert happened == ["a", "b", "c"] and event.done
+        with second:
+            event.record()
+            assert event.stream is second
+        cuda.get_current_stream().later(lambda: happened.append("at once"))
+        assert happened[-1] == "at once"
+
+
+def test_an_event_and_a_stream_are_of_one_device() -> None:
+    with playing() as module:
+        event = module.cuda.Event()
+        with module.cuda.Stream() as stream, module.cuda.Device(1):
+            assert module.cuda.get_current_stream() is not stream, "each device has its own current stream"
+            with pytest.raises(module.cuda.runtime.CUDARuntimeError, match="invalid resource handle"):
+                event.record()
+            event.record(stream)
 
 
 def test_views_know_whose_memory_they_show() -> None:

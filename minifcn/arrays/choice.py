@@ -10,6 +10,11 @@ side; with fewer the transforms cost more than the products they save. Why 10⁸
 small steps are. Why 36 tiles: each of the products multiplies an (O, C) matrix by as many columns as there are tiles,
 and a product with few columns reads its matrix from memory for little work. The limits were tried out with two threads
 on one processor, all three contractions together; another may put them elsewhere.
+
+On a GPU, where products are fast and memory is what limits, numbers are counted. With C channels on one side and O on
+the other, winograd moves 5.5 (C + O) numbers for each pixel of the result: x once, and 2.25 of each tile in its other
+basis twice, and so for y. im2col moves 18 C + 3 O: nine columns twice, and y. So winograd is taken where neither side
+has fewer than a fifth of the other's channels, and at least 8. This was counted, not measured.
 """
 
 from __future__ import annotations
@@ -26,17 +31,21 @@ from minifcn.geometry import Geometry, integer
 from minifcn.threads import get_num_threads
 
 LEAST_CHANNELS = 48
+LEAST_CHANNELS_ON_GPU, LEAST_SHARE_ON_GPU = 8, 5
 LEAST_PRODUCTS = 10**8
 LEAST_TILES = 36
 
 
-def choose(geometry: Geometry, images: int, channels: int, outputs: int) -> tuple[str, str]:
+def choose(geometry: Geometry, images: int, channels: int, outputs: int, on_gpu: bool = False) -> tuple[str, str]:
     """(name of the algorithm, why) for x (images, channels, H, W) and y (images, outputs, OH, OW)."""
     if pointwise.fits(geometry):
         return "pointwise", "a 1x1 kernel that moves pixel by pixel is one matrix product"
     if not winograd.fits(geometry):
         return "im2col", "winograd needs a 3x3 kernel, stride 1, dilation 1, padding of at most 2 and one group"
-    if min(channels, outputs) < LEAST_CHANNELS:
+    least = LEAST_CHANNELS
+    if on_gpu:
+        least = max(LEAST_CHANNELS_ON_GPU, -(-max(channels, outputs) // LEAST_SHARE_ON_GPU))
+    if min(channels, outputs) < least:
         return "im2col", f"with {min(channels, outputs)} channels winograd's transforms cost more than they save"
     products = images * outputs * channels * geometry.output_pixels * geometry.taps
     if products < LEAST_PRODUCTS:
@@ -129,11 +138,13 @@ def explain(
     images: int = 1,
     dtype: Any = np.float32,
     threads: int | None = None,
+    device: str = "cpu",
 ) -> str:
     """Which algorithm `auto` takes for a convolution, how many operations and bytes that is, and why, as text.
 
     channels, outputs: C of x (images, C, H, W) and O of y. Multiplications and additions count as one operation each.
     threads: for how many the workspace is told, default `get_num_threads()`.
+    device: "cpu" or "cuda", where the rule is another and the workspace a part of the memory that is left.
     Raises ArgumentError if the groups do not divide the channels.
 
     >>> print(explain(Geometry.of_convolution((56, 56), 3, padding=1), channels=256, outputs=256, threads=1))
@@ -149,7 +160,8 @@ def explain(
         raise ArgumentError(
             f"explain: groups {geometry.groups} must divide the channels {C} and {O}; change groups or channels."
         )
-    name, reason = choose(geometry, N, C, O)
+    on_gpu = device != "cpu"
+    name, reason = choose(geometry, N, C, O, on_gpu)
     taps = C // geometry.groups * geometry.taps
     direct = 2 * N * O * geometry.output_pixels * taps
     done = direct
@@ -162,8 +174,9 @@ def explain(
         f"operations: {_billions(direct)} as a sum over taps, {_billions(done)} in the products of {name}",
         f"bytes: {_megabytes(x * size)} of x, {_megabytes(w * size)} of weight, {_megabytes(y * size)} of y",
     ]
-    needed = workspace(name, geometry, (N, C, O), size, crew)
-    lines.append(f"workspace: {_megabytes(needed)} at most, with {crew} thread{'s' if crew > 1 else ''}")
+    if not on_gpu:
+        needed = workspace(name, geometry, (N, C, O), size, crew)
+        lines.append(f"workspace: {_megabytes(needed)} at most, with {crew} thread{'s' if crew > 1 else ''}")
     if name == "im2col":
         columns = N * geometry.output_pixels * C * geometry.taps
         lines.append(f"columns: {_megabytes(columns * size)} in all, made block by block")

@@ -22,7 +22,7 @@ import numpy as np
 from minifcn.arrays import im2col, loops, matrix, pointwise, winograd
 from minifcn.arrays.choice import choose
 from minifcn.arrays.precision import narrow, wide
-from minifcn.backend import Array
+from minifcn.backend import Array, is_cupy
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from minifcn.threads import one_blas_thread
@@ -75,7 +75,7 @@ def algorithm_for(geometry: Geometry, given: Array, others: int) -> str:
     """
     name = _chosen.get()
     if name == "auto":
-        name, _ = choose(geometry, len(given), given.shape[1], others)
+        name, _ = choose(geometry, len(given), given.shape[1], others, is_cupy(given))
     elif name == "winograd" and not winograd.fits(geometry):
         name = "im2col"
     return name

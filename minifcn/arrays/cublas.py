@@ -70,8 +70,9 @@ def _multiply(a: Array, b: Array, out: Array, add: bool) -> None:
 
 
 def _readable(x: Array) -> Array:
-    """x, or a copy if neither its rows nor its columns lie side by side."""
-    return x if _layout(x)[1] else array_module(x).ascontiguousarray(x)
+    """x, or a copy if neither its rows nor its columns lie side by side, or its stack goes backwards."""
+    forwards = all(stride >= 0 for stride in x.strides)
+    return x if forwards and _layout(x)[1] else array_module(x).ascontiguousarray(x)
 
 
 def _layout(x: Array) -> tuple[int, int]:

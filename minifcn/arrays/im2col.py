@@ -211,7 +211,7 @@ def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
         made = made.reshape(O, images.stop - images.start, last - first, OW)  # (G, O/G, n·rows·OW) -> (O, n, rows, OW)
         y[images, :, first:last] = made.swapaxes(0, 1)
 
-    for_each(compute, blocks(x, N, C, geometry, O // G, _threads(x, C, O, geometry)))
+    for_each(compute, blocks(x, N, C, geometry, O // G, _threads(x, C, O, geometry)), alone=is_cupy(x))
     return y
 
 

@@ -18,8 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from minifcn.backend import Array, array_module, require_memory
-from minifcn.errors import ArgumentError
+from minifcn.backend import Array, array_module, at_home, device_of, require_memory
+from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 
 # Beyond this the dense matrix costs more time to fill than it can be worth; the sparse form takes over.
@@ -118,6 +118,15 @@ class SparseMatrix:
                 f"convolution matrix of shape {self.shape} cannot multiply an array of shape {vectors.shape}; "
                 f"pass ({self.shape[1]},) or ({self.shape[1]}, N)."
             )
+        if device_of(vectors) != device_of(self.weight):
+            raise ArgumentTypeError(
+                f"convolution_matrix: the matrix and the array live on different devices, {device_of(self.weight)} "
+                f"(shape {self.shape}) and {device_of(vectors)} (shape {vectors.shape}); move one with .to(...)."
+            )
+        with at_home(self.weight):
+            return self._times(vectors)
+
+    def _times(self, vectors: Array) -> Array:
         g, (O, channels) = self.geometry, self.weight.shape[:2]
         w = self.weight.reshape(g.groups, O // g.groups, channels, *g.kernel_size)
         batch = vectors.T if vectors.ndim == 2 else vectors[None]  # (·, N) -> (N, ·)
@@ -154,6 +163,10 @@ class SparseMatrix:
         """All the zeros written out; AllocationError if they are more than all memory can hold."""
         remedy = "use sparse=True and multiply with it as it is"
         require_memory("convolution_matrix: a dense matrix", self.shape, self.weight, remedy)
+        with at_home(self.weight):
+            return self._written_out()
+
+    def _written_out(self) -> Array:
         g, w, xp = self.geometry, self.weight, array_module(self.weight)
         full = xp.zeros((w.shape[0], *g.output_size, w.shape[1] * g.groups, *g.input_size), w.dtype)
         for k in range(g.kernel_size[0]):

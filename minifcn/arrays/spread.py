@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from math import prod
 
-from minifcn.backend import Array, threads_for, working_bytes
+from minifcn.backend import Array, is_cupy, threads_for, working_bytes
 from minifcn.threads import even_parts, for_each
 
 
@@ -33,5 +33,7 @@ def parts_of(length: int, x: Array, in_cache: bool = False) -> list[slice]:
     in_cache: parts as small as to stay in the cache together with what is computed from them. It is the memory for new
     temporaries that costs most: the system hands it out page by page, several times slower than it is written.
     """
+    if is_cupy(x):
+        return [slice(0, length)]
     blocks = 2 * int(x.nbytes) // working_bytes(x) if in_cache else 1
     return even_parts(length, max(blocks, threads_for(x, 3 * x.size if in_cache else x.size)))

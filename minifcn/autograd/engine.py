@@ -13,8 +13,8 @@ from typing import Any
 from minifcn.autograd.mode import set_grad_enabled
 from minifcn.autograd.operation import Movement, Operation
 from minifcn.autograd.profiling import in_backward
-from minifcn.autograd.variable import Variable
-from minifcn.backend import Array, array_module
+from minifcn.autograd.variable import Variable, same_device
+from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.memory import owns
 
@@ -150,14 +150,18 @@ def _start(output: Variable, gradient: object) -> Variable:
                 f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
                 f"pass gradient of that shape or reduce the output with .sum() or .mean()."
             )
-        return type(output).of(array_module(output._array).ones_like(output._array))
-    # An array is copied: with create_graph it is saved, and a later change of it would not be noticed.
-    start = gradient if isinstance(gradient, Variable) else type(output).of(output.beside(gradient).copy())
+        with at_home(output._array):
+            return type(output).of(array_module(output._array).ones_like(output._array))
+    start = gradient if isinstance(gradient, Variable) else type(output).of(output.beside(gradient))
+    same_device("backward", output._array, start._array, "the output and gradient")
+    if start is not gradient:
+        # An array is copied: with create_graph it is saved, and a later change of it would not be noticed.
+        with at_home(start._array):
+            start = type(output).of(start._array.copy())
     if start.shape != output.shape:
         raise ArgumentError(f"backward: gradient has shape {start.shape} but the output has {output.shape}.")
     if start.dtype != output.dtype:
         raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
-    array_module(start._array, output._array)
     return start
 
 
@@ -198,6 +202,11 @@ def _leading_to(wanted: set[int], order: list[Node]) -> set[int]:
 
 def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any], useful: set[int]) -> None:
     """Ask one operation for the gradients of its useful operands; add them to what those have received so far."""
+    with at_home(total._array):  # for what a backward computes from arrays, beside its operations
+        _receive(operation, total, pending, useful)
+
+
+def _receive(operation: Operation, total: Variable, pending: dict[int, Any], useful: set[int]) -> None:
     gradients = operation.backward(total)
     if not isinstance(gradients, tuple):
         gradients = (gradients,)

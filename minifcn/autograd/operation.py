@@ -20,8 +20,8 @@ import numpy as np
 from minifcn.autograd.mode import is_grad_enabled
 from minifcn.autograd.profiling import running
 from minifcn.autograd.variable import Variable, Version
-from minifcn.backend import Array
-from minifcn.errors import GraphError
+from minifcn.backend import Array, at_home, out_of_memory, ran_out
+from minifcn.errors import AllocationError, GraphError
 
 Gradient = Variable | None | Callable[[], Any]
 
@@ -89,8 +89,7 @@ class Operation:
         return ""
 
     def __call__(self, *operands: Variable) -> Any:
-        arrays, record = tuple(operand._array for operand in operands), running()
-        array = self.forward(*arrays) if record is None else record.forward(self, arrays)
+        array = self._computed(tuple(operand._array for operand in operands))
         if isinstance(array, np.generic):  # NumPy's answer for arrays of no dimensions is a scalar, without memory
             array = np.asarray(array)
         kind = type(operands[0])
@@ -106,6 +105,18 @@ class Operation:
             # The array, not the result itself: the result refers to this operation, and a cycle would outlive its use.
             self._saved_output = Saved(kind.of(array), result._version, "the result")
         return result
+
+    def _computed(self, arrays: tuple[Array, ...]) -> Array:
+        record = running()
+        try:
+            with at_home(arrays[0]):
+                return self.forward(*arrays) if record is None else record.forward(self, arrays)
+        except AllocationError:
+            raise
+        except (MemoryError, RuntimeError) as error:
+            if not ran_out(error):
+                raise
+            raise out_of_memory(self.name, arrays) from error
 
     @property
     def operands(self) -> tuple[Any, ...]:

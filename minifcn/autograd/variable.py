@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, device_of, is_array, is_cupy, to_device, to_numpy
+from minifcn.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
 
@@ -57,7 +57,8 @@ def checked_array(data: Any, dtype: Any = None, name: str = "a Tensor") -> Array
         except TypeError:
             raise ArgumentTypeError(f"{dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
         _require_real(wanted, name)
-        data = data.astype(wanted, copy=False)
+        with at_home(data):
+            data = data.astype(wanted, copy=False)
     if not data.dtype.isnative:
         data = data.astype(data.dtype.newbyteorder("="))
     return data
@@ -70,6 +71,15 @@ def _has_mask(data: Any) -> bool:
 def _require_real(dtype: np.dtype[Any], name: str) -> None:
     if dtype.kind not in "fiub":
         raise ArgumentTypeError(f"{name} cannot hold dtype {dtype}; convert to float32, float64 or integers.")
+
+
+def same_device(name: str, first: Array, other: Array, what: str = "the operands") -> None:
+    """Raise unless both arrays live on one device: nothing is copied behind your back."""
+    if device_of(first) != device_of(other):
+        raise ArgumentTypeError(
+            f"{name}: {what} live on different devices, {device_of(first)} (shape {tuple(first.shape)}) and "
+            f"{device_of(other)} (shape {tuple(other.shape)}); move one with .to(...)."
+        )
 
 
 class Variable:
@@ -88,7 +98,10 @@ class Variable:
         self, data: object, requires_grad: bool = False, *, dtype: object = None, device: str | None = None
     ) -> None:
         array = checked_array(data, dtype)
-        self._wrap(array.copy() if device is None else to_device(array, device).copy(), None)
+        if device is not None:
+            array = to_device(array, device)
+        with at_home(array):
+            self._wrap(array.copy(), None)
         self.requires_grad = requires_grad
 
     def _wrap(self, array: Array, grad_fn: Any) -> None:
@@ -123,7 +136,7 @@ class Variable:
     @data.setter
     def data(self, value: object) -> None:
         array = checked_array(self.beside(value), self.dtype)
-        array_module(self._array, array)
+        same_device("data", self._array, array, "the tensor and its new data")
         if array.shape != self.shape:
             raise ArgumentError(f"data of shape {array.shape} cannot replace data of shape {self.shape}.")
         self._array = array
@@ -138,7 +151,8 @@ class Variable:
         """`data` as an array to use with this one: numbers and lists take its dtype and device, arrays keep theirs."""
         if isinstance(data, Variable) or is_array(data):
             return checked_array(data)
-        return array_module(self._array).asarray(checked_array(data, self.dtype))
+        with at_home(self._array):
+            return array_module(self._array).asarray(checked_array(data, self.dtype))
 
     def replace_(self, array: Array) -> None:
         """Put another array in the place of this leaf's: another device or dtype. Its gradient is dropped."""

@@ -137,6 +137,7 @@ def run(arguments: dict[str, Any]) -> int:
                 after_epoch=after_epoch,
                 on_stop=save,
                 should_stop=should_stop,
+                look_every=0.2 if steps is None else 0.0,  # a profile has to begin and end between two steps
             )
         except Interrupted as error:
             profile.finish()

@@ -9,7 +9,7 @@ import numpy as np
 from minifcn.arrays.precision import narrow, wide
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
@@ -141,8 +141,8 @@ def relu(x: Any) -> Any:
 def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
     """x where x > 0, else negative_slope · x; any shape."""
     array = floating("leaky_relu", x)._array
-    xp = array_module(array)
-    return Scale(xp.where(array > 0, 1.0, negative_slope).astype(x.dtype))(x)
+    with at_home(array):
+        return Scale(array_module(array).where(array > 0, 1.0, negative_slope).astype(x.dtype))(x)
 
 
 def sigmoid(x: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from minifcn.arrays.precision import narrow, wide
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Movement, Operation, Variable
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
 from minifcn.memory import empty
@@ -228,7 +228,9 @@ def power(x: Any, exponent: float) -> Any:
     if tensor("power", x).dtype.kind != "f" and (exponent < 0 or exponent != int(exponent)):
         raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
     if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
-        return add(Where(array_module(x._array).zeros(x.shape, bool))(x), 1)
+        with at_home(x._array):
+            nowhere = array_module(x._array).zeros(x.shape, bool)
+        return add(Where(nowhere)(x), 1)
     return unchanged(x) if exponent == 1 else Power(exponent)(x)
 
 
@@ -250,7 +252,8 @@ def sqrt(x: Any) -> Any:
 def abs(x: Any) -> Any:
     """|x|; the gradient at 0 is 0."""
     array = floating("abs", x)._array
-    return Scale(array_module(array).sign(array))(x)
+    with at_home(array):
+        return Scale(array_module(array).sign(array))(x)
 
 
 def clamp(x: Any, min: float | None = None, max: float | None = None) -> Any:
@@ -264,10 +267,11 @@ def clamp(x: Any, min: float | None = None, max: float | None = None) -> Any:
     if min is not None and max is not None and min > max:
         raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
     xp = array_module(x._array)
-    limited = xp.clip(x._array, min, max)
-    inside = xp.logical_or(limited == x._array, xp.isnan(x._array))
-    # Outside, the value is a constant: x·0 would be NaN for an infinite x, so x is replaced before it is added.
-    constant = type(x).of(xp.where(inside, 0, limited).astype(x.dtype))
+    with at_home(x._array):
+        limited = xp.clip(x._array, min, max)
+        inside = xp.logical_or(limited == x._array, xp.isnan(x._array))
+        # Outside, the value is a constant: x·0 would be NaN for an infinite x, so x is replaced before it is added.
+        constant = type(x).of(xp.where(inside, 0, limited).astype(x.dtype))
     return add(Where(inside)(x), constant)
 
 

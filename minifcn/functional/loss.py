@@ -9,7 +9,7 @@ import numpy as np
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, is_array, to_numpy
+from minifcn.backend import Array, array_module, at_home, is_array, to_numpy
 from minifcn.deferred import check_later
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import softmax
@@ -195,12 +195,13 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
         raise ArgumentError(f'cross_entropy: reduction {reduction!r} is unknown; use "mean", "sum" or "none".')
     labels, scores = _labels(x, target), single(x)
     xp = array_module(x._array)
-    factors = xp.ones(x.shape[1], scores.dtype) if weight is None else _factors(x, weight).astype(scores.dtype)
-    look = _looked_at_on_a_gpu if run_on(labels) else _looked_at
-    labels, valid, coefficients = look(labels, factors, ignore_index)
-    if reduction == "mean":
-        total = coefficients.sum(dtype=scores.dtype)
-        coefficients = coefficients / xp.where(total > 0, total, 1).astype(scores.dtype)  # all void: 0 / 1
+    with at_home(x._array):
+        factors = xp.ones(x.shape[1], scores.dtype) if weight is None else _factors(x, weight).astype(scores.dtype)
+        look = _looked_at_on_a_gpu if run_on(labels) else _looked_at
+        labels, valid, coefficients = look(labels, factors, ignore_index)
+        if reduction == "mean":
+            total = coefficients.sum(dtype=scores.dtype)
+            coefficients = coefficients / xp.where(total > 0, total, 1).astype(scores.dtype)  # all void: 0 / 1
     each = CrossEntropy(labels, valid, coefficients)(scores)
     return astype(each if reduction == "none" else sum(each), x.dtype)
 

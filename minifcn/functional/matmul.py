@@ -10,7 +10,7 @@ from minifcn.autograd import Operation, Variable
 from minifcn.backend import Array
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, sum_to
-from minifcn.functional.operands import alike, broadcastable, floating, tensor
+from minifcn.functional.operands import alike, broadcastable, floating, same_kind, tensor
 from minifcn.functional.shaping import reshape, transpose
 
 
@@ -60,9 +60,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
             f"linear: x has {x.shape[-1] if x.ndim else 'no'} features but weight is {weight.shape}; "
             f"pass weight of shape (out, {x.shape[-1] if x.ndim else 'in'})."
         )
+    same_kind("linear", x, weight, "x and weight")
     y = matmul(x, transpose(weight, 0, 1))
     if bias is None:
         return y
     if tensor("linear", bias, "bias").shape != weight.shape[:1]:
         raise ArgumentError(f"linear: bias must have shape ({weight.shape[0]},), got {bias.shape}.")
+    same_kind("linear", x, bias, "x and bias")
     return add(y, bias)

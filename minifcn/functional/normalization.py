@@ -8,7 +8,7 @@ from typing import Any
 from minifcn.arrays import channels
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable, is_grad_enabled
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
 from minifcn.functional.operands import floating, image, same_kind, tensor
@@ -225,8 +225,9 @@ def batch_norm(
             same_kind("batch_norm", x, values, f"x and {name}")
     constant = type(x).of
     xp = array_module(x._array)
-    weight = constant(xp.ones(C, images.dtype)) if weight is None else single(weight)
-    bias = constant(xp.zeros(C, images.dtype)) if bias is None else single(bias)
+    with at_home(x._array):
+        weight = constant(xp.ones(C, images.dtype)) if weight is None else single(weight)
+        bias = constant(xp.zeros(C, images.dtype)) if bias is None else single(bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm: without training, running_mean and running_var are needed.")
@@ -241,10 +242,11 @@ def batch_norm(
         )
     norm = BatchNorm(eps)
     y = norm(images, weight, bias)
-    if running_mean is not None:
-        _move(running_mean, norm.statistics[0], momentum)
-    if running_var is not None:
-        _move(running_var, norm.statistics[1] * (count / (count - 1)), momentum)
+    with at_home(x._array):
+        if running_mean is not None:
+            _move(running_mean, norm.statistics[0], momentum)
+        if running_var is not None:
+            _move(running_var, norm.statistics[1] * (count / (count - 1)), momentum)
     return astype(reshape(y, x.shape), x.dtype)
 
 

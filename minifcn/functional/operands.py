@@ -9,7 +9,8 @@ import numpy as np
 
 from minifcn.autograd import Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, device_of, is_array
+from minifcn.autograd.variable import same_device as same_device
+from minifcn.backend import array_module, at_home, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 
@@ -57,20 +58,12 @@ def same_kind(name: str, first: Variable, other: Variable, what: str = "the oper
     same_device(name, first._array, other._array, what)
 
 
-def same_device(name: str, first: Array, other: Array, what: str = "the operands") -> None:
-    """Raise unless both arrays live on one device: nothing is copied behind your back."""
-    if device_of(first) != device_of(other):
-        raise ArgumentTypeError(
-            f"{name}: {what} live on different devices, {device_of(first)} (shape {first.shape}) and "
-            f"{device_of(other)} (shape {other.shape}); move one with .to(...)."
-        )
-
-
 def _constant(name: str, value: object, beside: Variable) -> Variable:
     xp = array_module(beside._array)
     if is_array(value):
         # Checked and copied as Tensor(value) would be: a later change of the array must not reach a saved operand.
-        return type(beside).of(checked_array(value).copy())
+        with at_home(value):
+            return type(beside).of(checked_array(value).copy())
     if not isinstance(value, bool | int | float | np.bool_ | np.integer | np.floating):
         raise ArgumentTypeError(
             f"{name}: cannot combine a Tensor with {type(value).__name__}; pass a number, an array or a Tensor."
@@ -80,7 +73,8 @@ def _constant(name: str, value: object, beside: Variable) -> Variable:
             f"{name}: the number {float(value)} does not fit a Tensor of {beside.dtype}; convert the Tensor first."
         )
     try:
-        return type(beside).of(xp.asarray(value, beside.dtype))
+        with at_home(beside._array):
+            return type(beside).of(xp.asarray(value, beside.dtype))
     except OverflowError:
         raise ArgumentError(
             f"{name}: the number {int(value)} does not fit a Tensor of {beside.dtype}; convert the Tensor first."

@@ -7,9 +7,9 @@ from typing import Any
 from minifcn.arrays import averaging, pooling, unpooling
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, require_memory
+from minifcn.backend import Array, at_home, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import image
+from minifcn.functional.operands import image, same_device
 from minifcn.geometry import Geometry, Pair, pair
 
 
@@ -133,7 +133,10 @@ def max_pool2d(
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     pool = MaxPool(geometry, winners=return_indices or (is_grad_enabled() and x.requires_grad))
     y = pool(x)
-    return (y, type(x).of(pooling.flat_indices(pool.taps, geometry))) if return_indices else y
+    if not return_indices:
+        return y
+    with at_home(x._array):
+        return y, type(x).of(pooling.flat_indices(pool.taps, geometry))
 
 
 def avg_pool2d(
@@ -178,6 +181,7 @@ def max_unpool2d(
     if array.dtype.kind not in "iu":
         raise ArgumentTypeError(f"max_unpool2d: indices must be integers, got {array.dtype}.")
     array = checked_array(array, name="the indices of max_unpool2d")
+    same_device("max_unpool2d", x._array, array, "x and indices")
     kernel = pair(kernel_size, "max_unpool2d: kernel_size", 1)
     step = kernel if stride is None else pair(stride, "max_unpool2d: stride", 1)
     edge = pair(padding, "max_unpool2d: padding", 0)
@@ -197,4 +201,5 @@ def max_unpool2d(
                 f"{max(1, columns - step[1] + 1)} to {columns + step[1] - 1}."
             )
     require_memory("max_unpool2d: a result", (*x.shape[:2], *size), x._array, "reduce stride or kernel_size")
-    return Unpool(array.copy(), size)(x)  # backward needs the indices as they are now
+    with at_home(array):
+        return Unpool(array.copy(), size)(x)  # backward needs the indices as they are now

@@ -7,7 +7,7 @@ from typing import Any
 
 from minifcn.arrays.precision import narrow, wide
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module
+from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
 from minifcn.functional.operands import dimensions, floating, tensor
@@ -94,7 +94,8 @@ def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
     """Index of the first largest element along `dim` (default: of the flattened tensor), int64; no gradient."""
     array = tensor("argmax", x)._array
     _count("argmax", x, dimensions("argmax", dim, x.ndim))
-    return type(x).of(array_module(array).asarray(array.argmax(axis=dim, keepdims=keepdim)))
+    with at_home(array):
+        return type(x).of(array_module(array).asarray(array.argmax(axis=dim, keepdims=keepdim)))
 
 
 def _count(name: str, x: Any, dims: tuple[int, ...]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from minifcn.arrays import resampling
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module, require_memory
+from minifcn.backend import Array, array_module, at_home, require_memory
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
 from minifcn.geometry import pair
@@ -66,4 +66,5 @@ def interpolate(
         )
         for axis in (0, 1)
     )
-    return Resize(*matrices)(x)
+    with at_home(x._array):
+        return Resize(*matrices)(x)

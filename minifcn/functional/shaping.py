@@ -18,9 +18,9 @@ import numpy as np
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Movement, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, is_array, require_memory
+from minifcn.backend import Array, array_module, at_home, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, dimension, dimensions, tensor, unchanged
+from minifcn.functional.operands import alike, dimension, dimensions, same_device, same_kind, tensor, unchanged
 from minifcn.geometry import integer, pair
 
 Shape = tuple[int, ...]
@@ -160,9 +160,14 @@ def getitem(x: Any, key: Any) -> Any:
 
     A view, unless a mask or an index array (or list) is in the key: then a copy.
     """
-    parts, axis = plain_key(key), 0
-    # CuPy would move a NumPy index to the card without a word; here it is refused.
-    xp = array_module(tensor("getitem", x)._array, *filter(is_array, parts))
+    parts = plain_key("getitem", tensor("getitem", x)._array, key)
+    with at_home(x._array):
+        _check_key(x, parts)
+        return GetItem(parts)(x)
+
+
+def _check_key(x: Any, parts: tuple[Any, ...]) -> None:
+    axis = 0
     for position, part in enumerate(parts):
         if part is Ellipsis:
             axis = x.ndim - sum(0 if rest is None else _width(rest) for rest in parts[position + 1 :])
@@ -177,7 +182,7 @@ def getitem(x: Any, key: Any) -> Any:
                 f"shape {x.shape}; make one of shape {x.shape[axis : axis + part.ndim]}."
             )
         if not isinstance(part, slice) and not _is_mask(part):
-            indices = xp.asarray(part)
+            indices = part if is_array(part) else np.asarray(part)  # a number is looked at without asking a GPU
             if indices.dtype.kind not in "iu":
                 raise ArgumentTypeError(f"getitem: an index must be an integer, slice or mask, got {part!r}.")
             size = x.shape[axis]
@@ -186,16 +191,20 @@ def getitem(x: Any, key: Any) -> Any:
                 wrong = int(indices.min()) if int(indices.min()) < -size else int(indices.max())
                 raise ArgumentError(f"getitem: index {wrong} is out of range for dimension {axis} of size {size}.")
         axis += _width(part)
-    return GetItem(parts)(x)
 
 
-def plain_key(key: Any) -> tuple[Any, ...]:
-    """The parts of a key, copied: Tensors and arrays (as plain arrays) and lists; backward needs them as now."""
-    parts = key if isinstance(key, tuple) else (key,)
-    return tuple(
-        checked_array(part, name="an index").copy() if isinstance(part, Variable) or is_array(part) else deepcopy(part)
-        for part in parts
-    )
+def plain_key(name: str, x: Array, key: Any) -> tuple[Any, ...]:
+    """The parts of a key for x, copied: Tensors and arrays (as plain arrays) and lists; backward needs them as now."""
+
+    def plain(part: Any) -> Any:
+        if not (isinstance(part, Variable) or is_array(part)):
+            return deepcopy(part)
+        array = checked_array(part, name="an index")
+        same_device(name, x, array, "the tensor and the index")  # CuPy would move a NumPy index without a word
+        with at_home(array):
+            return array.copy()
+
+    return tuple(plain(part) for part in (key if isinstance(key, tuple) else (key,)))
 
 
 def _is_mask(part: Any) -> bool:
@@ -225,8 +234,11 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     """Join tensors of one shape along a new dimension."""
     if not tensors:
         raise ArgumentError("stack: nothing to join, the sequence of tensors is empty.")
-    axis = dimension("stack", dim, tensor("stack", tensors[0], "each operand").ndim + 1)
-    return cat([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in tensors], axis)
+    parts = [tensor("stack", x, "each operand") for x in tensors]
+    for part in parts[1:]:
+        same_kind("stack", parts[0], part)
+    axis = dimension("stack", dim, parts[0].ndim + 1)
+    return cat([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts], axis)
 
 
 def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:

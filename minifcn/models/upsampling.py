@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn.arrays.matrix import convolution_matrix
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.backend import array_module
+from minifcn.backend import array_module, is_cupy
 from minifcn.functional.resampling import Resize
 from minifcn.nn import ConvTranspose2d, init
 
@@ -35,7 +35,9 @@ class BilinearUpsampling(ConvTranspose2d):
         init.bilinear_(self.weight)
 
     def forward(self, x: Any, output_size: Any = None) -> Any:
-        if output_size is not None or self.weight.requires_grad or not self._is_a_tent():
+        # On a GPU the host would have to wait for the weight to look at it, and stamps are cheap there.
+        separable = output_size is None and not self.weight.requires_grad and not is_cupy(x._array)
+        if not separable or not self._is_a_tent():
             return super().forward(x, output_size)
         xp = array_module(x._array)
         rows, columns = (

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.backend import array_module, require_memory
+from minifcn.backend import array_module, at_home, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.tensor import Parameter, Tensor
 
@@ -136,11 +136,12 @@ def bilinear_(tensor: Tensor) -> Tensor:
             f"bilinear_: the weight must be (C, C, kh, kw), or (C, 1, kh, kw) with groups = C, got {shape}; "
             f"upsampling keeps the number of channels."
         )
-    kernel = array_module(tensor._array).asarray(bilinear_kernel(shape[2:], dtype=tensor.dtype))
     weight = tensor.mutable()
-    weight[...] = 0
-    for channel in range(shape[0]):
-        weight[channel, channel if shape[1] > 1 else 0] = kernel
+    with at_home(weight):
+        kernel = array_module(weight).asarray(bilinear_kernel(shape[2:], dtype=tensor.dtype))
+        weight[...] = 0
+        for channel in range(shape[0]):
+            weight[channel, channel if shape[1] > 1 else 0] = kernel
     return tensor
 
 
@@ -152,7 +153,9 @@ def _kaiming_scale(name: str, tensor: Tensor, a: float, mode: str, nonlinearity:
 
 
 def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
-    _checked(name, tensor).mutable()[...] = value
+    weight = _checked(name, tensor).mutable()
+    with at_home(weight):
+        weight[...] = value
     return tensor
 
 
@@ -170,7 +173,8 @@ def _fill_uniform(name: str, tensor: Tensor, scale: float, generator: np.random.
 def _fill(tensor: Tensor, values: np.ndarray, scale: float) -> Tensor:
     values *= scale
     weight = tensor.mutable()
-    weight[...] = array_module(weight).asarray(values)
+    with at_home(weight):
+        weight[...] = array_module(weight).asarray(values)
     return tensor
 
 

@@ -18,7 +18,7 @@ from typing import Any, Self
 import numpy as np
 
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import array_module, is_array, to_device
+from minifcn.backend import array_module, at_home, is_array, to_device
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.tensor import Buffer, Parameter, Tensor
 
@@ -109,7 +109,8 @@ class Module:
             if named:
                 value.replace_(to_device(value._array, device_or_dtype))
             elif value.dtype.kind == "f":
-                value.replace_(value._array.astype(device_or_dtype))
+                with at_home(value._array):
+                    value.replace_(value._array.astype(device_or_dtype))
         return self
 
     # State ----------------------------------------------------------------------------------------------------------
@@ -164,7 +165,8 @@ class Module:
                 )
         for name in shared:
             target = own[name].mutable()
-            target[...] = array_module(target).asarray(to_device(given[name], own[name].device), target.dtype)
+            with at_home(target):
+                target[...] = array_module(target).asarray(to_device(given[name], own[name].device), target.dtype)
         return missing, unexpected
 
     # Printing -------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
+from minifcn.kernels import Kernel, contiguous, run_on
 from minifcn.optim.optimizer import Group, Optimizer, State, blocks
 from minifcn.optim.settings import non_negative
 
@@ -61,6 +62,13 @@ class Adam(Optimizer):
         state["step"] += 1
         # The corrections are numbers, taken out of the arrays: η/(1 − β₁ᵗ) and √(1 − β₂ᵗ).
         rate, root = lr / (1 - beta1 ** state["step"]), sqrt(1 - beta2 ** state["step"])
+        if run_on(weight):
+            pull = lr * decay if self.decoupled else decay
+            _ADAM(
+                weight.size, weight, state["exp_avg"], state["exp_avg_sq"], *contiguous(grad), self.stops(weight),
+                rate, beta2, 1 - beta1, 1 - beta2, root, eps, pull, self.decoupled,
+            )  # fmt: skip
+            return
         for w, g, m, v in blocks(weight, grad, state["exp_avg"], state["exp_avg_sq"]):
             if decay and self.decoupled:
                 w *= 1 - lr * decay
@@ -73,6 +81,21 @@ class Adam(Optimizer):
             spread /= root
             spread += eps
             w -= rate * m / spread
+
+
+_ADAM = Kernel(
+    "adam",
+    """T* w, T* m, T* v, const T* grad, const bool* stop,
+    T rate, T beta2, T rest1, T rest2, T root, T eps, T pull, Index decoupled""",
+    """
+    // One thread for each weight; everything is read once and written once, side by side.
+    if (*stop) return;
+    const T kept = decoupled ? w[i] - pull * w[i] : w[i], g = decoupled ? grad[i] : grad[i] + pull * w[i];
+    const T mean = m[i] + rest1 * (g - m[i]), square = beta2 * v[i] + rest2 * g * g;
+    m[i] = mean;
+    v[i] = square;
+    w[i] = kept - rate * mean / (sqrt(square) / root + eps);""",
+)
 
 
 class AdamW(Adam):

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minifcn.backend import Array, working_bytes
+from minifcn.backend import Array, array_module, at_home, device_of, working_bytes
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.optim import saved
 from minifcn.optim.settings import as_setting, non_negative
@@ -32,6 +32,10 @@ class Optimizer(ABC):
     unknown or out of range; ArgumentTypeError for what is not a Tensor.
     """
 
+    found_inf: Array | None = None
+    """A GPU's array of one bool, or None. Where it is true, `step` changes nothing: so a loss that is not a number can
+    stop training before anybody has waited for it. (PyTorch's name.)"""
+
     remembers: ClassVar[tuple[str, ...]] = ()
     """The names in a state: arrays of the parameter's shape, and the number "step"."""
 
@@ -39,6 +43,7 @@ class Optimizer(ABC):
         self.defaults = {key: as_setting(self._name, key, value) for key, value in defaults.items()}
         self.param_groups: list[Group] = []
         self.state: dict[int, State] = {}
+        self._never: dict[str, Array] = {}  # for each GPU one bool that is false
         if isinstance(params, Tensor | Mapping):
             raise ArgumentTypeError(
                 f"{self._name}: params must be a list, got one {type(params).__name__}; write [it]."
@@ -121,7 +126,9 @@ class Optimizer(ABC):
                 )
         for index, (parameter, group) in enumerate(self._members()):
             if parameter.grad is not None:
-                self.update(parameter.mutable(), parameter.grad.data, self.state.setdefault(index, {}), group)
+                array = parameter.mutable()
+                with at_home(array):
+                    self.update(array, parameter.grad.data, self.state.setdefault(index, {}), group)
 
     # Saving ---------------------------------------------------------------------------------------------------------
 
@@ -145,6 +152,15 @@ class Optimizer(ABC):
         for group, settings in zip(self.param_groups, groups, strict=True):
             group |= settings
         self.state = state
+
+    def stops(self, like: Array) -> Array:
+        """found_inf for a kernel: an array of one bool beside `like`."""
+        if self.found_inf is not None:
+            return self.found_inf
+        device = device_of(like)
+        if device not in self._never:
+            self._never[device] = array_module(like).zeros(1, bool)
+        return self._never[device]
 
 
 def _kind(tensor: Any) -> str:

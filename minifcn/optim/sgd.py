@@ -7,6 +7,7 @@ from typing import Any
 
 from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
+from minifcn.kernels import Kernel, contiguous, run_on
 from minifcn.optim.optimizer import Group, Optimizer, State, blocks
 from minifcn.optim.settings import non_negative
 
@@ -59,6 +60,9 @@ class SGD(Optimizer):
 
     def update(self, weight: Array, grad: Array, state: State, group: Group) -> None:
         lr, momentum, decay = group["lr"], group["momentum"], group["weight_decay"]
+        if run_on(weight):
+            self._on_gpu(weight, grad, state, group)
+            return
         if not momentum:
             for w, g in blocks(weight, grad):
                 w -= lr * (g + decay * w if decay else g)
@@ -72,3 +76,37 @@ class SGD(Optimizer):
             v *= momentum
             v += g if fresh == 1 else fresh * g
             w -= lr * (g + momentum * v if group["nesterov"] else v)
+
+    def _on_gpu(self, weight: Array, grad: Array, state: State, group: Group) -> None:
+        settings = (group[name] for name in ("lr", "momentum", "weight_decay"))
+        (grad,), stop, fresh = contiguous(grad), self.stops(weight), 1.0 - group["dampening"]
+        if not group["momentum"]:
+            _SGD(weight.size, weight, grad, stop, group["lr"], group["weight_decay"])
+            return
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"], fresh = array_module(weight).zeros_like(weight), 1.0
+        _SGD_MOMENTUM(
+            weight.size, weight, state["momentum_buffer"], grad, stop, *settings, fresh, bool(group["nesterov"])
+        )
+
+
+_SGD = Kernel(
+    "sgd",
+    "T* w, const T* grad, const bool* stop, T lr, T decay",
+    """
+    // One thread for each weight; everything is read once and written once, side by side.
+    if (*stop) return;
+    w[i] -= lr * (grad[i] + decay * w[i]);""",
+)
+
+_SGD_MOMENTUM = Kernel(
+    "sgd_momentum",
+    "T* w, T* v, const T* grad, const bool* stop, T lr, T momentum, T decay, T fresh, Index nesterov",
+    """
+    // One thread for each weight; everything is read once and written once, side by side.
+    if (*stop) return;
+    const T g = grad[i] + decay * w[i];
+    const T velocity = momentum * v[i] + fresh * g;
+    v[i] = velocity;
+    w[i] -= lr * (nesterov ? g + momentum * velocity : velocity);""",
+)

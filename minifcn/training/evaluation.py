@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import no_grad
-from minifcn.backend import array_module, to_numpy
+from minifcn.backend import array_module, at_home, to_numpy
 from minifcn.data import Dataset, normalize
 from minifcn.data.images import resize_image
 from minifcn.functional import interpolate
@@ -34,7 +34,9 @@ def predict(model: FCN, image: np.ndarray, mean: Any, std: Any, size: tuple[int,
     scores = model(as_tensor(batch, device=device))
     if scores.shape[2:] != (H, W):
         scores = interpolate(scores, (H, W), mode="bilinear")
-    if not array_module(scores._array).isfinite(scores._array).all():
+    with at_home(scores._array):
+        finite = bool(array_module(scores._array).isfinite(scores._array).all())
+    if not finite:
         raise TrainingError("the scores of the network are not finite numbers; train it with a lower learning rate.")
     return to_numpy(scores.argmax(1).data)[0].astype(np.uint8)
 

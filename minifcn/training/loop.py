@@ -15,21 +15,23 @@ from __future__ import annotations
 import math
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from minifcn import functional as F
 from minifcn.autograd import section, waiting
-from minifcn.backend import array_module
+from minifcn.backend import Array, array_module, at_home, to_numpy
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import MinifcnError
 from minifcn.models import FCN
 from minifcn.nn import Dropout
 from minifcn.tensor import as_tensor
+from minifcn.training.feeding import on_device
 
 
 class TrainingError(MinifcnError, ArithmeticError):
@@ -65,50 +67,114 @@ def train(
     after_epoch: Callable[[State], object] = lambda state: None,
     on_stop: Callable[[State], object] = lambda state: None,
     should_stop: Callable[[], bool] = lambda: False,
+    look_every: float = 0.2,
 ) -> State:
     """Train `model` from `state` to the end of epoch `epochs`.
 
     after_step gets the loss and the number of images; after_epoch and on_stop are the places to validate and to save.
     Every batch, shuffle and dropout mask depends on (seed, epoch, step) alone, so a resumed run repeats what an
     uninterrupted one would have done. Raises TrainingError and Interrupted.
+
+    look_every: on a GPU losses are looked at, and after_step is called for each, when so many seconds have passed: to
+    look at a number is to wait for it, and while the host waits it does not tell the GPU what to do next.
     """
     state = State() if state is None else state
-    while state.epoch < epochs:
-        model.train()
-        loader.set_epoch(state.epoch)
-        for step, batch in enumerate(waiting("waiting for data", loader.batches(state.step)), state.step):
+    device = next(iter(model.parameters())).device
+
+    def steps_of(batches: Iterator[Any]) -> None:
+        unread, looked = Unread(optimizer), time.monotonic()
+        for step, (batch, images, labels) in enumerate(batches, state.step):
             reseed(model, seed, state.epoch, step)
-            loss = train_step(model, optimizer, batch, class_weight, f"epoch {state.epoch + 1}, step {step + 1}")
+            where = f"epoch {state.epoch + 1}, step {step + 1}"
+            moved = replace(batch, images=images, labels=labels)
+            loss = train_step(model, optimizer, moved, class_weight, where, wait=False)
+            unread.add(loss, len(batch.images), where)
             schedule.step()
             state.step = step + 1
-            state.losses.append(loss)
-            after_step(state, loss, len(batch.images))
+            if device == "cpu" or state.step == len(loader) or time.monotonic() - looked >= look_every:
+                unread.read(model, state, after_step)
+                looked = time.monotonic()
             if should_stop():
+                unread.read(model, state, after_step)
                 on_stop(state)
                 raise Interrupted(f"stopped after epoch {state.epoch + 1}, step {state.step}.")
-        state.history.append({"epoch": state.epoch + 1, "loss": float(np.mean(state.losses)), "losses": state.losses})
-        state.epoch, state.step, state.losses = state.epoch + 1, 0, []
-        after_epoch(state)
+
+    try:
+        while state.epoch < epochs:
+            model.train()
+            loader.set_epoch(state.epoch)
+            with closing(on_device(waiting("waiting for data", loader.batches(state.step)), device)) as batches:
+                steps_of(batches)
+            mean = float(np.mean(state.losses))
+            state.history.append({"epoch": state.epoch + 1, "loss": mean, "losses": state.losses})
+            state.epoch, state.step, state.losses = state.epoch + 1, 0, []
+            after_epoch(state)
+    finally:
+        optimizer.found_inf = None
     return state
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the loss, and said once
-def train_step(model: FCN, optimizer: Any, batch: Batch, class_weight: Any, where: str) -> float:
-    """One step of gradient descent; returns the loss, the mean over the labelled pixels of the batch."""
+def train_step(
+    model: FCN, optimizer: Any, batch: Batch, class_weight: Any, where: str, *, wait: bool = True
+) -> float | Array:
+    """One step of gradient descent; returns the loss, the mean over the labelled pixels of the batch.
+
+    A loss that is not finite raises TrainingError, and no weight is changed. With wait=False a GPU decides that itself:
+    the loss is its array of one number, and from the first that is not finite on no step changes anything, until
+    `optimizer.found_inf` is None again.
+    """
     device = next(iter(model.parameters())).device
     scores = model(as_tensor(batch.images, device=device))
     loss = F.cross_entropy(scores, as_tensor(batch.labels, device=device), class_weight)
     optimizer.zero_grad()
     loss.backward()
-    value = float(loss.item())
-    if not math.isfinite(value):
-        raise TrainingError(
-            f"the loss is {value} at {where} with learning rate {optimizer.param_groups[0]['lr']:.3g}; "
-            f"{largest_gradient(model)}; lower the learning rate. No weights were overwritten."
-        )
+    value: float | Array
+    if wait or device == "cpu":
+        value = float(loss.item())
+        if not math.isfinite(value):
+            raise not_finite(value, where, optimizer, largest_gradient(model))
+    else:
+        value = loss.detach().data
+        with at_home(value):
+            found = ~array_module(value).isfinite(value).reshape(1)
+            optimizer.found_inf = found if optimizer.found_inf is None else optimizer.found_inf | found
     with section("the step of the optimizer"):
         optimizer.step()
     return value
+
+
+def not_finite(loss: float, where: str, optimizer: Any, more: str) -> TrainingError:
+    return TrainingError(
+        f"the loss is {loss} at {where} with learning rate {optimizer.param_groups[0]['lr']:.3g}; {more}; "
+        f"lower the learning rate. No weights were overwritten."
+    )
+
+
+class Unread:
+    """Losses of steps that nobody has looked at yet."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self.optimizer = optimizer
+        self.steps: list[tuple[float | Array, int, str]] = []
+
+    def add(self, loss: float | Array, images: int, where: str) -> None:
+        self.steps.append((loss, images, where))
+
+    def read(self, model: FCN, state: State, after_step: Callable[[State, float, int], object]) -> None:
+        """Put the losses into the state, in one transfer; TrainingError at the first that is not finite."""
+        steps, self.steps = self.steps, []
+        losses = [loss for loss, _, _ in steps]
+        if losses and not isinstance(losses[0], float):
+            with at_home(losses[0]):
+                losses = to_numpy(array_module(losses[0]).stack(losses)).tolist()
+        for number, (loss, (_, images, where)) in enumerate(zip(losses, steps, strict=True), 1):
+            if not math.isfinite(loss):
+                after = len(steps) - number  # they have written over its gradients
+                more = f"the {after} steps after it changed nothing" if after else largest_gradient(model)
+                raise not_finite(float(loss), where, self.optimizer, more)
+            state.losses.append(float(loss))
+            after_step(state, float(loss), images)
 
 
 def largest_gradient(model: FCN) -> str:
@@ -117,7 +183,9 @@ def largest_gradient(model: FCN) -> str:
     for name, parameter in model.named_parameters():
         if parameter.grad is None or not parameter.size:
             continue
-        size = float(array_module(parameter.grad._array).abs(parameter.grad._array).max())
+        grad = parameter.grad._array
+        with at_home(grad):
+            size = float(array_module(grad).abs(grad).max())
         if math.isnan(size):
             return f"the largest gradient is {size} in {name}"
         if size > worst:

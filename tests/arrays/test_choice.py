@@ -10,9 +10,11 @@ import pytest
 from minifcn import explain, get_num_threads, set_num_threads
 from minifcn.arrays import choice, convolution, im2col, pointwise, winograd
 from minifcn.arrays.choice import LEAST_CHANNELS, LEAST_PRODUCTS, LEAST_TILES, choose, workspace
+from minifcn.arrays.convolution import algorithm_for
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 from tests.arrays.contractions import CONTRACTIONS, extra_memory, fresh_memory, pair_for
+from tests.played_cupy import playing
 
 MODULES = {"im2col": im2col, "winograd": winograd, "pointwise": pointwise}
 
@@ -207,3 +209,37 @@ def test_the_workspace_does_not_grow_with_the_image():
         assert sizes[0] == sizes[1], name
         one, four = (workspace(name, same((1000, 100)), (1, 32, 32), 4, threads) for threads in (1, 4))
         assert one < sizes[0] < four < most[name] * one, name
+
+
+@pytest.mark.parametrize(
+    "channels, outputs, name",
+    [
+        (8, 8, "winograd"),
+        (7, 7, "im2col"),
+        (16, 80, "winograd"),
+        (16, 81, "im2col"),
+        (81, 16, "im2col"),
+        (3, 64, "im2col"),
+    ],
+)
+def test_on_a_gpu_the_numbers_that_are_moved_decide(channels, outputs, name):
+    geometry = Geometry.of_convolution((200, 200), 3, padding=1)
+    found, reason = choose(geometry, 16, channels, outputs, on_gpu=True)
+    assert found == name
+    assert f"{min(channels, outputs)} channels" in reason
+
+
+def test_explain_on_a_gpu_follows_its_rule_and_knows_no_workspace():
+    geometry = Geometry.of_convolution((200, 200), 3, padding=1)
+    told = explain(geometry, 16, 16, images=16, device="cuda:1")
+    assert told.startswith("winograd: 3x3, stride 1, 16 channels or more and 40000 tiles of 4x4")
+    assert "workspace" not in told
+    assert explain(geometry, 16, 16, images=16).startswith("im2col: with 16 channels")
+
+
+def test_the_array_decides_which_rule_is_taken():
+    geometry = Geometry.of_convolution((200, 200), 3, padding=1)
+    x = np.zeros((16, 16, 1, 1), np.float32)
+    with playing() as cupy:
+        assert algorithm_for(geometry, x, 16) == "im2col"
+        assert algorithm_for(geometry, cupy.asarray(x), 16) == "winograd"

@@ -13,8 +13,9 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, grad, no_grad
 from minifcn.autograd import Operation
-from minifcn.errors import GraphError
+from minifcn.errors import AllocationError, GraphError
 from tests.onto import equal, on
+from tests.played_cupy import playing
 
 
 def leaf(xp, *values):
@@ -310,3 +311,34 @@ def test_memory_shared_with_the_outside_is_the_callers_business():
     shared = as_tensor(source)
     source[0] = 5.0
     np.testing.assert_array_equal(shared.data, [5.0, 0.0])
+
+
+class Greedy(Operation):
+    def forward(self, x, y):
+        raise MemoryError("Unable to allocate 3.00 GiB")
+
+
+def test_memory_that_runs_out_names_the_operation_and_what_to_do(xp):
+    x, y = on(xp, np.ones((2, 3))), on(xp, np.ones(3))
+    with pytest.raises(AllocationError) as caught:
+        Greedy()(x, y)
+    said = str(caught.value)
+    assert said.startswith(f"Greedy: there is no memory left on {x.device}, which has ")
+    assert said.endswith(
+        "for operands of shape (2, 3) and (3,); make the batch or the images smaller, or use minifcn.no_grad() where "
+        "no gradient is wanted."
+    )
+    assert ("in use here" in said) == (xp is not np)
+    assert "3.00 GiB" in str(caught.value.__cause__)
+
+
+def test_a_gpu_that_has_no_memory_left_says_so_in_the_same_words(monkeypatch):
+    with playing() as cupy:
+
+        def full(*_, **__):
+            raise cupy.cuda.memory.OutOfMemoryError("Out of memory allocating 3,221,225,472 bytes")
+
+        x = on(cupy, np.ones((1, 1, 5, 5)))
+        monkeypatch.setattr(type(cupy), "empty", full)
+        with pytest.raises(AllocationError, match="MaxPool: there is no memory left on cuda:0, which has 1 GiB"):
+            F.max_pool2d(x, 2)

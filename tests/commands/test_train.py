@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -69,10 +70,10 @@ def stopping_after(steps: int | None, patch: pytest.MonkeyPatch) -> Iterator[Non
     count = 0
     true_step = loop.train_step
 
-    def counted(*given: object) -> float:
+    def counted(*given: Any, **options: Any) -> Any:
         nonlocal count
         count += 1
-        return true_step(*given)  # type: ignore[arg-type]
+        return true_step(*given, **options)
 
     @contextmanager
     def asked() -> Iterator[Callable[[], bool]]:
@@ -355,9 +356,9 @@ def test_weights_that_overflow_in_the_last_step_of_an_epoch_are_not_saved(
     before = content(here / "run")
     true_step = loop.train_step
 
-    def step(model: object, *given: object) -> float:
-        loss = true_step(model, *given)  # type: ignore[arg-type]
-        model.score.weight.data[...] = 3e38  # type: ignore[attr-defined]
+    def step(model: Any, *given: Any, **options: Any) -> Any:
+        loss = true_step(model, *given, **options)
+        model.score.weight.data[...] = 3e38
         return loss
 
     monkeypatch.setattr(loop, "train_step", step)

@@ -28,7 +28,7 @@ def test_it_is_the_transposed_convolution_exactly(kernel_size, factor, xp):
     """The tent of an even kernel is made of fractions of a power of two, so whole numbers stay exact."""
     layer, x = frozen(2, kernel_size, factor, xp), numbers(2, 2, 3, 5, xp=xp)
     y = layer(x)
-    assert isinstance(y.grad_fn, Resize)
+    assert isinstance(y.grad_fn, Resize) == (xp is np)  # a GPU is not waited for to see whether its weight is a tent
     stamped = F.conv_transpose2d(x, layer.weight, stride=factor, groups=2)
     equal(y, stamped)
     cotangent = xp.asarray(np.random.default_rng(1).integers(-9, 10, y.shape).astype(np.float32))

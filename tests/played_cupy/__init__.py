@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.played_cupy.arrays import among_its_own, ndarray, outside
+from tests.played_cupy.arrays import among_its_own, current, ndarray, outside
 from tests.played_cupy.cuda import POOL, cuda
 from tests.played_cupy.kernels import RawKernel
 
@@ -53,13 +53,18 @@ class Module(ModuleType):
     @staticmethod
     def asarray(values: Any, dtype: Any = None, order: Any = None, *, blocking: bool = False) -> ndarray:
         """From the other side, too, knowingly."""
-        if isinstance(values, ndarray) and dtype in (None, values.dtype):
-            return values
-        return outside(np.array(values.values if isinstance(values, ndarray) else values, dtype))
+        here = isinstance(values, ndarray) and values.device.id == current.device
+        return values if here and dtype in (None, values.dtype) else Module.array(values, dtype, order=order)
 
     @staticmethod
-    def array(values: Any, dtype: Any = None, copy: bool = True) -> ndarray:
-        return outside(np.array(values.values if isinstance(values, ndarray) else values, dtype))
+    def array(values: Any, dtype: Any = None, copy: bool = True, order: Any = "K") -> ndarray:
+        """A copy on the current device."""
+        if isinstance(values, ndarray):
+            stepping = not (values.flags.c_contiguous or values.flags.f_contiguous)
+            if values.device.id != current.device and stepping and order != "C":
+                raise NotImplementedError("CuPy cannot copy non-contiguous array between devices.")
+            values = values.values
+        return outside(np.array(values, dtype, order=order or "K"))
 
     @staticmethod
     def empty(shape: Any, dtype: Any = float, order: str = "C") -> ndarray:

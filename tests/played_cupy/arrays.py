@@ -8,6 +8,7 @@ memory is full of NaN. An array belongs to the device that was current when it w
 from __future__ import annotations
 
 import operator
+import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -19,12 +20,21 @@ REFLECTED = ["add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul",
 BINARY = [*REFLECTED, "eq", "ne", "lt", "le", "gt", "ge"]
 IN_PLACE = ["add", "sub", "mul", "truediv", "floordiv", "and", "or", "xor"]
 UNARY = ["neg", "pos", "abs", "invert"]
-CONVERTED = ["int", "float", "bool", "index"]
+CONVERTED = ["int", "float", "bool"]
 
 # What NumPy's arrays have and CuPy's (14.2) do not.
 NOT_METHODS = {"ctypes", "getfield", "resize", "setfield", "setflags", "to_device"}
 
-current = SimpleNamespace(device=0)
+
+class Current(threading.local):
+    """The current device is that of a thread."""
+
+    device = 0
+
+
+current = Current()
+devices: dict[int, Any] = {}
+"""The `Device` of every number; cuda.py fills it."""
 synchronisations: list[str] = []
 """What has made the host wait for the card: one entry each time, for tests that count."""
 _owners: WeakValueDictionary[int, ndarray] = WeakValueDictionary()
@@ -38,7 +48,7 @@ class ndarray:
 
     def __init__(self, values: np.ndarray, device: int | None = None) -> None:
         self.values = values
-        self.device = SimpleNamespace(id=current.device if device is None else device)
+        self.device = devices[current.device if device is None else device]
         if values.base is None:
             _owners[id(values)] = self
 
@@ -50,8 +60,12 @@ class ndarray:
         return out
 
     def set(self, values: np.ndarray, stream: Any = None) -> None:
-        if not isinstance(values, np.ndarray) or values.shape != self.shape or values.dtype != self.dtype:
-            raise ValueError(f"{getattr(values, 'shape', values)} cannot be copied to {self.shape} of {self.dtype}.")
+        if not isinstance(values, np.ndarray) or values.dtype != self.dtype:
+            raise TypeError(f"{getattr(values, 'dtype', type(values))} cannot be copied to {self.dtype}.")
+        if values.shape != self.shape:
+            raise ValueError(f"{values.shape} cannot be copied to {self.shape}.")
+        if not self.flags.c_contiguous:
+            raise RuntimeError("Cannot set to non-contiguous array")
 
         def copy() -> None:
             self.values[...] = values
@@ -96,13 +110,15 @@ class ndarray:
             raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
         found = getattr(self.values, name)
         if name == "astype":
-            return lambda dtype, order="K", casting=None, subok=None, copy=True: outside(found(dtype, copy=copy))
+            return lambda dtype, order="K", *, copy=True: outside(found(dtype, copy=copy))
         return among_its_own(found, self) if callable(found) and not isinstance(found, type) else found
 
     def __getitem__(self, key: Any) -> Any:
         return outside(self.values[_wrapped(inside(key), self.shape)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if isinstance(value, list):
+            raise ValueError("CuPy cannot write a list")
         self.values[_wrapped(inside(key), self.shape)] = inside(value)
 
 

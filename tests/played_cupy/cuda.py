@@ -5,14 +5,16 @@ A copy on a stream other than the default one happens only when somebody waits f
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType, SimpleNamespace
 from typing import Any, Self
 
 import numpy as np
 
 from tests.played_cupy import cublas
-from tests.played_cupy.arrays import current, synchronisations
+from tests.played_cupy.arrays import current, devices, synchronisations
 
 DEVICES = 2
 
@@ -46,25 +48,28 @@ class Device:
 
 
 class Stream:
-    """null: what is asked of it happens at once; any other waits until it is waited for."""
+    """What is asked of the default stream (null) happens at once; of any other, when somebody waits for it."""
 
     def __init__(self, null: bool = False, non_blocking: bool = False) -> None:
-        self.null = null
-        self.waiting: list[Callable[[], None]] = []
+        self.null, self.on = null, current.device
+        self.waiting: deque[Callable[[], None]] = deque()
+        self.asked = 0  # actions, of which those at the end are waiting
 
     def later(self, action: Callable[[], None]) -> None:
-        action() if self.null else self.waiting.append(action)
-
-    def happen(self) -> None:
-        waiting, self.waiting = self.waiting, []
-        for action in waiting:
+        """Also for tests: a kernel that runs as late as it may."""
+        if self.null:
             action()
+        else:
+            self.waiting.append(action)
+            self.asked += 1
+
+    def happen(self, until: int) -> None:
+        """The first `until` actions, in their order, but for those that have happened."""
+        while self.waiting and self.asked - len(self.waiting) < until:
+            self.waiting.popleft()()
 
     def wait_event(self, event: Event) -> None:
-        if self.null:
-            event.happen()
-        else:
-            self.later(event.happen)
+        self.later(event.recorded)  # as it was recorded by now: it may be recorded again
 
     def record(self, event: Event | None = None) -> Event:
         event = event or Event()
@@ -73,46 +78,44 @@ class Stream:
 
     def synchronize(self) -> None:
         synchronisations.append("stream")
-        self.happen()
+        self.happen(self.asked)
 
     def __enter__(self) -> Self:
-        streams.append(self)
+        streams[current.device].append(self)
         return self
 
     def __exit__(self, *error: object) -> None:
-        streams.pop()
+        streams[current.device].pop()
 
 
 class Event:
-    """It has happened when all has that its stream was asked for before."""
+    """It has happened when all has that its stream had been asked for; before it is recorded, too."""
 
     def __init__(self, block: bool = False, disable_timing: bool = False) -> None:
-        self.before: list[Callable[[], None]] = []
+        self.on = current.device
+        self.stream, self.until = Stream(null=True), 0
+
+    @property
+    def recorded(self) -> Callable[[], None]:
+        return partial(self.stream.happen, self.until)
+
+    @property
+    def done(self) -> bool:
+        return self.stream.asked - len(self.stream.waiting) >= self.until
 
     def record(self, stream: Stream | None = None) -> None:
-        stream = stream or streams[-1]
-        waiting, done = list(stream.waiting), []
-
-        def happen() -> None:
-            for action in waiting:
-                if action in stream.waiting:
-                    stream.waiting.remove(action)
-                    action()
-            done.append(True)
-
-        self.before = [happen]
-
-    def happen(self) -> None:
-        before, self.before = self.before, []
-        for action in before:
-            action()
+        stream = streams[current.device][-1] if stream is None else stream
+        if self.on != (current.device if stream.null else stream.on):
+            raise CUDARuntimeError("cudaErrorInvalidResourceHandle: invalid resource handle")
+        self.stream, self.until = stream, stream.asked
 
     def synchronize(self) -> None:
         synchronisations.append("event")
-        self.happen()
+        self.stream.happen(self.until)
 
 
-streams = [Stream(null=True)]
+devices.update({index: Device(index) for index in range(DEVICES)})
+streams = {index: [Stream(null=True)] for index in range(DEVICES)}  # of each device, the last one is current
 POOL = SimpleNamespace(used_bytes=lambda: 0, total_bytes=lambda: 0, free_bytes=lambda: 0, free_all_blocks=lambda: None)
 
 cuda = ModuleType("cupy.cuda")
@@ -122,7 +125,7 @@ members: dict[str, Any] = {
     "Event": Event,
     "cublas": cublas,
     "device": SimpleNamespace(get_cublas_handle=lambda: 1),
-    "get_current_stream": lambda: streams[-1],
+    "get_current_stream": lambda: streams[current.device][-1],
     "memory": SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     "runtime": SimpleNamespace(
         CUDARuntimeError=CUDARuntimeError, CUDA_R_32F=0, CUDA_R_64F=1, getDeviceCount=lambda: DEVICES

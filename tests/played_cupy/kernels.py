@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from tests.played_cupy.arrays import ndarray
+from tests.played_cupy.arrays import inside, ndarray
 
 GUARD = 4096  # bytes on each side
 
@@ -136,6 +136,7 @@ class RawKernel:
         kept, pointers = [], (ctypes.c_void_p * len(args))()
         for number, value in enumerate(args):
             if isinstance(value, ndarray):
+                inside(value)  # which looks at its device
                 guarded = _guarded(value.values)
                 kept.append((value.values, guarded))
                 value = np.uintp(guarded.ctypes.data + GUARD)

@@ -7,17 +7,20 @@ import signal
 import threading
 from dataclasses import dataclass
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 
 from minifcn import functional as F
 from minifcn import optim
-from minifcn.errors import MinifcnError
+from minifcn.errors import ArgumentError, MinifcnError
 from minifcn.models import FCN
 from minifcn.nn import Dropout
 from minifcn.training import Interrupted, State, TrainingError, loop, stop_on_interrupt, train, train_step
 from tests.onto import device_of, get, on
+from tests.played_cupy import playing
+from tests.played_cupy.arrays import synchronisations
 from tests.training.tiny import Pictures, card, loader, same, weights
 
 OPTIMIZERS = {
@@ -125,6 +128,7 @@ def test_what_was_stopped_goes_on_to_the_same_bits(network: str, optimizer: str,
             after_step=lambda state, loss, images: done.append((loss, images)),
             should_stop=lambda: len(done) == steps,
             on_stop=lambda state: saved.append(State(**vars(state))),
+            look_every=0.0,
         )
     (state,) = saved
     assert (state.epoch, state.step, len(state.losses)) == ((steps - 1) // 3, (steps - 1) % 3 + 1, (steps - 1) % 3 + 1)
@@ -197,6 +201,87 @@ def test_the_step_that_fails_moves_no_weight(monkeypatch: pytest.MonkeyPatch) ->
     parameters = dict(run.model.named_parameters())
     after = weights(run.model)
     assert all(before[name].tobytes() == after[name].tobytes() for name in parameters)
+
+
+# --- on a GPU nobody waits --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_losses_of_a_gpu_are_looked_at_together_and_are_the_same(optimizer: str) -> None:
+    with playing() as cupy:
+        seen: list[tuple[int, float, int]] = []
+        at_once = Setup(optimizer=optimizer, xp=cupy).train(look_every=0.0)
+        late = Setup(optimizer=optimizer, xp=cupy).train(
+            look_every=1e9, after_step=lambda state, loss, images: seen.append((state.step, loss, images))
+        )
+    assert late.history == at_once.history
+    assert [loss for _, loss, _ in seen] == late.history[0]["losses"] + late.history[1]["losses"]
+    assert [(step, images) for step, _, images in seen] == 2 * [(3, 2), (3, 2), (3, 1)]  # at the end of each epoch
+
+
+def test_between_two_looks_the_host_never_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not for a loss, not for labels, not in the optimiser: only, in feeding.py, for memory that was copied long ago."""
+    with playing() as cupy:
+        run = Setup(optimizer="adamw", xp=cupy)
+        waited: list[list[str]] = []
+        true_step = loop.train_step
+
+        def step(*given: Any, **options: Any) -> Any:
+            del synchronisations[:]
+            loss = true_step(*given, **options)
+            waited.append(list(synchronisations))
+            return loss
+
+        monkeypatch.setattr(loop, "train_step", step)
+        run.train(look_every=1e9)
+    assert waited == 6 * [[]]
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+@pytest.mark.parametrize(
+    "wrong, look_every, more", [(1, 1e9, "the 2 steps after it changed nothing"), (1, 0.0, "the largest")]
+)
+def test_a_gpu_stops_changing_weights_by_itself(
+    optimizer: str, wrong: int, look_every: float, more: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the first loss that is no number on, long before somebody looks at it."""
+    with playing() as cupy:
+        run, before = Setup(optimizer=optimizer, xp=cupy), {}
+        true_loss, calls = F.cross_entropy, []
+
+        def cross_entropy(*given: Any) -> Any:
+            calls.append(None)
+            if len(calls) == wrong:
+                before.update(weights(run.model))
+                return true_loss(*given) * float("nan")
+            return true_loss(*given)
+
+        monkeypatch.setattr(loop.F, "cross_entropy", cross_entropy)
+        with pytest.raises(TrainingError, match=rf"the loss is nan at epoch 1, step {wrong} with .*{more}"):
+            run.train(look_every=look_every)
+        after = weights(run.model)
+        assert run.optimizer_.found_inf is None
+        parameters = dict(run.model.named_parameters())
+    assert all(before[name].tobytes() == after[name].tobytes() for name in parameters)
+
+
+def test_wrong_labels_are_named_before_the_loss_is_called_no_number() -> None:
+    with playing() as cupy:
+        run = Setup(xp=cupy)
+        batch = next(iter(run.loader))
+        batch.labels[0, 0, 0] = 77
+        before = weights(run.model)
+        with pytest.raises(ArgumentError, match=r"labels as large as 77 at 1 pixels are outside \[0, 3\)"):
+            train_step(run.model.train(), run.optimizer_, batch, None, "here")
+        train_step(run.model, run.optimizer_, batch, None, "here", wait=False)
+        after = weights_without_looking(run.model)
+        parameters = dict(run.model.named_parameters())
+    assert all(before[name].tobytes() == after[name].tobytes() for name in parameters)
+
+
+def weights_without_looking(model: FCN) -> dict[str, np.ndarray]:
+    """Through the double, as reading from the device would raise what was found there."""
+    return {name: parameter.data.values.copy() for name, parameter in model.named_parameters()}
 
 
 def test_the_largest_gradient_is_named(xp: ModuleType) -> None:
