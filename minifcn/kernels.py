@@ -150,4 +150,4 @@ def run_on(*arrays: Array) -> bool:
 
 def contiguous(*arrays: Array) -> tuple[Array, ...]:
     """The arrays, those that are views with steps copied: as a kernel needs them."""
-    return tuple(array_module(array).ascontiguousarray(array) for array in arrays)
+    return tuple(array if array.flags.c_contiguous else array.copy() for array in arrays)

@@ -15,7 +15,7 @@ from minifcn.arrays import convolution, matrix
 from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, at_home, is_array, require_memory
+from minifcn.backend import Array, array_module, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image, same_kind, tensor
 from minifcn.functional.reductions import sum
@@ -263,5 +263,4 @@ def convolution_matrix(
             f"convolution_matrix: weight must be a Tensor or an array, got {type(weight).__name__}; wrap it."
         )
     array = checked_array(array, name="the weight of convolution_matrix")
-    with at_home(array):
-        return matrix.convolution_matrix(array, input_size, stride, padding, dilation, groups, sparse)
+    return matrix.convolution_matrix(array, input_size, stride, padding, dilation, groups, sparse)

@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, at_home, device_of, working_bytes
+from minifcn.backend import Array, array_module, at_home, device_of, is_cupy, working_bytes
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.kernels import contiguous
 from minifcn.optim import saved
 from minifcn.optim.settings import as_setting, non_negative
 from minifcn.tensor import Tensor
@@ -128,7 +129,11 @@ class Optimizer(ABC):
             if parameter.grad is not None:
                 array = parameter.mutable()
                 with at_home(array):
-                    self.update(array, parameter.grad.data, self.state.setdefault(index, {}), group)
+                    # A kernel needs its numbers side by side, which a weight that is a view of another array has not.
+                    (weight,) = contiguous(array) if is_cupy(array) else (array,)
+                    self.update(weight, parameter.grad.data, self.state.setdefault(index, {}), group)
+                    if weight is not array:
+                        array[...] = weight
 
     # Saving ---------------------------------------------------------------------------------------------------------
 

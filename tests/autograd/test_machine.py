@@ -35,7 +35,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "a diamond is counted once": (engine._add, "pending[key] + gradient if key in pending else gradient", "gradient", GENERAL),
     "passed on before complete": (engine._topological_order, "stack.append((node, True))", "finished.insert(0, node)", GENERAL),
     "the given gradient is ignored": (engine._start, "if gradient is None:", "if True:", GENERAL),
-    "the given array is not copied": (engine._start, "output.beside(gradient).copy()", "output.beside(gradient)", "square"),
+    "the given array is not copied": (engine._start, "start._array.copy()", "start._array", "square"),
     "only the last output counts": (engine.grad, "_add(pending, id(_node(result)), start)", "pending = {id(_node(result)): start}", GENERAL),
     "grad stops at its first input": (engine._leading_to, "for node in reversed(order)", "for node in order", "square"),
     "an unused input gets no error": (engine.grad, "not allow_unused", "False", "square"),

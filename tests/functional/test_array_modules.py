@@ -10,7 +10,10 @@ from minifcn import functional as F
 from minifcn.backend import to_numpy
 from tests.hostile.arrays import CASES, WITHOUT_GRADIENT, arrays_of, differentiated, eighths, identifier
 
-every_operation = pytest.mark.parametrize("case", CASES, ids=identifier)
+# A GPU draws its own random numbers: test_dropout.py asks what they are.
+every_operation = pytest.mark.parametrize(
+    "case", [case for case in CASES if not case.name.startswith("dropout")], ids=identifier
+)
 
 
 def results(case, xp, dtype):

@@ -133,26 +133,28 @@ class RawKernel:
 
     def __call__(self, grid: tuple[int, ...], block: tuple[int, ...], args: tuple[Any, ...]) -> None:
         run = _compiled(self.code, self.name)
+        constant = [text.strip().startswith("const ") for text in _parameters(self.code, self.name)]
         kept, pointers = [], (ctypes.c_void_p * len(args))()
         for number, value in enumerate(args):
             if isinstance(value, ndarray):
                 inside(value)  # which looks at its device
                 guarded = _guarded(value.values)
-                kept.append((value.values, guarded))
+                kept.append((value.values, guarded, constant[number]))
                 value = np.uintp(guarded.ctypes.data + GUARD)
             elif not isinstance(value, np.generic):
                 raise TypeError(f"{self.name}: argument {number} is a {type(value).__name__} of no certain size.")
             holder = np.array(value)
-            kept.append((None, holder))
+            kept.append((None, holder, True))
             pointers[number] = holder.ctypes.data
         self.launches.append(self.name)
         if run(grid[0], block[0], len(self.launches), pointers):
             raise AssertionError(f"{self.name}: some threads of a block wait at a barrier that others never reach.")
-        for values, guarded in kept:
+        for values, guarded, const in kept:
             if values is not None:
                 if not ((guarded[:GUARD] == 255).all() and (guarded[-GUARD:] == 255).all()):
                     raise AssertionError(f"{self.name} wrote outside an array of shape {values.shape}.")
-                values.reshape(-1).view(np.uint8)[...] = guarded[GUARD:-GUARD]
+                if not const:
+                    values.reshape(-1).view(np.uint8)[...] = guarded[GUARD:-GUARD]
 
 
 def _guarded(values: np.ndarray) -> np.ndarray:
@@ -168,11 +170,15 @@ def _folder() -> Path:
     return Path(folder)
 
 
+def _parameters(code: str, name: str) -> list[str]:
+    found = re.search(rf"\b{name}\((.*?)\)\s*\{{", code, re.DOTALL)
+    assert found, f"no function {name}"
+    return found[1].split(",")
+
+
 @cache
 def _compiled(code: str, name: str) -> Any:
-    parameters = re.search(rf"\b{name}\((.*?)\)\s*\{{", code, re.DOTALL)
-    assert parameters, f"no function {name}"
-    kinds = [text.rpartition(" ")[0].replace("__restrict__", "") for text in parameters[1].split(",")]
+    kinds = [text.rpartition(" ")[0].replace("__restrict__", "") for text in _parameters(code, name)]
     arguments = ", ".join(f"*({kind}*)given[{number}]" for number, kind in enumerate(kinds))
     text = PRELUDE + code + LAUNCH % {"name": name, "arguments": arguments, "barriers": "__syncthreads()" in code}
     source = _folder() / f"{name}-{abs(hash(code))}.cpp"
