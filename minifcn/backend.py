@@ -55,16 +55,30 @@ def device_of(x: Array) -> str:
     return f"cuda:{x.device.id}" if is_cupy(x) else "cpu"
 
 
-def to_device(x: Array, device: str) -> Array:
-    """`x` on `device` (`"cpu"`, `"cuda"`, `"cuda:1"`); `x` itself when it is there already."""
-    kind, _, index = str(device).partition(":")
-    if kind == "cpu" and not index:
-        return to_numpy(x)
-    if kind != "cuda" or (index and not index.isdigit()):
+def full_name(device: str) -> str:
+    """`"cpu"`, or `"cuda:<index>"`: without an index that of the current device. ArgumentError for another name."""
+    kind, colon, index = str(device).partition(":")
+    if kind == "cpu" and not colon:
+        return "cpu"
+    if kind != "cuda" or (colon and not index.isdecimal()):
         raise ArgumentError(f'device {device!r} is unknown; use "cpu", "cuda" or "cuda:<index>".')
+    if colon:
+        return f"cuda:{int(index)}"
     cupy = cupy_module()
     try:
-        with cupy.cuda.Device(int(index) if index else cupy.cuda.Device().id) as wanted:
+        return f"cuda:{cupy.cuda.Device().id}"
+    except cupy.cuda.runtime.CUDARuntimeError as error:
+        raise ArgumentError(f'device "{device}" cannot be used ({error}); use "cpu".') from error
+
+
+def to_device(x: Array, device: str) -> Array:
+    """`x` on `device` (`"cpu"`, `"cuda"`, `"cuda:1"`); `x` itself when it is there already."""
+    name = full_name(device)
+    if name == "cpu":
+        return to_numpy(x)
+    cupy = cupy_module()
+    try:
+        with cupy.cuda.Device(int(name.removeprefix("cuda:"))) as wanted:
             if is_cupy(x) and x.device.id != wanted.id:
                 return cupy.array(x, order="C")  # from card to card CuPy copies only what has no steps
             return cupy.asarray(x)

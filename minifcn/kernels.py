@@ -31,6 +31,7 @@ import numpy as np
 
 from minifcn.backend import Array, array_module, at_home, is_cupy
 
+LARGEST = 2**31  # what a whole number of 32 bits does not reach
 THREADS = 256  # in a block; enough of them hide the time that memory takes, whatever the card
 
 C_NAMES = {
@@ -101,7 +102,7 @@ class Kernel:
         arrays = [argument for argument, (_, pointer, _) in zip(arguments, self.parameters, strict=True) if pointer]
         cupy = array_module(*arrays)
         types = self._types(arguments)
-        wide = max(count + THREADS, *(int(array.size) for array in arrays)) >= 2**31
+        wide = max(count + THREADS, *(int(array.size) for array in arrays)) >= LARGEST
         key = (wide, *types.values())
         if key not in self._compiled:
             self._compiled[key] = cupy.RawKernel(self.source(types, wide), self.name)

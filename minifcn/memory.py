@@ -19,6 +19,7 @@ import os
 import sys
 import threading
 from collections import OrderedDict, deque
+from contextlib import suppress
 from math import prod
 from typing import Any
 
@@ -78,7 +79,11 @@ def empty_cache() -> None:
     _shelf.clear()
     _of_this_thread.blocks.clear()
     if "cupy" in sys.modules:
-        cupy_module().get_default_memory_pool().free_all_blocks()
+        cupy = cupy_module()
+        with suppress(cupy.cuda.runtime.CUDARuntimeError):  # there may be no card
+            for index in range(cupy.cuda.runtime.getDeviceCount()):
+                with cupy.cuda.Device(index):
+                    cupy.get_default_memory_pool().free_all_blocks()
 
 
 class _OfThisThread(threading.local):

@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 
 import minifcn
+import minifcn.functional as F
+from minifcn import Tensor, kernels, no_grad, use_algorithm
 from minifcn.kernels import C_NAMES, KERNELS, SCALARS, THREADS, Kernel, contiguous, run_on
+from minifcn.optim import SGD, Adam
 from tests import nvrtc
 from tests.played_cupy import playing
-from tests.played_cupy.kernels import compiler
+from tests.played_cupy.kernels import RawKernel, compiler
 
 for found in pkgutil.walk_packages(minifcn.__path__, "minifcn."):
     if "__main__" not in found.name:
@@ -177,3 +180,58 @@ def test_the_double_notices_what_a_card_would_not(played: ModuleType, kernel: ty
         lonely(1, y)
     with pytest.raises(AssertionError, match="does not compile"):
         kernel("wrong", "T* y", "y[i] = z;")(1, y)
+
+
+# --- beyond 32 bits -------------------------------------------------------------------------------------------------
+
+
+def test_every_kernel_computes_the_same_with_whole_numbers_of_64_bits(
+    played: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network in training, and what it does not need: all kernels but those of the other tile size."""
+    met = []
+    for largest in (kernels.LARGEST, 0):
+        monkeypatch.setattr(kernels, "LARGEST", largest)
+        for kernel in KERNELS.values():
+            kernel._compiled.clear()
+        del RawKernel.launches[:]
+        with use_algorithm("winograd"):
+            met.append((everything(played), set(RawKernel.launches)))
+        kinds = {("long long Index" in one.code) for kernel in KERNELS.values() for one in kernel._compiled.values()}
+        assert kinds == {largest == 0}
+    (first, launched), (second, again) = met
+    assert launched == again
+    assert set(KERNELS) - launched == {name for name in KERNELS if name.endswith("_4")}
+    for one, other in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def everything(xp: ModuleType) -> list[np.ndarray]:
+    """Results and gradients in which every kernel has a part."""
+    rng = np.random.default_rng(0)
+    x = Tensor.of(xp.asarray(rng.standard_normal((2, 3, 9, 11)))).requires_grad_()
+    parameters = [
+        Tensor.of(xp.asarray(rng.standard_normal(shape))).requires_grad_()
+        for shape in ((8, 3, 3, 3), (8, 8, 3, 3), (8,), (8,), (8, 4, 3, 2))
+    ]
+    first, second, gain, shift, strided = parameters
+    y = F.conv2d(x, first, padding=1)
+    y = F.conv2d(y, second, padding=1)
+    y = F.relu(F.batch_norm(y, None, None, gain, shift, training=True))
+    y = F.dropout(y, 0.25, generator=np.random.default_rng(1))
+    y = F.conv_transpose2d(F.max_pool2d(y, 3, stride=2), strided, stride=2)
+    y = F.avg_pool2d(y, 3, stride=2, padding=1)
+    labels = xp.asarray(rng.integers(0, 4, (2, *y.shape[2:])))
+    loss = F.cross_entropy(y, labels)
+    with no_grad():
+        pooled = F.max_pool2d(x, 2)
+    (slope,) = minifcn.grad(loss, [x], create_graph=True)
+    (slope * slope).sum().backward()
+    normed = F.batch_norm(x, xp_tensor(xp, np.zeros(3)), xp_tensor(xp, np.ones(3)))
+    for make in (lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, momentum=0.9), lambda p: Adam(p, 0.1)):
+        make(parameters).step()
+    return [t.data.get() for t in (loss, pooled, slope, normed, x.grad, *(p.grad for p in parameters), *parameters)]
+
+
+def xp_tensor(xp: ModuleType, values: np.ndarray) -> Tensor:
+    return Tensor.of(xp.asarray(values))

@@ -5,16 +5,18 @@ A knob is one entry of KNOBS: its name, a function that sets a value inside `wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
+import minifcn
 from benchmarks.checking import errors, problem
 from benchmarks.on_gpu.convolutions import FORWARD, INPUT, WEIGHT, Convolutions
 from benchmarks.on_gpu.measure import Plan, calibrated, failed
 from benchmarks.on_gpu.precision import FP32, TF32, precision
+from minifcn import backend
 
 DEFAULT = "as it is"
 
@@ -26,7 +28,21 @@ class Knob:
     values: Sequence[Any]
 
 
-KNOBS: tuple[Knob, ...] = ()
+@contextmanager
+def blocks_of(mebibytes: int) -> Iterator[None]:
+    """How much of a card's memory a block of columns or tiles may take."""
+    before = backend.MOST_ON_GPU
+    backend.MOST_ON_GPU = mebibytes << 20
+    try:
+        yield
+    finally:
+        backend.MOST_ON_GPU = before
+
+
+KNOBS: tuple[Knob, ...] = (
+    Knob("algorithm", minifcn.use_algorithm, ("im2col", "winograd")),
+    Knob("MiB of a block", blocks_of, (8, 16, 32, 128, 256)),
+)
 
 
 def swept(

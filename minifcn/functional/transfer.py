@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Movement, Variable
-from minifcn.backend import Array, device_of, to_device
+from minifcn.backend import Array, device_of, full_name, to_device
 from minifcn.errors import ArgumentTypeError
 from minifcn.functional.operands import tensor
 
@@ -39,7 +39,7 @@ class AsType(Movement):
 
 def to(x: Any, device: str) -> Any:
     """The tensor on `device` ("cpu", "cuda", "cuda:1"); itself if it is there already."""
-    moved = ToDevice(device)(tensor("to", x))
+    moved = ToDevice(full_name(device))(tensor("to", x))
     return x if moved._array is x._array else moved
 
 

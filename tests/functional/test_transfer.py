@@ -9,6 +9,7 @@ import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from tests.onto import equal, on
+from tests.played_cupy import playing
 
 
 def test_a_gradient_comes_back_in_the_dtype_it_left(xp):
@@ -51,3 +52,12 @@ def test_errors():
     for function in (lambda: F.to([1.0], "cpu"), lambda: F.astype([1.0], np.float32)):
         with pytest.raises(ArgumentTypeError, match="x must be a Tensor, got list"):
             function()
+
+
+def test_cuda_without_an_index_is_the_current_card_wherever_the_tensor_is():
+    with playing() as cupy:
+        x = Tensor([1.0, 2.0], device="cuda:1")
+        for moved in (x.to("cuda"), x.cuda(), F.to(x, "cuda:0")):
+            assert moved.device == "cuda:0" and moved.data.tolist() == [1.0, 2.0]
+        with cupy.cuda.Device(1):
+            assert x.to("cuda") is x

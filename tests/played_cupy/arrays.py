@@ -110,16 +110,19 @@ class ndarray:
             raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
         found = getattr(self.values, name)
         if name == "astype":
+            inside(self)
             return lambda dtype, order="K", *, copy=True: outside(found(dtype, copy=copy))
         return among_its_own(found, self) if callable(found) and not isinstance(found, type) else found
 
     def __getitem__(self, key: Any) -> Any:
-        return outside(self.values[_wrapped(inside(key), self.shape)])
+        if all(part is None or isinstance(part, int | slice | type(...)) for part in _parts(key)):
+            return ndarray(np.asarray(self.values[key]), self.device.id)  # a view: no card is told anything
+        return outside(inside(self)[_wrapped(inside(key), self.shape)])
 
     def __setitem__(self, key: Any, value: Any) -> None:
         if isinstance(value, list):
             raise ValueError("CuPy cannot write a list")
-        self.values[_wrapped(inside(key), self.shape)] = inside(value)
+        inside(self)[_wrapped(inside(key), self.shape)] = inside(value)
 
 
 ndarray.__module__ = "cupy"
@@ -157,6 +160,10 @@ def among_its_own(function: Callable[..., Any], *others: ndarray) -> Callable[..
         return out if isinstance(out, ndarray) else outside(made)
 
     return called
+
+
+def _parts(key: Any) -> tuple[Any, ...]:
+    return key if isinstance(key, tuple) else (key,)
 
 
 def _wrapped(key: Any, shape: tuple[int, ...]) -> Any:
