@@ -392,7 +392,7 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
-    assert set(stated) - {"help", "quiet", "out", "profile", "resume"} == set(Options().to_dict())
+    assert set(stated) - {"help", "quiet", "out", "profile", "resume", "tf32"} == set(Options().to_dict())
     assert f"default: no; without STEPS {PROFILED})" in stated["profile"]
     for name, usual in Options().to_dict().items():
         if name == "root":

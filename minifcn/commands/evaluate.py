@@ -41,7 +41,7 @@ def run(arguments: dict[str, Any]) -> int:
         "metrics": matrix.summary(list(dataset.classes)),
         "confusion": matrix.hist.tolist(),
         "seconds": seconds,
-        "versions": versions(),
+        "versions": versions(arguments["device"] or "cpu"),
     }
     write_text_atomic(metrics, json.dumps(report, indent=1) + "\n")
     save_figure(confusion(matrix.hist, dataset.classes), picture)

@@ -14,8 +14,10 @@ import numpy as np
 import minifcn
 from minifcn.autograd import Profile
 from minifcn.autograd.timetable import table
+from minifcn.backend import cupy_module, full_name
 from minifcn.commands.options import Options
 from minifcn.metrics import ConfusionMatrix
+from minifcn.precision import get_float32_matmul_precision
 from minifcn.training import State
 
 LEGEND = (
@@ -143,8 +145,8 @@ def simd() -> set[str]:
     return {*extensions.get("baseline", ()), *extensions.get("found", ())}
 
 
-def versions() -> dict[str, str | int]:
-    """What the numbers of a run depend on: the software, and the machine by its public name."""
+def versions(device: str = "cpu") -> dict[str, str | int]:
+    """What the numbers of a run depend on: the software, and the machine and its GPU by their public names."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     found = kernels()
     return {
@@ -156,6 +158,23 @@ def versions() -> dict[str, str | int]:
         "system": f"{platform.system()} {platform.machine()}",
         "processor": _processor(),
         "cores": os.cpu_count() or 0,
+        **gpu_facts(device),
+    }
+
+
+def gpu_facts(device: str) -> dict[str, str | int]:
+    """The same of a GPU; nothing for "cpu"."""
+    name = full_name(device)
+    if name == "cpu":
+        return {}
+    cupy = cupy_module()
+    properties = cupy.cuda.runtime.getDeviceProperties(int(name.removeprefix("cuda:")))
+    version = cupy.cuda.runtime.runtimeGetVersion()  # 13020 is 13.2
+    return {
+        "gpu": properties["name"].decode(),
+        "cupy": cupy.__version__,
+        "cuda": f"{version // 1000}.{version % 1000 // 10}",
+        "float32 products": get_float32_matmul_precision(),
     }
 
 

@@ -287,7 +287,7 @@ def finish(folder: Path, options: Options, test: Any, history: list[dict[str, An
         "confusion": matrix.hist.tolist(),
         "history": history,
         "seconds": seconds,
-        "versions": versions(),
+        "versions": versions(options.device),
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
     print(metrics_table(matrix, test, "test"))

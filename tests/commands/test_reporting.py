@@ -11,6 +11,7 @@ from minifcn.commands.options import Options
 from minifcn.commands.reporting import Counter, Progress, advice, kernels, metrics_table, simd, versions
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
+from tests.played_cupy import playing
 from tests.training.tiny import Pictures
 
 OPTIONS = Options(epochs=3, batch_size=4)
@@ -84,3 +85,11 @@ def test_versions_name_the_kernels_that_blas_uses() -> None:
     assert all(isinstance(name, str) and name for name in simd())
     found = kernels()
     assert str(versions()["blas"]).endswith(f"with its kernels for {found}" if found else "")
+
+
+def test_a_run_on_a_gpu_tells_which_and_how_it_multiplies() -> None:
+    with playing():
+        assert {"gpu", "cupy", "cuda"} & set(versions()) == set()
+        found = versions("cuda:1")
+        assert (found["gpu"], found["cuda"], found["float32 products"]) == ("played card 1", "13.2", "highest")
+        assert str(found["cupy"]).startswith("14.2")

@@ -18,8 +18,10 @@ from minifcn.commands import train
 from minifcn.commands.options import Options
 from minifcn.data import Folder
 from minifcn.metrics import ConfusionMatrix
+from minifcn.precision import get_float32_matmul_precision
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, evaluate, load_network, loop, read_checkpoint
 from minifcn.weights import load_arrays
+from tests.played_cupy import playing
 from tests.training import tiny
 from tests.training.tiny import same, write_camvid, write_folder
 
@@ -508,3 +510,25 @@ def test_how_the_learning_rate_falls(name: str, rates: list[float]) -> None:
             found.append(optimizer.param_groups[0]["lr"])
         schedule.step()
     assert found == pytest.approx(rates)
+
+
+def test_a_run_on_a_gpu_from_the_first_word_to_the_last(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """On the double of CuPy; with --tf32, that holds for this command alone."""
+    seen: set[str] = set()
+    with playing() as cupy, pytest.MonkeyPatch.context() as patch:
+        true_step = loop.train_step
+
+        def step(*given: Any, **options: Any) -> Any:
+            seen.add(get_float32_matmul_precision())
+            return true_step(*given, **options)
+
+        patch.setattr(loop, "train_step", step)
+        assert start(*SMALL, "--device", "cuda:1", "--tf32") == 0
+        assert cupy.cuda.Device().id == 0
+    assert seen == {"high"} and get_float32_matmul_precision() == "highest"
+    report = json.loads((here / "run" / train.METRICS_FILE).read_text())
+    assert report["versions"]["gpu"] == "played card 1"
+    assert report["versions"]["float32 products"] == "high"
+    assert report["options"]["device"] == "cuda:1"
+    used = main(["evaluate", "--weights", "run", "--data", "folder", "--root", "yard", "--split", "val", "--quiet"])
+    assert used == 0, "what was trained on a GPU is used on a CPU"

@@ -38,6 +38,7 @@ FUNCTIONS, TYPES = _FUNCTIONS.split(), _TYPES.split()
 class Module(ModuleType):
     """The module `cupy`: NumPy's functions for arrays of this side."""
 
+    __version__ = "14.2.0, played"
     ndarray = ndarray
     cuda = cuda
     RawKernel = RawKernel

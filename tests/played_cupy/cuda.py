@@ -128,7 +128,12 @@ members: dict[str, Any] = {
     "get_current_stream": lambda: streams[current.device][-1],
     "memory": SimpleNamespace(OutOfMemoryError=OutOfMemoryError),
     "runtime": SimpleNamespace(
-        CUDARuntimeError=CUDARuntimeError, CUDA_R_32F=0, CUDA_R_64F=1, getDeviceCount=lambda: DEVICES
+        CUDARuntimeError=CUDARuntimeError,
+        CUDA_R_32F=0,
+        CUDA_R_64F=1,
+        getDeviceCount=lambda: DEVICES,
+        getDeviceProperties=lambda index: {"name": f"played card {index}".encode()},
+        runtimeGetVersion=lambda: 13020,
     ),
     "alloc_pinned_memory": lambda size: np.full(size, 255, np.uint8).data,
 }
