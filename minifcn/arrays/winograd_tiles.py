@@ -56,7 +56,7 @@ def transformed_result(y: Array, geometry: Geometry, m: int, block: Block) -> Ar
             scratch("winograd: result", ((m + 2) ** 2, y.shape[1], prod(count)), y),
             contiguous(y[images]),
         )
-        _RESULT[m](made[0].size, made, results, *y.shape[1:], *count[1:], rows.start * m)
+        _RESULT[m](made[0].size, made, results, *y.shape[1:], *count[1:], rows.start * m, 0)
         return made
     tiles = scratch("winograd: tiles", (m * m, y.shape[1], prod(count)), y)
     tiles.fill(0)
@@ -81,7 +81,8 @@ def place(product: Array, y: Array, geometry: Geometry, m: int, block: Block) ->
     """Aᵀ (·) A of (n², O, images·rows·columns), written to the results of a block in y (N, O, OH, OW)."""
     images, rows = block
     if is_cupy(y):
-        _PLACE[m](product[0].size, y[images], product, *y.shape[1:], *count_of(geometry, m, block)[1:], rows.start * m)
+        corner = rows.start * m, 0
+        _PLACE[m](product[0].size, y[images], product, *y.shape[1:], *count_of(geometry, m, block)[1:], *corner)
         return
     tiles = _transformed(both_axes(m, y.dtype)[2].T, product, "winograd: tiles")
     for part, results in _places(tiles, y, geometry, m, block):
@@ -153,106 +154,110 @@ def _transformed(matrix: np.ndarray, tiles: Array, name: str) -> Array:
 
 # --- on a GPU -----------------------------------------------------------------------------------------------------
 
-_GRID = "Index rows, Index columns"
+_PLANES = "Index C, Index H, Index W, Index rows, Index columns, Index above, Index before"
 _TILE = """
     // One thread for each tile of each channel. Neighbours are neighbouring tiles: each of the n² numbers they write or
     // read side by side; their pixels are m apart, and the first to be fetched bring along the rest.
-    const Index tiles = count / CHANNELS, p = i % tiles, channel = i / tiles;
-    const Index column = p % columns, row = p / columns % rows, image = p / columns / rows;"""
-_OVER = """
+    const Index tiles = count / C, p = i % tiles, image = p / columns / rows;
+    const Index top = above + p / columns % rows * {m}, left = before + p % columns * {m};"""
+_PAIR = """
     // One thread for each pair of channels: each of the n² numbers, and of the 9 in between, side by side."""
 
 
-def _kernels(m: int) -> tuple[Kernel, ...]:
-    """The five steps for tiles of m x m results."""
-    n, (B, G, A) = m + 2, transforms(m)
-    image = Kernel(
-        f"winograd_image_{m}",
-        f"T* made, const T* x, Index C, Index H, Index W, {_GRID}, Index above, Index before",
-        _TILE.replace("CHANNELS", "C")
-        + f"""
-    const Index top = above + row * {m}, left = before + column * {m};
-    const T* plane = x + (image * C + channel) * H * W;
-    T pixels[{n * n}], values[{n * n}];
+def _each(size: int, line: str) -> str:
+    """CUDA C of `line` for all a and b below size, written out by the compiler."""
+    return f"""
     #pragma unroll
-    for (int a = 0; a < {n}; a++) {{
+    for (int a = 0; a < {size}; a++) {{
         #pragma unroll
-        for (int b = 0; b < {n}; b++) {{
+        for (int b = 0; b < {size}; b++) {line}
+    }}"""
+
+
+def _every(count: int, line: str) -> str:
+    """CUDA C of `line` for all e below count."""
+    return f"""
+    #pragma unroll
+    for (int e = 0; e < {count}; e++) {line}"""
+
+
+def _tiles_kernel(name: str, matrix: np.ndarray, m: int) -> Kernel:
+    """(matrix) d (matrix)ᵀ of the pixels d under each tile: those of x with B, and of y with A."""
+    n, k = matrix.shape
+    return Kernel(
+        f"{name}_{m}",
+        f"T* made, const T* x, {_PLANES}",
+        _TILE.format(m=m)
+        + f"""
+    const T* plane = x + (image * C + i / tiles) * H * W;
+    T pixels[{k * k}], values[{n * n}];"""
+        + _each(
+            k,
+            f"""{{
             const Index h = top + a, w = left + b;
-            pixels[a * {n} + b] = 0 <= h && h < H && 0 <= w && w < W ? plane[h * W + w] : T(0);
-        }}
-    }}
-    B(pixels, values);
-    #pragma unroll
-    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
-        in_cuda("B", B),
+            pixels[a * {k} + b] = 0 <= h && h < H && 0 <= w && w < W ? plane[h * W + w] : T(0);
+        }}""",
+        )
+        + """
+    transform(pixels, values);"""
+        + _every(n * n, "made[e * count + i] = values[e];"),
+        in_cuda("transform", matrix),
     )
-    result = Kernel(
-        f"winograd_result_{m}",
-        f"T* made, const T* y, Index O, Index OH, Index OW, {_GRID}, Index first",
-        _TILE.replace("CHANNELS", "O")
+
+
+def _place_kernel(A: np.ndarray, m: int) -> Kernel:
+    n = m + 2
+    return Kernel(
+        f"winograd_place_{m}",
+        f"T* y, const T* product, {_PLANES}",
+        _TILE.format(m=m)
         + f"""
-    const Index top = first + row * {m}, left = column * {m};
-    const T* plane = y + (image * O + channel) * OH * OW;
-    T results[{m * m}], values[{n * n}];
-    #pragma unroll
-    for (int a = 0; a < {m}; a++) {{
-        #pragma unroll
-        for (int b = 0; b < {m}; b++)
-            results[a * {m} + b] = top + a < OH && left + b < OW ? plane[(top + a) * OW + left + b] : T(0);
-    }}
-    A(results, values);
-    #pragma unroll
-    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
-        in_cuda("A", A),
+    T* plane = y + (image * C + i / tiles) * H * W;
+    T results[{m * m}], values[{n * n}];"""
+        + _every(n * n, "values[e] = product[e * count + i];")
+        + """
+    transform(values, results);"""
+        + _each(m, f"if (top + a < H && left + b < W) plane[(top + a) * W + left + b] = results[a * {m} + b];"),
+        in_cuda("transform", A.T),
     )
-    weight = Kernel(
+
+
+def _weight_kernel(G: np.ndarray, m: int) -> Kernel:
+    n = m + 2
+    return Kernel(
         f"winograd_weight_{m}",
         "T* made, const T* w, Index turned",
-        _OVER
+        _PAIR
         + f"""
-    T taps[9], values[{n * n}];
-    #pragma unroll
-    for (int t = 0; t < 9; t++) taps[t] = w[i * 9 + (turned ? 8 - t : t)];
-    G(taps, values);
-    #pragma unroll
-    for (int e = 0; e < {n * n}; e++) made[e * count + i] = values[e];""",
-        in_cuda("G", G),
+    T taps[9], values[{n * n}];"""
+        + _every(9, "taps[e] = w[i * 9 + (turned ? 8 - e : e)];")
+        + """
+    transform(taps, values);"""
+        + _every(n * n, "made[e * count + i] = values[e];"),
+        in_cuda("transform", G),
     )
-    placed = Kernel(
-        f"winograd_place_{m}",
-        f"T* y, const T* product, Index O, Index OH, Index OW, {_GRID}, Index first",
-        _TILE.replace("CHANNELS", "O")
-        + f"""
-    const Index top = first + row * {m}, left = column * {m};
-    T* plane = y + (image * O + channel) * OH * OW;
-    T results[{m * m}], values[{n * n}];
-    #pragma unroll
-    for (int e = 0; e < {n * n}; e++) values[e] = product[e * count + i];
-    A(values, results);
-    #pragma unroll
-    for (int a = 0; a < {m}; a++) {{
-        #pragma unroll
-        for (int b = 0; b < {m}; b++)
-            if (top + a < OH && left + b < OW) plane[(top + a) * OW + left + b] = results[a * {m} + b];
-    }}""",
-        in_cuda("A", A.T),
-    )
-    taps = Kernel(
+
+
+def _taps_kernel(G: np.ndarray, m: int) -> Kernel:
+    n = m + 2
+    return Kernel(
         f"winograd_taps_{m}",
         "T* taps, const T* product",
-        _OVER
+        _PAIR
         + f"""
-    T sums[9], values[{n * n}];
-    #pragma unroll
-    for (int e = 0; e < {n * n}; e++) values[e] = product[e * count + i];
-    G(values, sums);
-    #pragma unroll
-    for (int t = 0; t < 9; t++) taps[t * count + i] += sums[t];""",
-        in_cuda("G", G.T),
+    T sums[9], values[{n * n}];"""
+        + _every(n * n, "values[e] = product[e * count + i];")
+        + """
+    transform(values, sums);"""
+        + _every(9, "taps[e * count + i] += sums[e];"),
+        in_cuda("transform", G.T),
     )
-    return image, result, weight, placed, taps
 
 
-_OF_TILES = {m: _kernels(m) for m in (2, 4)}
-_IMAGE, _RESULT, _WEIGHT, _PLACE, _TAPS = ({m: steps[k] for m, steps in _OF_TILES.items()} for k in range(5))
+_IMAGE, _RESULT, _WEIGHT, _PLACE, _TAPS = {}, {}, {}, {}, {}
+for _m in (2, 4):
+    _B, _G, _A = transforms(_m)
+    _IMAGE[_m] = _tiles_kernel("winograd_image", _B, _m)
+    _RESULT[_m] = _tiles_kernel("winograd_result", _A, _m)
+    _WEIGHT[_m], _TAPS[_m] = _weight_kernel(_G, _m), _taps_kernel(_G, _m)
+    _PLACE[_m] = _place_kernel(_A, _m)
