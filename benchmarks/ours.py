@@ -9,7 +9,7 @@ import numpy as np
 import minifcn
 import minifcn.functional as F
 from benchmarks.contender import Arrays, Contender, Step
-from benchmarks.works import ConvolutionJob, Job, Layer, NetworkJob, learned
+from benchmarks.works import ConvolutionJob, Job, Layer, NetworkJob, learned, training_step
 from minifcn import Tensor, optim
 
 OPTIMIZERS = {"sgd": optim.SGD, "adamw": optim.AdamW}
@@ -70,17 +70,10 @@ def network(job: NetworkJob, dtype: Any) -> tuple[list[Step], Any]:
         return [Step(infer)], lambda made: {"scores": made[0].numpy()}
     optimizer = OPTIMIZERS[job.optimizer]([value for _, value in learned(net)], **job.options)
 
-    def train(_: Any) -> float:
-        loss = F.cross_entropy(net(images), job.labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
-
     def arrays(made: list[Any]) -> Arrays:
         found = {"loss": np.array(made[0])}
         for name, value in learned(net):
             found |= {f"gradient of {name}": value.grad.numpy(), f"update of {name}": value.detach().numpy()}
         return found
 
-    return [Step(train)], arrays
+    return [Step(training_step(net, optimizer, F.cross_entropy, images, job.labels))], arrays

@@ -436,13 +436,12 @@ class Pool:
 def played(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Any, Pool, list[Any]]]:
     """(device.Gpu with PyTorch on the CPU, its pool, what memory was set to)"""
     pool, filled = Pool(), []
-    runtime = SimpleNamespace(
-        **vars(played_cuda.runtime),
-        getDeviceProperties=lambda index: {"name": b"NVIDIA Played", "l2CacheSize": 1 << 16, "totalGlobalMem": 9,
-                                           "multiProcessorCount": 3},
-        driverGetVersion=lambda: 13000, runtimeGetVersion=lambda: 13000,
-        memsetAsync=lambda *given: filled.append(given),
-    )  # fmt: skip
+    runtime = SimpleNamespace(**vars(played_cuda.runtime))
+    runtime.getDeviceProperties = lambda index: {
+        "name": b"NVIDIA Played", "l2CacheSize": 1 << 16, "totalGlobalMem": 9, "multiProcessorCount": 3,
+    }  # fmt: skip
+    runtime.driverGetVersion = runtime.runtimeGetVersion = lambda: 13000
+    runtime.memsetAsync = lambda *given: filled.append(given)
     members = {
         "runtime": runtime, "MemoryHook": MemoryHook, "Event": Stamp,
         "get_elapsed_time": lambda start, end: 1e3 * (end.at - start.at),

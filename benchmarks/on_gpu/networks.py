@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from benchmarks.on_gpu.side import OURS, THEIRS, Count, Side
 from benchmarks.opponents.fcn_in_torch import HEADS, STAGES, fcn
 from benchmarks.opponents.pytorch import CHANNELS_LAST
 from benchmarks.ours import OPTIMIZERS
-from benchmarks.works import NetworkJob, learned
+from benchmarks.works import NetworkJob, learned, training_step
 from minifcn import Tensor
 
 
@@ -79,13 +80,6 @@ class Network:
         labels = Tensor(job.labels, device=device.place)
         optimizer = OPTIMIZERS[job.optimizer]([value for _, value in learned(net)], **job.options)
 
-        def train(number: int) -> float:
-            loss = F.cross_entropy(net(images), labels)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return float(loss.item())
-
         def arrays(made: list[Any]) -> Arrays:
             found = {"loss": xp.asarray(made[0])}
             for name, value in learned(net):
@@ -97,7 +91,7 @@ class Network:
             self.load(device.place, dtype)
             optimizer.state.clear()
 
-        return Side("minifcn", [train], arrays, OURS, reset)
+        return Side("minifcn", [training_step(net, optimizer, F.cross_entropy, images, labels)], arrays, OURS, reset)
 
     # Theirs ---------------------------------------------------------------------------------------------------------
 
@@ -120,12 +114,7 @@ class Network:
         labels = torch.from_numpy(job.labels.astype(np.int64)).to(device.their_place)
         optimizer = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[job.optimizer](net.parameters(), **job.options)
 
-        def train(number: int) -> float:
-            loss = torch.nn.functional.cross_entropy(net(images), labels, ignore_index=255)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            return float(loss.item())
+        loss = partial(torch.nn.functional.cross_entropy, ignore_index=255)
 
         def arrays(made: list[Any]) -> Arrays:
             found = {"loss": xp.asarray(made[0])}
@@ -134,7 +123,7 @@ class Network:
                 found[f"update of {name}"] = xp.asarray(value.detach()) - xp.asarray(self.start[name])
             return found
 
-        return Side(variant, [train], arrays, THEIRS)
+        return Side(variant, [training_step(net, optimizer, loss, images, labels)], arrays, THEIRS)
 
 
 def operations(job: NetworkJob) -> list[Count]:

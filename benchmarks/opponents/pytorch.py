@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from benchmarks.contender import Arrays, Contender, Step
 from benchmarks.opponents.fcn_in_torch import fcn
 from benchmarks.ours import named
-from benchmarks.works import EAGER, ConvolutionJob, Job, Layer, NetworkJob, learned
+from benchmarks.works import EAGER, ConvolutionJob, Job, Layer, NetworkJob, learned, training_step
 
 NAME, INSTALL, PATCH = "PyTorch", "pip install torch==2.13.0", ""
 NEEDS: tuple[str, ...] = ("torch",)
@@ -76,12 +77,7 @@ def network(job: NetworkJob, order: Any) -> tuple[list[Step], Any]:
     kind = {"sgd": torch.optim.SGD, "adamw": torch.optim.AdamW}[job.optimizer]
     optimizer = kind(net.parameters(), **job.options)
 
-    def train(_: Any) -> float:
-        loss = torch.nn.functional.cross_entropy(net(images), labels, ignore_index=255)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        return float(loss.item())
+    loss = partial(torch.nn.functional.cross_entropy, ignore_index=255)
 
     def arrays(made: list[Any]) -> Arrays:
         found = {"loss": np.array(made[0])}
@@ -90,4 +86,4 @@ def network(job: NetworkJob, order: Any) -> tuple[list[Step], Any]:
             found[f"update of {name}"] = value.detach().numpy().copy()
         return found
 
-    return [Step(train)], arrays
+    return [Step(training_step(net, optimizer, loss, images, labels))], arrays
