@@ -14,10 +14,12 @@ import pytest
 
 import minifcn
 import minifcn.functional as F
-from minifcn import Tensor, kernels, no_grad, use_algorithm
+from minifcn import Geometry, Tensor, kernels, no_grad, use_algorithm
+from minifcn.arrays import pooling
 from minifcn.kernels import C_NAMES, KERNELS, SCALARS, THREADS, Kernel, contiguous, run_on
 from minifcn.optim import SGD, Adam
 from tests import nvrtc
+from tests.conftest import card
 from tests.played_cupy import playing
 from tests.played_cupy.kernels import RawKernel, compiler
 
@@ -235,3 +237,21 @@ def everything(xp: ModuleType) -> list[np.ndarray]:
 
 def xp_tensor(xp: ModuleType, values: np.ndarray) -> Tensor:
     return Tensor.of(xp.asarray(values))
+
+
+def test_more_numbers_than_32_bits_can_count() -> None:
+    """On a card with 4 GiB to spare: the last pixel of 2.2 billion is found, and so is the way back to it."""
+    cupy = card()
+    if isinstance(cupy, str):
+        if os.environ.get("MINIFCN_REQUIRE_GPU") == "1":
+            pytest.fail(f"MINIFCN_REQUIRE_GPU=1, but there is no GPU for this test: {cupy}")
+        pytest.skip(f"no GPU for this test, and a double would take hours: {cupy}")
+    geometry = Geometry.of_pooling((46400, 46400), 2)
+    x = cupy.zeros((1, 1, 46400, 46400), np.uint8)
+    assert x.size > 2**31
+    x[0, 0, -1, -1] = 7
+    y, taps = pooling.max_pool(x, geometry)
+    assert (int(y[0, 0, -1, -1]), int(taps[0, 0, -1, -1]), int(y.sum())) == (7, 3, 7)
+    del x
+    back = pooling.scatter_taps(y, taps, geometry)
+    assert (int(back[0, 0, -1, -1]), int(back.sum())) == (7, 7)
