@@ -111,3 +111,21 @@ def test_resizing(xp, size, dtype):
     made = resampling.resize(*map(xp.asarray, (x, rows, columns)))
     of_one_kind(made, np.empty((2, 3, *size), dtype), xp)
     close(made, np.einsum("ih,nchw,jw->ncij", *(a.astype(np.float64) for a in (rows, x, columns))), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])
+def test_whole_numbers_are_pooled_everywhere(xp, dtype):
+    """Nearly all of them equal, so that the order among equals counts."""
+    geometry = Geometry.of_pooling((7, 10), (3, 2), (2, 1), (1, 0))
+    x = np.random.default_rng(0).integers(0, 3, (2, 3, 7, 10)).astype(dtype)
+    y, taps = pooling.max_pool(x, geometry)
+    found, winners = pooling.max_pool(xp.asarray(x), geometry)
+    for here, there in (
+        (found, y),
+        (winners, taps),
+        (pooling.maxima(xp.asarray(x), geometry), y),
+        (pooling.scatter_taps(xp.asarray(y), winners, geometry), pooling.scatter_taps(y, taps, geometry)),
+        (pooling.gather_taps(xp.asarray(x), winners, geometry), y),
+    ):
+        assert here.dtype == there.dtype
+        equal(here, there)

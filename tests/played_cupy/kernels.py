@@ -184,7 +184,17 @@ def _compiled(code: str, name: str) -> Any:
     source = _folder() / f"{name}-{abs(hash(code))}.cpp"
     source.write_text(text, encoding="utf-8")
     library = source.with_suffix(".so")
-    command = [compiler() or "g++", "-std=c++17", "-O1", "-Wall", "-Werror", "-Wno-unknown-pragmas", "-shared", "-fPIC"]
+    command = [
+        compiler() or "g++",
+        "-std=c++17",
+        "-O1",
+        "-Wall",
+        "-Werror",
+        "-Wno-unknown-pragmas",
+        "-Wno-tautological-compare",
+        "-shared",
+        "-fPIC",
+    ]
     made = subprocess.run([*command, "-o", library, source], capture_output=True, text=True)
     if made.returncode:
         raise AssertionError(f"{name} does not compile:\n{made.stderr}\n{code}")
