@@ -59,7 +59,7 @@ class Lost(MinifcnError, RuntimeError):
 say = partial(print, flush=True)
 
 
-class Session:
+class Benchmark:
     """One run of the command: its device, folder and deadline, and what went wrong."""
 
     def __init__(self, options: argparse.Namespace, used: Any) -> None:
@@ -199,9 +199,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status: 0, 1 if something was wrong or failed, 2 for wrong arguments or where there is no GPU."""
     options = parser().parse_args(arguments)
     try:
-        session = Session(options, Rehearsal() if options.rehearse else device.find())
-        session.run(options.sweep)
-        return session.finish()
+        benchmark = Benchmark(options, Rehearsal() if options.rehearse else device.find())
+        benchmark.run(options.sweep)
+        return benchmark.finish()
     except MinifcnError as error:
         say(error, file=sys.stderr)
         return 2

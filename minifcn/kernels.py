@@ -103,7 +103,7 @@ class Kernel:
         cupy = array_module(*arrays)
         types = self._types(arguments)
         wide = max(count + THREADS, *(int(array.size) for array in arrays)) >= LARGEST
-        key = (wide, *types.values())
+        key = (cupy, wide, *types.values())
         if key not in self._compiled:
             self._compiled[key] = cupy.RawKernel(self.source(types, wide), self.name)
         numbers = SCALARS | types | {"Index": np.dtype(np.int64 if wide else np.int32)}

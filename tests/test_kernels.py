@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
 from types import ModuleType, SimpleNamespace
@@ -136,12 +137,27 @@ def test_whole_numbers_have_64_bits_only_where_32_are_too_few(kernel: type[Kerne
     module.RawKernel = raw_kernel  # type: ignore[attr-defined]
     module.cuda = SimpleNamespace(Device=lambda index: nullcontext())  # type: ignore[attr-defined]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(importlib.import_module("sys").modules, "cupy", module)
+        patch.setitem(sys.modules, "cupy", module)
         for count, size in ((2**31 - THREADS - 1, 5), (2**31 - THREADS, 5), (7, 2**31)):
             copied(count, Recorded(5), Recorded(size))
     assert ["int Index" in sources[0], "long long Index" in sources[2]] == [True, True]
     assert sources[1] == f"{(2**31 - THREADS - 1 + THREADS - 1) // THREADS} int32"
     assert sources[3:] == [f"{(2**31 - 1) // THREADS} int64", "1 int64"]  # the third needs no other source
+
+
+def test_what_was_compiled_by_one_module_is_not_run_by_another(played: ModuleType, kernel: type[Kernel]) -> None:
+    """The double and a real CuPy meet in one process when the suite runs on a card."""
+    copied = kernel("copied", "T* y, const T* x", "y[i] = x[i];")
+    x, y = played.ones(3), played.empty(3)
+    copied(3, y, x)
+    other = ModuleType("cupy")
+    other.RawKernel = lambda source, name: lambda *given: seen.append(name)  # type: ignore[attr-defined]
+    other.cuda = played.cuda  # type: ignore[attr-defined]
+    seen: list[str] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "cupy", other)
+        copied(3, y, x)
+    assert seen == ["copied"]
 
 
 def test_steps_and_mixed_types_are_refused(played: ModuleType, kernel: type[Kernel]) -> None:

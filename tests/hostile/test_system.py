@@ -60,10 +60,8 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 @pytest.fixture
 def played() -> Iterator[ModuleType]:
     """CuPy, played by NumPy."""
-    backend.memory_of.cache_clear()
     with playing() as module:
         yield module
-    backend.memory_of.cache_clear()
 
 
 # 52: more memory than there is ---------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn import backend
 from tests.played_cupy.arrays import among_its_own, current, ndarray, outside
 from tests.played_cupy.cuda import POOL, cuda
 from tests.played_cupy.kernels import RawKernel
@@ -88,17 +89,20 @@ class Module(ModuleType):
 
 
 cupy = Module("cupy")
+_memory_of = backend.memory_of  # which a test may replace
 
 
 @contextmanager
 def playing() -> Iterator[ModuleType]:
-    """Inside, `import cupy` finds the double."""
+    """Inside, `import cupy` finds the double; what was learnt of its cards is forgotten afterwards."""
     names = {"cupy": cupy, "cupy.cuda": cuda}
     before = {name: sys.modules.get(name) for name in names}
     sys.modules.update(names)
+    _memory_of.cache_clear()
     try:
         yield cupy
     finally:
+        _memory_of.cache_clear()
         for name, module in before.items():
             if module is None:
                 del sys.modules[name]
