@@ -85,6 +85,16 @@ def xp(request: pytest.FixtureRequest) -> Iterator[ModuleType]:
         yield found
 
 
+@pytest.fixture
+def played() -> Iterator[ModuleType]:
+    """CuPy's double, for what cannot be asked of NumPy; its two cards have card 0 as the current one, and keep it so."""
+    if not compiler():
+        pytest.skip("no g++ here to play CUDA kernels with")
+    with playing() as module:
+        yield module
+        assert module.cuda.Device().id == 0
+
+
 def global_state() -> tuple[object, ...]:
     """The number of threads is the one setting that a test may change: it is put back."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (to see that nobody uses it)

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from types import ModuleType
-
 import numpy as np
 import pytest
 
@@ -13,14 +10,7 @@ from minifcn import Tensor
 from minifcn.backend import to_numpy
 from minifcn.deferred import MOST, check_later, check_now
 from minifcn.errors import ArgumentError
-from tests.played_cupy import playing
 from tests.played_cupy.arrays import synchronisations
-
-
-@pytest.fixture
-def played() -> Iterator[ModuleType]:
-    with playing() as module:
-        yield module
 
 
 def refusing(found: np.ndarray) -> None:

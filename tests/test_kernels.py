@@ -21,21 +21,12 @@ from minifcn.kernels import C_NAMES, KERNELS, SCALARS, THREADS, Kernel, contiguo
 from minifcn.optim import SGD, Adam
 from tests import nvrtc
 from tests.conftest import card
-from tests.played_cupy import playing
-from tests.played_cupy.kernels import RawKernel, compiler
+from tests.played_cupy.kernels import RawKernel
 
 for found in pkgutil.walk_packages(minifcn.__path__, "minifcn."):
     if "__main__" not in found.name:
         importlib.import_module(found.name)  # so that every kernel is there
 NAMES = sorted(KERNELS)
-
-
-@pytest.fixture
-def played() -> Iterator[ModuleType]:
-    if not compiler():
-        pytest.skip("no g++ here to play CUDA kernels with")
-    with playing() as module:
-        yield module
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +28,6 @@ from minifcn.geometry import LARGEST_SIZE
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State, read_checkpoint, restore, save_checkpoint, train_step
 from minifcn.weights import SUFFIXES
-from tests.played_cupy import playing
 from tests.training.tiny import card, same, weights
 
 ROOT = Path(__file__).parents[2]
@@ -55,13 +54,6 @@ def winners(xp: ModuleType) -> Tensor:
 def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """memory(n): every device has n bytes."""
     return lambda limit: monkeypatch.setattr(backend, "memory_of", lambda device: limit)
-
-
-@pytest.fixture
-def played() -> Iterator[ModuleType]:
-    """CuPy, played by NumPy."""
-    with playing() as module:
-        yield module
 
 
 # 52: more memory than there is ---------------------------------------------------------------------------------------
