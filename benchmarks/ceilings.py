@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import cores, machine
-from minifcn.threads import for_each, set_num_threads
+from minifcn.machine.threads import for_each, set_num_threads
 
 SIZE, PAGE, COPIED = 2048, 4096, 256 << 20
 # The deepest kind of layer in VGG16: 512 to 512 channels at 28x28.

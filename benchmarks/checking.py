@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.contender import Arrays
-from minifcn.backend import array_module
+from minifcn.machine.backend import array_module
 
 
 def errors(found: Arrays, expected: Arrays) -> dict[str, float]:

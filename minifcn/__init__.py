@@ -1,16 +1,15 @@
 """minifcn: Fully Convolutional Networks for semantic segmentation, from scratch on NumPy, on a GPU through CuPy."""
 
 from minifcn import functional, nn, optim
-from minifcn.arrays.choice import explain
 from minifcn.arrays.convolution import use_algorithm
+from minifcn.arrays.convolution.explanation import explain
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad, profile
-from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.functional import convolution_matrix
-from minifcn.geometry import Geometry
-from minifcn.memory import empty_cache
-from minifcn.precision import get_float32_matmul_precision, set_float32_matmul_precision
+from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
+from minifcn.machine.memory import empty_cache
+from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
+from minifcn.machine.threads import get_num_threads, set_num_threads
 from minifcn.tensor import Tensor, as_tensor
-from minifcn.threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 

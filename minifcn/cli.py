@@ -14,7 +14,7 @@ from importlib import import_module
 from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
 from minifcn.data import SCENE_COUNTS
 from minifcn.errors import MinifcnError
-from minifcn.precision import get_float32_matmul_precision, set_float32_matmul_precision
+from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
 
 LARGEST = 16384  # pixels on a side
 

@@ -20,9 +20,9 @@ from typing import Any, Literal
 import numpy as np
 
 from minifcn.autograd.variable import checked_array, same_device
-from minifcn.backend import Array, array_module, at_home, is_array, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
+from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
 
 TITLES = {
     "pixel_accuracy": "pixel accuracy",

@@ -9,10 +9,10 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.autograd import Variable, backward, is_grad_enabled
 from minifcn.autograd.variable import checked_array, same_device
-from minifcn.backend import array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
 from minifcn.functional.shaping import plain_key
+from minifcn.machine.backend import array_module, at_home
 
 
 class Tensor(Variable):

@@ -20,8 +20,8 @@ import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 
 import minifcn  # noqa: E402
-from minifcn import deferred  # noqa: E402
-from minifcn.arrays import convolution  # noqa: E402
+from minifcn.arrays.convolution import algorithms  # noqa: E402
+from minifcn.machine import deferred  # noqa: E402
 from minifcn.testing.profiles import load_profile  # noqa: E402
 from tests.played_cupy import playing  # noqa: E402
 from tests.played_cupy.kernels import compiler  # noqa: E402
@@ -99,7 +99,7 @@ def global_state() -> tuple[object, ...]:
     """The number of threads is the one setting that a test may change: it is put back."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002 (to see that nobody uses it)
     precision = minifcn.get_float32_matmul_precision()
-    return minifcn.is_grad_enabled(), convolution._chosen.get(), precision, kind, keys.tobytes(), *rest
+    return minifcn.is_grad_enabled(), algorithms._chosen.get(), precision, kind, keys.tobytes(), *rest
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import Tensor
-from minifcn.backend import to_numpy
+from minifcn.machine.backend import to_numpy
 
 
 def on(xp: ModuleType, values: Any, requires_grad: bool = False, dtype: Any = None) -> Tensor:

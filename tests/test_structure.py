@@ -17,21 +17,22 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "backend", "coordinates", "deferred", "geometry", "kernels", "labels", "memory", "precision", "threads"},
+    {"errors", "labels"},
+    {"arguments"},
+    {"geometry", "machine"},
     {"arrays"},
     {"autograd"},
     {"functional"},
     {"tensor"},
     {"nn", "optim"},
     {"models", "data", "metrics", "weights"},
-    {"training", "plot", "testing", "labs"},
+    {"training", "plot", "testing"},
     {"commands"},
     {"cli"},
     {"__main__"},
 ]
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
 NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public names of the floors below this one
-FOUNDATIONS = FLOORS[0]  # these may use one another; the test against cycles watches over them
 
 LINES = 330
 LONG: dict[str, str] = {}  # path: why it is one idea all the same
@@ -42,22 +43,24 @@ TESTED_IN: dict[str, str] = {
     "__main__.py": "test_cli.py",
     # Errors are asserted by content wherever they are raised.
     "errors.py": "test_cli.py",
-    "coordinates.py": "test_geometry.py",
     "labels.py": "test_metrics.py",
+    "arguments.py": "geometry/test_window.py",
+    # What is refused, and where centres lie, is asked of a whole geometry.
+    "geometry/checks.py": "geometry/test_window.py",
+    "geometry/coordinates.py": "geometry/test_window.py",
     # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
-    "arrays/loops.py": "arrays/test_convolution.py",
-    "arrays/matrix.py": "arrays/test_convolution.py",
-    "arrays/im2col.py": "arrays/test_convolution.py",
-    "arrays/turned.py": "arrays/test_convolution.py",
-    "arrays/toom_cook.py": "arrays/test_winograd.py",
-    "arrays/winograd_tiles.py": "arrays/test_winograd.py",
-    "arrays/averaging.py": "arrays/test_pooling.py",
-    "arrays/unpooling.py": "arrays/test_pooling.py",
-    "arrays/windows.py": "arrays/test_pooling.py",
+    "arrays/convolution/columns.py": "arrays/convolution/test_im2col.py",
+    "arrays/convolution/blocks.py": "arrays/convolution/test_im2col.py",
+    "arrays/convolution/turned.py": "arrays/convolution/test_algorithms.py",
+    "arrays/convolution/explanation.py": "arrays/convolution/test_choice.py",
+    "arrays/convolution/winograd": "arrays/convolution/test_winograd.py",
+    "arrays/pooling": "arrays/pooling/test_pooling.py",
+    "arrays/sliding.py": "arrays/pooling/test_pooling.py",
+    "arrays/scatter.py": "arrays/pooling/test_pooling.py",
     "arrays/channels.py": "functional/test_normalization.py",
-    "arrays/cublas.py": "arrays/test_product.py",
-    "precision.py": "arrays/test_product.py",
-    "arrays/scatter.py": "arrays/test_pooling.py",
+    "machine/cublas.py": "machine/test_product.py",
+    "machine/tf32.py": "machine/test_product.py",
+    "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",
     "data/classes.py": "data/test_folder.py",
@@ -75,7 +78,7 @@ TESTED_IN: dict[str, str] = {
     "testing/ours.py": "testing/test_laws.py",
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
-    "testing/windows.py": "testing/test_laws.py",
+    "testing/unrolled.py": "testing/test_laws.py",
     "weights/npz.py": "weights/test_weights_files.py",
     "weights/safetensors_file.py": "weights/test_weights_files.py",
 }
@@ -147,8 +150,7 @@ def floor_of(name: str) -> int:
 def allowed(importer: str, target: str) -> bool:
     """From below, or from a sibling in the same folder."""
     unit, other = unit_of(importer), unit_of(target)
-    siblings = unit == other or {unit, other} <= FOUNDATIONS
-    return floor_of(target) < floor_of(importer) or (siblings and unit != "")
+    return floor_of(target) < floor_of(importer) or (unit == other != "")
 
 
 def cycle(graph: dict[str, set[str]]) -> list[str]:
@@ -189,15 +191,15 @@ def test_no_import_cycles() -> None:
 
 
 def test_the_checks_of_imports_can_fail() -> None:
-    assert not allowed("minifcn.arrays.im2col", "minifcn.functional.conv"), "upwards"
+    assert not allowed("minifcn.arrays.convolution.im2col", "minifcn.functional.conv"), "upwards"
     assert not allowed("minifcn.models.fcn", "minifcn.data.scenes"), "across"
     assert not allowed("minifcn.optim.sgd", "minifcn"), "the namespace, which is above"
     assert allowed("minifcn.optim.sgd", "minifcn.optim.optimizer")
     assert allowed("minifcn.optim.sgd", "minifcn.errors")
     hidden = ast.parse(
-        "def f():\n    from minifcn.arrays import loops\n    import minifcn.tensor\n    import cupy.cuda"
+        "def f():\n    from minifcn.arrays.convolution import loops\n    import minifcn.tensor\n    import cupy.cuda"
     )
-    assert imported("x", hidden) == {"minifcn.arrays.loops", "minifcn.tensor", "cupy.cuda"}
+    assert imported("x", hidden) == {"minifcn.arrays.convolution.loops", "minifcn.tensor", "cupy.cuda"}
     typing = ast.parse("if TYPE_CHECKING:\n    import minifcn.cli\nfrom minifcn.errors import ArgumentError")
     assert imported("x", typing) == {"minifcn.errors"}
     assert cycle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
@@ -206,7 +208,7 @@ def test_the_checks_of_imports_can_fail() -> None:
 def test_only_the_backend_imports_cupy() -> None:
     names = {name for name, targets in GRAPH.items() if any(target.partition(".")[0] == "cupy" for target in targets)}
     quoted = {name for name, tree in TREES.items() if any(_names_cupy(node) for node in ast.walk(tree))}
-    assert names | quoted == {"minifcn.backend"}
+    assert names | quoted == {"minifcn.machine.backend"}
 
 
 def _names_cupy(node: ast.AST) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, use_algorithm
-from minifcn.arrays import matrix, winograd
+from minifcn.arrays.convolution import matrix, winograd
 from tests.onto import get, on
 
 

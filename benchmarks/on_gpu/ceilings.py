@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.on_gpu.precision import FP32, TF32, precision
 from benchmarks.on_gpu.side import OURS, THEIRS
-from minifcn.arrays.product import product
+from minifcn.machine.product import product
 
 RUNS = 7
 LIBRARY = "minifcn"  # cuBLAS, called by it

@@ -16,7 +16,7 @@ from benchmarks.checking import errors, problem
 from benchmarks.on_gpu.convolutions import FORWARD, INPUT, WEIGHT, Convolutions
 from benchmarks.on_gpu.measure import Plan, calibrated, failed
 from benchmarks.on_gpu.precision import FP32, TF32, precision
-from minifcn import backend
+from minifcn.machine import limits
 
 DEFAULT = "as it is"
 
@@ -31,12 +31,12 @@ class Knob:
 @contextmanager
 def blocks_of(mebibytes: int) -> Iterator[None]:
     """How much of a card's memory a block of columns or tiles may take."""
-    before = backend.MOST_ON_GPU
-    backend.MOST_ON_GPU = mebibytes << 20
+    before = limits.MOST_ON_GPU
+    limits.MOST_ON_GPU = mebibytes << 20
     try:
         yield
     finally:
-        backend.MOST_ON_GPU = before
+        limits.MOST_ON_GPU = before
 
 
 KNOBS: tuple[Knob, ...] = (

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from math import prod
 
-from minifcn.backend import Array
-from minifcn.kernels import Kernel, contiguous
-from minifcn.memory import empty
+from minifcn.machine.backend import Array
+from minifcn.machine.kernels import Kernel, contiguous
+from minifcn.machine.memory import empty
 
 
 def moments(x: Array) -> Array:

@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.precision import narrow, wide
-from minifcn.arrays.product import product
-from minifcn.backend import Array, array_module
-from minifcn.coordinates import CoordinateMap
+from minifcn.arguments import integer, pair
+from minifcn.arrays.half import narrow, wide
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import integer, pair
+from minifcn.geometry import CoordinateMap
+from minifcn.machine.backend import Array, array_module
+from minifcn.machine.product import product
 
 MODES = ("bilinear", "nearest", "nearest-exact")
 

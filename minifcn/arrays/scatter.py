@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minifcn.backend import Array, array_module
+from minifcn.machine.backend import Array, array_module
 
 
 def add_at(x: Array, positions: Array, values: Array) -> None:

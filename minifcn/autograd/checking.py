@@ -15,8 +15,8 @@ import numpy as np
 from minifcn.autograd.engine import grad
 from minifcn.autograd.mode import enable_grad
 from minifcn.autograd.variable import Variable
-from minifcn.backend import to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine.backend import to_numpy
 
 
 class GradcheckError(AssertionError):

@@ -14,9 +14,9 @@ from minifcn.autograd.mode import set_grad_enabled
 from minifcn.autograd.operation import Movement, Operation
 from minifcn.autograd.profiling import in_backward
 from minifcn.autograd.variable import Variable, same_device
-from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
-from minifcn.memory import owns
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.memory import owns
 
 Node = Operation | Variable  # an operation, or a leaf
 

@@ -20,8 +20,9 @@ import numpy as np
 from minifcn.autograd.mode import is_grad_enabled
 from minifcn.autograd.profiling import running
 from minifcn.autograd.variable import Variable, Version
-from minifcn.backend import Array, at_home, out_of_memory, ran_out
 from minifcn.errors import AllocationError, GraphError
+from minifcn.machine.backend import Array, at_home
+from minifcn.machine.limits import out_of_memory, ran_out
 
 Gradient = Variable | None | Callable[[], Any]
 

@@ -22,7 +22,7 @@ from math import prod
 from typing import Any, TypeVar
 
 from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER, Entry, table
-from minifcn.backend import Array, is_array, is_cupy
+from minifcn.machine.backend import Array, is_array, is_cupy
 
 Item = TypeVar("Item")
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from minifcn.machine.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
 
 
 class Version:

@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn import backend, threads
 from minifcn import functional as F
-from minifcn.arrays.convolution import use_algorithm
+from minifcn.arrays.convolution.algorithms import use_algorithm
 from minifcn.commands.reporting import advice, kernels, simd, versions
+from minifcn.machine import backend, limits, threads
 from minifcn.tensor import Tensor
 
 WIDTH = 15  # of the column of labels
@@ -95,7 +95,7 @@ def check_cpu() -> bool:
         facts["blas"] = f"{facts['blas']}, threads: {found}"
     for name, value in facts.items():
         say(NAMES.get(name, name), value)
-    say("memory", gibibytes(backend.memory_of("cpu")))
+    say("memory", gibibytes(limits.memory_of("cpu")))
     if told := advice(kernels(), simd()).split():
         say("advice", " ".join(told))
     try:

@@ -14,10 +14,10 @@ import numpy as np
 import minifcn
 from minifcn.autograd import Profile
 from minifcn.autograd.timetable import table
-from minifcn.backend import cupy_module, full_name
 from minifcn.commands.options import Options
+from minifcn.machine.backend import cupy_module, full_name
+from minifcn.machine.tf32 import get_float32_matmul_precision
 from minifcn.metrics import ConfusionMatrix
-from minifcn.precision import get_float32_matmul_precision
 from minifcn.training import State
 
 LEGEND = (

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.precision import narrow, wide
-from minifcn.arrays.spread import spread
+from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
 from minifcn.functional.reductions import sum
-from minifcn.kernels import Kernel, contiguous, run_on
-from minifcn.memory import empty
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.kernels import Kernel, contiguous, run_on
+from minifcn.machine.memory import empty
+from minifcn.machine.spread import spread
 
 
 class ReLU(Operation):

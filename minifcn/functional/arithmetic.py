@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.precision import narrow, wide
-from minifcn.arrays.spread import spread
+from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Movement, Operation, Variable
-from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
-from minifcn.memory import empty
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.memory import empty
+from minifcn.machine.spread import spread
 
 Shape = tuple[int, ...]
 

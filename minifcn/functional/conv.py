@@ -11,15 +11,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from minifcn.arrays import convolution, matrix
-from minifcn.arrays.spread import spread
+from minifcn.arguments import integer
+from minifcn.arrays import convolution
+from minifcn.arrays.convolution import matrix
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image, same_kind, tensor
 from minifcn.functional.reductions import sum
-from minifcn.geometry import Geometry, integer
+from minifcn.geometry import Geometry
+from minifcn.machine.backend import Array, array_module, is_array
+from minifcn.machine.limits import require_memory
+from minifcn.machine.spread import spread
 
 
 class Contraction(Operation):

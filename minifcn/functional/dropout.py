@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.precision import narrow, sum_dtype
-from minifcn.backend import Array, at_home, is_cupy
+from minifcn.arrays.half import narrow, sum_dtype
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
 from minifcn.functional.operands import floating, image, unchanged
-from minifcn.kernels import Kernel
-from minifcn.memory import empty
+from minifcn.machine.backend import Array, at_home, is_cupy
+from minifcn.machine.kernels import Kernel
+from minifcn.machine.memory import empty
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:

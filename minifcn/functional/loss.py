@@ -6,11 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, at_home, is_array, to_numpy
-from minifcn.deferred import check_later
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import softmax
 from minifcn.functional.arithmetic import Where, multiply, subtract
@@ -18,8 +15,11 @@ from minifcn.functional.operands import floating, same_device
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, single
-from minifcn.kernels import Kernel, contiguous, run_on
-from minifcn.memory import empty
+from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
+from minifcn.machine.deferred import check_later
+from minifcn.machine.kernels import Kernel, contiguous, run_on
+from minifcn.machine.memory import empty
+from minifcn.machine.spread import spread
 
 
 class CrossEntropy(Operation):

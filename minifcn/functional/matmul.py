@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from minifcn.arrays.precision import narrow, wide
-from minifcn.arrays.product import product
+from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, sum_to
 from minifcn.functional.operands import alike, broadcastable, floating, same_kind, tensor
 from minifcn.functional.shaping import reshape, transpose
+from minifcn.machine.backend import Array
+from minifcn.machine.product import product
 
 
 class MatMul(Operation):

@@ -5,19 +5,19 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from minifcn.arguments import integer
 from minifcn.arrays import channels
-from minifcn.arrays.spread import spread
 from minifcn.autograd import Operation, Variable, is_grad_enabled
-from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
 from minifcn.functional.operands import floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
 from minifcn.functional.transfer import astype, single
-from minifcn.geometry import integer
-from minifcn.kernels import run_on
-from minifcn.memory import empty, scratch
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.kernels import run_on
+from minifcn.machine.memory import empty, scratch
+from minifcn.machine.spread import spread
 
 
 class BatchNorm(Operation):

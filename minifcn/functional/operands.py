@@ -10,8 +10,8 @@ import numpy as np
 from minifcn.autograd import Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
 from minifcn.autograd.variable import same_device as same_device
-from minifcn.backend import array_module, at_home, is_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine.backend import array_module, at_home, is_array
 
 
 def tensor(name: str, value: object, argument: str = "x") -> Any:

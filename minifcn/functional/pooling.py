@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from minifcn.arrays import averaging, pooling, unpooling
+from minifcn.arguments import Pair, pair
+from minifcn.arrays.pooling import average as averaging
+from minifcn.arrays.pooling import maximum as pooling
+from minifcn.arrays.pooling import unpooling
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, at_home, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image, same_device
-from minifcn.geometry import Geometry, Pair, pair
+from minifcn.geometry import Geometry
+from minifcn.machine.backend import Array, at_home
+from minifcn.machine.limits import require_memory
 
 
 class MaxPool(Operation):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-from minifcn.arrays.precision import narrow, wide
+from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module, at_home
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
 from minifcn.functional.operands import dimensions, floating, tensor
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, single
+from minifcn.machine.backend import Array, array_module, at_home
 
 Dim = int | tuple[int, ...] | None
 

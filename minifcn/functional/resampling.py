@@ -5,12 +5,13 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from minifcn.arguments import pair
 from minifcn.arrays import resampling
 from minifcn.autograd import Operation, Variable
-from minifcn.backend import Array, array_module, at_home, require_memory
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
-from minifcn.geometry import pair
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.limits import require_memory
 
 
 class Resize(Operation):

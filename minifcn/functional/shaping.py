@@ -15,13 +15,14 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import integer, pair
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Movement, Variable
 from minifcn.autograd.variable import checked_array
-from minifcn.backend import Array, array_module, at_home, is_array, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, dimension, dimensions, same_device, same_kind, tensor, unchanged
-from minifcn.geometry import integer, pair
+from minifcn.machine.backend import Array, array_module, at_home, is_array
+from minifcn.machine.limits import require_memory
 
 Shape = tuple[int, ...]
 

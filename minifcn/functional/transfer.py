@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import Movement, Variable
-from minifcn.backend import Array, device_of, full_name, to_device
 from minifcn.errors import ArgumentTypeError
 from minifcn.functional.operands import tensor
+from minifcn.machine.backend import Array, device_of, full_name, to_device
 
 
 class ToDevice(Movement):

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minifcn import functional as F
-from minifcn.coordinates import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.errors import ArgumentError
+from minifcn.geometry import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.nn import ConvTranspose2d, MaxUnpool2d, Module, Sequential, Upsample, Window
 
 

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
-from minifcn.geometry import integer
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
 
 Generator = np.random.Generator

@@ -18,10 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.coordinates import crop_offset
+from minifcn.arguments import integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as checked_image
-from minifcn.geometry import integer
+from minifcn.geometry import crop_offset
 from minifcn.models.alignment import Alignment, Trace, align, windows
 from minifcn.models.backbones import BACKBONES, Backbone, first_padding
 from minifcn.models.upsampling import BilinearUpsampling

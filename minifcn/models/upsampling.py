@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.matrix import convolution_matrix
+from minifcn.arrays.convolution.matrix import convolution_matrix
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.backend import array_module, is_cupy
 from minifcn.functional.resampling import Resize
+from minifcn.machine.backend import array_module, is_cupy
 from minifcn.nn import ConvTranspose2d, init
 
 

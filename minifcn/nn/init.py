@@ -19,8 +19,9 @@ from typing import Any
 import numpy as np
 
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.backend import array_module, at_home, require_memory
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine.backend import array_module, at_home
+from minifcn.machine.limits import require_memory
 from minifcn.tensor import Parameter, Tensor
 
 GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0)}

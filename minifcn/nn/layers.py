@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
-from minifcn.geometry import integer
 from minifcn.nn import init
 from minifcn.nn.module import Module
 from minifcn.tensor import Buffer, Parameter

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.coordinates import CoordinateMap, ReceptiveField
+from minifcn.arguments import Pair, integer, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import Pair, integer, pair
+from minifcn.geometry import CoordinateMap, ReceptiveField
 from minifcn.nn import init
 from minifcn.nn.module import Module
 

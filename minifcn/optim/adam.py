@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from math import sqrt
 from typing import Any, ClassVar
 
-from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
-from minifcn.kernels import Kernel, contiguous, run_on
+from minifcn.machine.backend import Array, array_module
+from minifcn.machine.kernels import Kernel, contiguous, run_on
 from minifcn.optim.optimizer import Group, Optimizer, State, blocks
 from minifcn.optim.settings import non_negative
 

@@ -12,9 +12,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minifcn.backend import Array, array_module, at_home, device_of, is_cupy, working_bytes
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.kernels import contiguous
+from minifcn.machine.backend import Array, array_module, at_home, device_of, is_cupy
+from minifcn.machine.kernels import contiguous
+from minifcn.machine.limits import working_bytes
 from minifcn.optim import saved
 from minifcn.optim.settings import as_setting, non_negative
 from minifcn.tensor import Tensor

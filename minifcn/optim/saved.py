@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import to_device, to_numpy
 from minifcn.errors import ArgumentError
+from minifcn.machine.backend import to_device, to_numpy
 from minifcn.optim.settings import as_setting
 
 OPTIONAL = ("initial_lr",)  # a schedule leaves it in the groups

@@ -8,8 +8,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from math import cos, pi
 
+from minifcn.arguments import integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import integer
 from minifcn.optim.optimizer import Optimizer
 from minifcn.optim.settings import number
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from minifcn.backend import Array, array_module
 from minifcn.errors import ArgumentError
-from minifcn.kernels import Kernel, contiguous, run_on
+from minifcn.machine.backend import Array, array_module
+from minifcn.machine.kernels import Kernel, contiguous, run_on
 from minifcn.optim.optimizer import Group, Optimizer, State, blocks
 from minifcn.optim.settings import non_negative
 

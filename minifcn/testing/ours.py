@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn import coordinates
 from minifcn import functional as F
 from minifcn.arrays import resampling
 from minifcn.autograd import grad
-from minifcn.coordinates import CoordinateMap, ReceptiveField
-from minifcn.geometry import Geometry
+from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, coordinates
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models.alignment import Alignment
 from minifcn.optim import SGD, Adam

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.geometry import Geometry, Pair
+from minifcn.arguments import Pair
+from minifcn.geometry import Geometry
 
 Draw = Any  # the function that Hypothesis hands to a composite strategy; its type has no useful name
 

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import to_numpy
 from minifcn.errors import ArgumentError
+from minifcn.machine.backend import to_numpy
 
 HALF_BOUND = 1e-2
 

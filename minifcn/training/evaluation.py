@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from minifcn.autograd import no_grad
-from minifcn.backend import array_module, at_home, to_numpy
 from minifcn.data import Dataset, normalize
 from minifcn.data.images import resize_image
 from minifcn.functional import interpolate
+from minifcn.machine.backend import array_module, at_home, to_numpy
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from minifcn.tensor import as_tensor

@@ -20,9 +20,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import Array, at_home, cupy_module, device_of, is_cupy, to_device
 from minifcn.data import Batch
 from minifcn.errors import AllocationError
+from minifcn.machine.backend import Array, at_home, cupy_module, device_of, is_cupy, to_device
 from minifcn.tensor import Tensor, as_tensor
 
 Fed = tuple[Batch, Tensor, Tensor]

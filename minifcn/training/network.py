@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.backend import to_numpy
 from minifcn.data import Dataset
 from minifcn.errors import ArgumentError, FileError, MinifcnError
+from minifcn.machine.backend import to_numpy
 from minifcn.models import FCN
 from minifcn.weights import load_arrays, save_arrays
 

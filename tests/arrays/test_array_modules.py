@@ -5,10 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from minifcn.arrays import averaging, convolution, pooling, resampling, unpooling
-from minifcn.arrays.convolution import ALGORITHMS
+from minifcn.arrays import convolution, resampling
+from minifcn.arrays.convolution.algorithms import ALGORITHMS
+from minifcn.arrays.pooling import average as averaging
+from minifcn.arrays.pooling import maximum as pooling
+from minifcn.arrays.pooling import unpooling
 from minifcn.geometry import Geometry
-from tests.arrays.contractions import CONTRACTIONS, dense_only, pair_for, sparse_only
+from tests.arrays.convolution.contractions import CONTRACTIONS, dense_only, pair_for, sparse_only
 from tests.onto import close, equal
 from tests.strategies import whole_numbers
 

@@ -8,8 +8,8 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.autograd import Operation
-from minifcn.backend import array_module
 from minifcn.errors import ArgumentError, GraphError
+from minifcn.machine.backend import array_module
 from tests.onto import close, equal, get, on
 
 

@@ -17,9 +17,10 @@ import numpy as np
 import pytest
 
 import minifcn
-from minifcn import cli, threads
+from minifcn import cli
 from minifcn.commands import doctor, reporting
 from minifcn.commands.doctor import Cuda, Gpus, remedy
+from minifcn.machine import threads
 
 GIB = 1 << 30
 UP_TO_DATE = "if nvidia-smi shows the GPU, the libraries of CUDA may not fit"
@@ -231,7 +232,7 @@ def test_memory_that_the_system_does_not_tell(
     installed: Callable[..., None], examine: Examine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed(None)
-    monkeypatch.setattr(doctor.backend, "memory_of", {"cpu": None}.__getitem__)
+    monkeypatch.setattr(doctor.limits, "memory_of", {"cpu": None}.__getitem__)
     status, text = examine()
     assert (status, line(text, "memory")) == (0, "unknown")
 

@@ -17,8 +17,8 @@ from minifcn.cli import main
 from minifcn.commands import train
 from minifcn.commands.options import Options
 from minifcn.data import Folder
+from minifcn.machine.tf32 import get_float32_matmul_precision
 from minifcn.metrics import ConfusionMatrix
-from minifcn.precision import get_float32_matmul_precision
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, evaluate, load_network, loop, read_checkpoint
 from minifcn.weights import load_arrays
 from tests.played_cupy import playing

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, backend, grad, set_num_threads
+from minifcn import Tensor, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import Gate
+from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 
 VALUES = np.array([[-40.0, -1.5, -0.0, 0.25], [1.0, 3.0, 800.0, -800.0]])
@@ -67,8 +68,8 @@ def test_nothing_passes_a_closed_gate(value, xp):
 @pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("threads, worth", [(1, 0), (3, 0), (2, 1 << 40)])
 def test_the_gate_in_every_dtype_layout_and_number_of_threads(dtype, threads, worth, monkeypatch):
-    monkeypatch.setattr(backend, "WORTH_SHARING", worth)
-    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 64)
+    monkeypatch.setattr(limits, "WORTH_SHARING", worth)
+    monkeypatch.setattr("minifcn.machine.spread.working_bytes", lambda _: 64)
     set_num_threads(threads)
     source = np.random.default_rng(0)
     x, y = (source.integers(-5, 6, (4, 3, 5)).astype(dtype).transpose(2, 0, 1)[::-1] for _ in range(2))

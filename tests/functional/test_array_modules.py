@@ -7,7 +7,7 @@ import pytest
 
 from minifcn import Tensor, convolution_matrix
 from minifcn import functional as F
-from minifcn.backend import to_numpy
+from minifcn.machine.backend import to_numpy
 from tests.hostile.arrays import CASES, WITHOUT_GRADIENT, arrays_of, differentiated, eighths, identifier
 
 # A GPU draws its own random numbers: test_dropout.py asks what they are.

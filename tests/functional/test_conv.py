@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minifcn.functional as F
-from minifcn import Tensor, backend, convolution_matrix, grad, profile, set_num_threads, use_algorithm
-from minifcn.arrays import loops
-from minifcn.arrays.convolution import ALGORITHMS
+from minifcn import Tensor, convolution_matrix, grad, profile, set_num_threads, use_algorithm
+from minifcn.arrays.convolution import loops
+from minifcn.arrays.convolution.algorithms import ALGORITHMS
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
+from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 from tests.strategies import geometries, laid_out, layouts, operands, transposed_geometries, whole_numbers
 
@@ -191,7 +192,7 @@ def test_the_bias_is_added_and_nothing_else_changes(name, algorithm, dtype, thre
     """Whether or not the algorithm's result is contiguous. What the caller can see stays, results without bias, too."""
     if xp is not np and (threads > 1 or algorithm == "loops"):
         pytest.skip("threads are a CPU's, and a number at a time is too slow elsewhere")
-    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
+    monkeypatch.setattr(limits, "WORTH_SHARING", 0)
     set_num_threads(threads)
     convolve, _, _, options = CONVOLUTIONS[name]
     x, w, b = leaves_of(xp, name, dtype)

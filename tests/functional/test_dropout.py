@@ -9,7 +9,7 @@ import minifcn.functional as F
 from minifcn import Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.dropout import PHILOX
-from minifcn.kernels import KERNELS, Kernel
+from minifcn.machine.kernels import KERNELS, Kernel
 from tests.onto import close, equal, get, on
 from tests.played_cupy import playing
 

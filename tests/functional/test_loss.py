@@ -104,7 +104,7 @@ def test_another_ignore_index(xp):
 
 def test_void_pixels_add_exactly_nothing_at_any_order(monkeypatch, xp):
     """Whatever their scores, here with every image worked on by itself."""
-    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
+    monkeypatch.setattr("minifcn.machine.spread.working_bytes", lambda _: 1)
     source = np.random.default_rng(7)
     scores, labels = source.standard_normal((3, 4, 2, 5)), source.integers(0, 4, (3, 2, 5))
     labels[1, 0, 2:] = 255

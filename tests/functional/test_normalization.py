@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, backend, grad, set_num_threads
+from minifcn import Tensor, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 
 
@@ -85,8 +86,8 @@ def test_moments_are_those_of_two_passes_in_double_precision(shape, level, threa
     """
     if xp is not np and (threads > 1 or shape[0] > 100 or shape[-1] > 20):
         pytest.skip("threads are a CPU's, and so many images are too slow for the double")
-    monkeypatch.setattr(backend, "WORTH_SHARING", 0)
-    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: room)
+    monkeypatch.setattr(limits, "WORTH_SHARING", 0)
+    monkeypatch.setattr("minifcn.machine.spread.working_bytes", lambda _: room)
     set_num_threads(threads)
     levels = (np.array([1.0, -0.5, 2.0]) * level)[: shape[1]].reshape(shape[1], *[1] * (len(shape) - 2))
     drift = np.linspace(-1, 1, shape[0]).reshape(-1, *[1] * (len(shape) - 1))  # images differ: so do their means
@@ -148,7 +149,7 @@ def test_cut_into_parts_it_computes_the_same(monkeypatch, xp):
         return [y, *gradients, *grad(gradients[0], leaves[:2], on(xp, v - 1))]
 
     whole = computed()
-    monkeypatch.setattr("minifcn.arrays.spread.working_bytes", lambda _: 1)
+    monkeypatch.setattr("minifcn.machine.spread.working_bytes", lambda _: 1)
     for found, expected in zip(computed(), whole, strict=True):
         close(found, expected, rtol=1e-9, atol=1e-12)
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import Tensor, backend
+from minifcn import Tensor
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
+from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 from tests.strategies import whole_numbers
 
@@ -74,7 +75,7 @@ def test_the_gradient_is_the_transpose(mode, align, xp):
 
 
 def test_a_matrix_larger_than_all_memory_is_refused(monkeypatch, xp):
-    monkeypatch.setattr(backend, "memory_of", lambda device: 1000)
+    monkeypatch.setattr(limits, "memory_of", lambda device: 1000)
     for size, smaller in (((100, 1), (2, 1)), ((1, 100), (1, 2))):
         with pytest.raises(AllocationError, match=r"^interpolate: a matrix of shape \(2, 100\) in float64 takes"):
             F.interpolate(on(xp, np.zeros((1, 1, *size))), smaller)

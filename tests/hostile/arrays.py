@@ -17,7 +17,7 @@ import numpy as np
 
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, grad
-from minifcn.backend import array_module, to_numpy
+from minifcn.machine.backend import array_module, to_numpy
 from tests.hostile.operations import ALGORITHMS, algorithm_of
 
 Shape = tuple[int, ...]

@@ -17,9 +17,9 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, nn, use_algorithm
-from minifcn.arrays import matrix
-from minifcn.backend import array_module, to_numpy
+from minifcn.arrays.convolution import matrix
 from minifcn.errors import ArgumentError, MinifcnError
+from minifcn.machine.backend import array_module, to_numpy
 
 # --- tensors ----------------------------------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, enable_grad, grad, is_grad_enabled, nn, no_grad, optim, use_algorithm
-from minifcn.arrays import convolution
+from minifcn.arrays.convolution import algorithms
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from tests.hostile.arrays import CASES, arrays_of, eighths, identifier, leaves, same
 from tests.hostile.operations import ALGORITHMS, algorithm_of, equal, refused, tensor, values, whole
@@ -373,7 +373,7 @@ def test_every_exception_restores_what_was_set(error):
                 with pytest.raises(error), mode(), use_algorithm("loops"):
                     assert is_grad_enabled() is inside
                     raise error
-                assert is_grad_enabled() is outside and convolution._chosen.get() == "auto"
+                assert is_grad_enabled() is outside and algorithms._chosen.get() == "auto"
 
                 @mode()
                 def fails(kind):
@@ -401,21 +401,21 @@ def test_many_threads_keep_their_own_mode_and_algorithm():
     together, names = threading.Barrier(9, timeout=30), ("loops", "matrix", "im2col")
 
     def work(number):
-        seen = [(is_grad_enabled(), convolution._chosen.get())]
+        seen = [(is_grad_enabled(), algorithms._chosen.get())]
         together.wait()
         with no_grad() if number % 2 else enable_grad(), use_algorithm(names[number % 3]):
             together.wait()
             x = Tensor([1.0], requires_grad=True)
-            seen.append(((x * x).requires_grad, convolution._chosen.get()))
+            seen.append(((x * x).requires_grad, algorithms._chosen.get()))
             together.wait()
         together.wait()
-        return [*seen, (is_grad_enabled(), convolution._chosen.get())]
+        return [*seen, (is_grad_enabled(), algorithms._chosen.get())]
 
     with ThreadPoolExecutor(8) as pool, no_grad(), use_algorithm("loops"):
         answers = [pool.submit(work, number) for number in range(8)]
         for _ in range(4):
             together.wait()
-            assert not is_grad_enabled() and convolution._chosen.get() == "loops"
+            assert not is_grad_enabled() and algorithms._chosen.get() == "loops"
         for number, answer in enumerate(answers):
             default = (True, "auto")
             assert answer.result() == [default, (number % 2 == 0, names[number % 3]), default]

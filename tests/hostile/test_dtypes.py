@@ -9,7 +9,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, grad, nn
-from minifcn.arrays import loops
+from minifcn.arrays.convolution import loops
 from minifcn.errors import ArgumentTypeError
 from minifcn.functional import arithmetic
 from minifcn.geometry import Geometry

@@ -11,7 +11,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, nn
-from minifcn.backend import array_module
+from minifcn.machine.backend import array_module
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN
 from tests.hostile.operations import (

@@ -14,8 +14,8 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, convolution_matrix, grad, nn, no_grad, optim
-from minifcn.backend import to_numpy
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine.backend import to_numpy
 from minifcn.metrics import ConfusionMatrix
 from tests.hostile.arrays import (
     CASES,

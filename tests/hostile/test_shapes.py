@@ -9,10 +9,10 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import nn
-from minifcn.arrays import loops
-from minifcn.backend import to_numpy
+from minifcn.arrays.convolution import loops
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
+from minifcn.machine.backend import to_numpy
 from minifcn.models import FCN
 from tests.hostile.operations import (
     IMAGE_OPERATIONS,

@@ -18,13 +18,15 @@ import numpy as np
 import pytest
 
 import minifcn
-from minifcn import Geometry, Tensor, backend, convolution_matrix, nn, optim
+from minifcn import Geometry, Tensor, convolution_matrix, nn, optim
 from minifcn import functional as F
-from minifcn.arrays import pooling, unpooling
-from minifcn.backend import is_cupy, to_numpy
+from minifcn.arguments import LARGEST_SIZE
+from minifcn.arrays.pooling import maximum as pooling
+from minifcn.arrays.pooling import unpooling
 from minifcn.data import Batch
 from minifcn.errors import AllocationError, ArgumentError, FileError, MinifcnError
-from minifcn.geometry import LARGEST_SIZE
+from minifcn.machine import limits
+from minifcn.machine.backend import is_cupy, to_numpy
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State, read_checkpoint, restore, save_checkpoint, train_step
 from minifcn.weights import SUFFIXES
@@ -53,7 +55,7 @@ def winners(xp: ModuleType) -> Tensor:
 @pytest.fixture
 def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
     """memory(n): every device has n bytes."""
-    return lambda limit: monkeypatch.setattr(backend, "memory_of", lambda device: limit)
+    return lambda limit: monkeypatch.setattr(limits, "memory_of", lambda device: limit)
 
 
 # 52: more memory than there is ---------------------------------------------------------------------------------------
@@ -172,13 +174,13 @@ def test_the_sparse_matrix_has_no_such_limit(xp: ModuleType) -> None:
 @pytest.mark.case(52)
 def test_the_limit_is_the_memory_of_the_place_where_the_array_lives(played: ModuleType) -> None:
     here, there = np.zeros(1, np.uint8), played.zeros(1, np.uint8)
-    backend.require_memory("a thing", (1 << 30,), there, "make it smaller")
+    limits.require_memory("a thing", (1 << 30,), there, "make it smaller")
     with pytest.raises(AllocationError, match=r"takes 2 GiB, but cuda:0 has 1 GiB of memory; make it smaller\.$"):
-        backend.require_memory("a thing", (2 << 30,), there, "make it smaller")
+        limits.require_memory("a thing", (2 << 30,), there, "make it smaller")
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    backend.require_memory("a thing", (total,), here, "make it smaller")
+    limits.require_memory("a thing", (total,), here, "make it smaller")
     with pytest.raises(AllocationError, match="but cpu has .*; make it smaller"):
-        backend.require_memory("a thing", (total + 1,), here, "make it smaller")
+        limits.require_memory("a thing", (total + 1,), here, "make it smaller")
 
 
 @pytest.mark.case(52)
@@ -195,9 +197,9 @@ def test_a_system_that_does_not_say_how_much_it_has_sets_no_limit(
         monkeypatch.delattr(os, "sysconf")
     else:
         monkeypatch.setattr(os, "sysconf", sysconf)
-    assert backend.memory_of.__wrapped__("cpu") is None
-    monkeypatch.setattr(backend, "memory_of", backend.memory_of.__wrapped__)
-    backend.require_memory("a thing", (10**30,), np.zeros(1), "make it smaller")
+    assert limits.memory_of.__wrapped__("cpu") is None
+    monkeypatch.setattr(limits, "memory_of", limits.memory_of.__wrapped__)
+    limits.require_memory("a thing", (10**30,), np.zeros(1), "make it smaller")
 
 
 @pytest.mark.case(52)
@@ -208,7 +210,7 @@ def test_a_system_that_does_not_say_how_much_it_has_sets_no_limit(
 def test_bytes_are_told_in_units_that_one_can_read(memory: Callable[[int | None], None], count: int, text: str) -> None:
     memory(0)
     with pytest.raises(AllocationError, match=f"takes {text.replace('+', '[+]')}, but cpu has 0 bytes of memory"):
-        backend.require_memory("a thing", (count,), np.zeros(1, np.uint8), "make it smaller")
+        limits.require_memory("a thing", (count,), np.zeros(1, np.uint8), "make it smaller")
 
 
 # 53: more than 32 bits -----------------------------------------------------------------------------------------------

@@ -9,12 +9,14 @@ from unittest import mock
 import numpy as np
 import pytest
 
-from minifcn import Tensor, memory, no_grad
-from minifcn.arrays import convolution, im2col, winograd
-from minifcn.arrays.choice import choose, workspace
+from minifcn import Tensor, no_grad
+from minifcn.arrays.convolution import algorithms, im2col, winograd
+from minifcn.arrays.convolution.choice import choose
+from minifcn.arrays.convolution.explanation import WORKSPACES
 from minifcn.geometry import Geometry
+from minifcn.machine import memory
 from minifcn.models import FCN
-from tests.arrays.contractions import blocks_of, fresh_memory
+from tests.arrays.convolution.contractions import blocks_of, fresh_memory
 
 LIMIT = 2e9  # bytes for an image of 3000x4000
 INTERPRETER = 0.2e9  # what Python, NumPy and BLAS take of them; tracemalloc does not see it
@@ -50,8 +52,8 @@ def layers_of(net, H, W):
         found.append((geometry, given.shape[1], others))
         return algorithm_for(geometry, given, others)
 
-    algorithm_for = convolution.algorithm_for
-    with mock.patch.object(convolution, "algorithm_for", noted), no_grad():
+    algorithm_for = algorithms.algorithm_for
+    with mock.patch.object(algorithms, "algorithm_for", noted), no_grad():
         net(Tensor(np.zeros((1, 3, H, W), np.float32)))
     assert len(found) > 10
     return found
@@ -64,7 +66,7 @@ def kept_blocks(layers, factor=1):
         size = [side * factor for side in g.input_size]
         geometry = Geometry.of_convolution(size, g.kernel_size, g.stride, g.padding, g.dilation, g.groups)
         name, _ = choose(geometry, 1, C, O)
-        needed[name] = max(needed.get(name, 0), workspace(name, geometry, (1, C, O), 4, THREADS))
+        needed[name] = max(needed.get(name, 0), WORKSPACES[name](geometry, 1, C, O, 4, THREADS))
     assert set(needed) == {"pointwise", "im2col", "winograd"}
     return sum(needed.values())
 

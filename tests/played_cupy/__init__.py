@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn import backend
+from minifcn.machine import limits
 from tests.played_cupy.arrays import among_its_own, current, ndarray, outside
 from tests.played_cupy.cuda import POOL, cuda
 from tests.played_cupy.kernels import RawKernel
@@ -89,7 +89,7 @@ class Module(ModuleType):
 
 
 cupy = Module("cupy")
-_memory_of = backend.memory_of  # which a test may replace
+_memory_of = limits.memory_of  # which a test may replace
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from minifcn.backend import is_cupy, to_numpy
+from minifcn.machine.backend import is_cupy, to_numpy
 from minifcn.testing import Operations, ours
 
 

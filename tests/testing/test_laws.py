@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minifcn.arrays import winograd
-from minifcn.arrays.convolution import ALGORITHMS, use_algorithm
+from minifcn.arrays.convolution import winograd
+from minifcn.arrays.convolution.algorithms import ALGORITHMS, use_algorithm
 from minifcn.testing import LAWS, VARIANTS, Operations, laws_about, ours, strategies
 from tests.testing.on_device import operations_on
 

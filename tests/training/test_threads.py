@@ -12,7 +12,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, is_grad_enabled, no_grad, optim, use_algorithm
-from minifcn.arrays import convolution
+from minifcn.arrays.convolution import algorithms
 from minifcn.training import train
 from tests.training.tiny import Pictures, card, loader, same, weights
 
@@ -73,7 +73,7 @@ def test_what_one_thread_chooses_does_not_reach_the_other() -> None:
         barrier.wait(PATIENCE)
         weight = Tensor(np.ones((1, 1, 2, 2)), requires_grad=True)
         y = F.conv2d(Tensor(x), weight)
-        seen[name] = is_grad_enabled(), convolution._chosen.get(), y.requires_grad
+        seen[name] = is_grad_enabled(), algorithms._chosen.get(), y.requires_grad
         barrier.wait(PATIENCE)
 
     def reader() -> None:

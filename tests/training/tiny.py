@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from minifcn import data
-from minifcn.backend import to_numpy
 from minifcn.data import VOID, DataLoader, Sample
+from minifcn.machine.backend import to_numpy
 from minifcn.training import Card, save_network
 
 CLASSES = ("ground", "block", "sky")

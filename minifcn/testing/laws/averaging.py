@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from minifcn.testing.law import close, demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, laid_out, layouts, pool_operands
-from minifcn.testing.windows import places
+from minifcn.testing.unrolled import places
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.geometry import Pair
+from minifcn.arguments import Pair
 from minifcn.testing.law import demand, equal, law, refuses
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import count, pairs, seeds, shown, whole_numbers

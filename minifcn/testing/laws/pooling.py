@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.geometry import Geometry, Pair
+from minifcn.arguments import Pair
+from minifcn.geometry import Geometry
 from minifcn.testing.law import demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, pairs, pool_operands, window_in_words
-from minifcn.testing.windows import gathered, places, positions, windows
+from minifcn.testing.unrolled import gathered, places, positions, windows
 
 
 def any_case() -> st.SearchStrategy[PoolOperands]:

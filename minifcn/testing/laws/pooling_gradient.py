@@ -11,7 +11,7 @@ from minifcn.testing.law import demand, equal, law
 from minifcn.testing.laws.pooling import any_case, pooled
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, laid_out, layouts, pool_operands
-from minifcn.testing.windows import scattered
+from minifcn.testing.unrolled import scattered
 
 
 def without_ties() -> st.SearchStrategy[PoolOperands]:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.geometry import Geometry, Pair
+from minifcn.arguments import Pair
+from minifcn.geometry import Geometry
 from minifcn.testing.law import demand, equal, law, refuses
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import geometries, pool_geometries, window_in_words

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from minifcn.testing.law import demand, equal, law, refuses
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import count, pairs, seeds, shown, whole_numbers
-from minifcn.testing.windows import flat, gathered, scattered
+from minifcn.testing.unrolled import flat, gathered, scattered
 
 Pair = tuple[int, int]
 

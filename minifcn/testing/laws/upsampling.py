@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.geometry import Pair
+from minifcn.arguments import Pair
 from minifcn.testing.law import close, demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import count, laid_out, layouts, pairs, seeds, shown, whole_numbers

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.geometry import Geometry, pair
+from minifcn.arguments import pair
+from minifcn.geometry import Geometry
 from minifcn.testing import ours
+from minifcn.testing.unrolled import windows
 from minifcn.testing.version import mutant
-from minifcn.testing.windows import windows
 
 
 def _averaging(x: Any, kernel_size: Any, stride: Any, padding: Any, ceil_mode: bool) -> Geometry:

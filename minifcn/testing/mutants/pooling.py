@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.geometry import Geometry, pair
+from minifcn.arguments import pair
+from minifcn.geometry import Geometry
 from minifcn.testing import ours
+from minifcn.testing.unrolled import gathered, positions, windows
 from minifcn.testing.version import mutant
-from minifcn.testing.windows import gathered, positions, windows
 
 
 def winners(x: Any, g: Geometry, order: str = "first", padding: float | None = None) -> tuple[np.ndarray, np.ndarray]:

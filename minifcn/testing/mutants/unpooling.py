@@ -9,8 +9,8 @@ import numpy as np
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
 from minifcn.testing.mutants.pooling import geometry, index_of, winners
+from minifcn.testing.unrolled import scattered, windows
 from minifcn.testing.version import mutant
-from minifcn.testing.windows import scattered, windows
 
 
 def _handed_back(y: Any, shares: np.ndarray, g: Geometry) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.geometry import pair
+from minifcn.arguments import pair
 from minifcn.testing import ours
 from minifcn.testing.version import mutant
 

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.convolution import use_algorithm
-from minifcn.geometry import Geometry, pair
+from minifcn.arguments import pair
+from minifcn.arrays.convolution.algorithms import use_algorithm
+from minifcn.geometry import Geometry
 from minifcn.testing import ours
 from minifcn.testing.version import variant
 

@@ -1,0 +1,34 @@
+"""Whole numbers as arguments: an integer, or a pair of them for rows and columns."""
+
+from __future__ import annotations
+
+import operator
+
+from minifcn.errors import ArgumentError, ArgumentTypeError
+
+Pair = tuple[int, int]
+
+# The largest size that is taken seriously: beyond it products of sizes leave 64-bit integers.
+LARGEST_SIZE = 2**31 - 1
+
+
+def integer(value: object, name: str, minimum: int, kind: str = "an integer") -> int:
+    """`value` as a plain int of at least `minimum`; floats, booleans, strings and None are refused by name."""
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ArgumentTypeError(f"{name} must be {kind}, got {value!r} ({type(value).__name__}).") from None
+    if not minimum <= number <= LARGEST_SIZE:
+        raise ArgumentError(f"{name} must be between {minimum} and {LARGEST_SIZE}, got {number}.")
+    return number
+
+
+def pair(value: object, name: str, minimum: int) -> Pair:
+    """`value` as two integers (rows, columns): an integer counts for both; anything else is an error that says so."""
+    values = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(values) != 2:
+        raise ArgumentError(f"{name} must be an integer or a pair of integers, got {value!r} of length {len(values)}.")
+    kind = "an integer or a pair of integers"
+    return integer(values[0], name, minimum, kind), integer(values[1], name, minimum, kind)

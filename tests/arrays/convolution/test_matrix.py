@@ -1,0 +1,85 @@
+"""The convolution matrix, entry by entry, written out and as a sum over taps."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minifcn.arrays.convolution import loops, matrix
+from minifcn.arrays.convolution.matrix import SparseMatrix, convolution_matrix
+from minifcn.errors import ArgumentError
+from minifcn.geometry import Geometry
+from tests.arrays.convolution.contractions import transposed
+from tests.strategies import geometries, operands, whole_numbers
+
+
+def matrix_by_impulses(w, geometry):
+    """Column by column: what the loops make of an image with a single 1."""
+    C = w.shape[1] * geometry.groups
+    impulses = np.eye(C * geometry.input_pixels).reshape(-1, C, *geometry.input_size)
+    return loops.to_output(impulses, w.astype(np.float64), geometry).reshape(len(impulses), -1).T
+
+
+@given(st.data())
+def test_matrix_entry_by_entry(data):
+    geometry = data.draw(geometries().filter(lambda g: 0 < g.input_pixels <= 24))
+    x, w, y = data.draw(operands(geometry, empty=False))
+    arguments = (geometry.input_size, geometry.stride, geometry.padding, geometry.dilation, geometry.groups)
+    dense = convolution_matrix(w, *arguments)
+    sparse = convolution_matrix(w, *arguments, sparse=True)
+    assert isinstance(sparse, SparseMatrix)
+    assert dense.dtype == w.dtype
+    assert dense.shape == sparse.shape == (y[:1].size, x[:1].size)
+    assert sparse.T.shape == dense.T.shape
+    np.testing.assert_array_equal(dense, matrix_by_impulses(w, geometry))
+    np.testing.assert_array_equal(sparse.toarray(), dense)
+    np.testing.assert_array_equal(sparse.T.toarray(), dense.T)
+    np.testing.assert_array_equal(sparse.T.T.toarray(), dense)
+    vectors, images = x.reshape(len(x), -1).T, y.reshape(len(y), -1).T
+    np.testing.assert_array_equal(sparse @ vectors, dense @ vectors)
+    np.testing.assert_array_equal(sparse @ vectors[:, 0], dense @ vectors[:, 0])
+    np.testing.assert_array_equal(sparse.T @ images, dense.T @ images)
+    np.testing.assert_array_equal(sparse.T @ images[:, 0], dense.T @ images[:, 0])
+
+
+def test_transposed_matrix_is_transposed_convolution():
+    generator = np.random.default_rng(6)
+    w, y = whole_numbers(generator, (2, 3, 3, 2)), whole_numbers(generator, (1, 2, 3, 4))
+    made = transposed(y, w, stride=(2, 3), padding=(1, 0), output_padding=(1, 2))
+    C = convolution_matrix(w, made.shape[2:], stride=(2, 3), padding=(1, 0))
+    np.testing.assert_array_equal(C.T @ y.ravel(), made.ravel())
+
+
+@pytest.mark.parametrize("shape, size", [((0, 1, 2, 2), (3, 3)), ((2, 0, 2, 2), (3, 4))])
+def test_matrix_without_channels(shape, size):
+    C = convolution_matrix(np.zeros(shape), size)
+    assert C.shape == (shape[0] * (size[0] - 1) * (size[1] - 1), shape[1] * size[0] * size[1])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_matrix_is_written_out_up_to_its_limit_in_bytes(dtype):
+    w, geometry = np.ones((2, 3, 2, 1), dtype), Geometry.of_convolution((4, 5), (2, 1))
+    size = (2 * 3 * 5) * (3 * 4 * 5) * w.itemsize
+    for limit, sparse in ((size, False), (size - 1, True)):
+        with mock.patch.object(matrix, "DENSE_LIMIT_BYTES", limit):
+            assert isinstance(matrix._matrix(w, geometry), SparseMatrix) == sparse
+
+
+def test_matrix_errors():
+    w = np.ones((3, 2, 2, 2))
+    with pytest.raises(ArgumentError, match=r"weight must have 4 dimensions .* got shape \(2, 2\)"):
+        convolution_matrix(w[0, 0], (3, 3))
+    with pytest.raises(ArgumentError, match=r"groups 2 must divide the 3 output channels"):
+        convolution_matrix(w, (3, 3), groups=2)
+    with pytest.raises(
+        ArgumentError, match=r"^convolution_matrix: the kernel .* padded input 1x3 .* effective kernel 2x2"
+    ):
+        convolution_matrix(w, (1, 3))
+    with pytest.raises(
+        ArgumentError, match=r"shape \(12, 18\) cannot multiply an array of shape \(17,\).*pass \(18,\)"
+    ):
+        convolution_matrix(w, (3, 3), sparse=True) @ np.zeros(17)
