@@ -3,10 +3,11 @@
 from minifcn import functional, nn, optim
 from minifcn.arrays.convolution import use_algorithm
 from minifcn.arrays.convolution.explanation import explain
-from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad, profile
+from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
 from minifcn.functional import convolution_matrix
 from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
 from minifcn.machine.memory import empty_cache
+from minifcn.machine.profiling import profile
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
 from minifcn.machine.threads import get_num_threads, set_num_threads
 from minifcn.tensor import Tensor, as_tensor

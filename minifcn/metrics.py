@@ -19,7 +19,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minifcn.autograd.variable import checked_array, same_device
+from minifcn.arrays.accepted import same_device
+from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
 from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
@@ -54,7 +55,7 @@ class ConfusionMatrix:
     @classmethod
     def from_hist(cls, hist: np.ndarray) -> ConfusionMatrix:
         """The confusion matrix with the counts `hist`, `(C, C)` of non-negative integers (copied)."""
-        hist = to_numpy(checked_array(hist, name="a confusion matrix"))
+        hist = to_numpy(array_of(hist, name="a confusion matrix"))
         if hist.ndim != 2 or hist.shape[0] != hist.shape[1]:
             raise ArgumentError(f"hist has shape {hist.shape}; pass a square matrix (C, C).")
         if hist.dtype.kind not in "iu":
@@ -233,7 +234,7 @@ def _labels(what: str, labels: Array) -> Array:
         raise ArgumentTypeError(f"update: {what} is a {type(labels).__name__}; pass a NumPy or CuPy array of labels.")
     if labels.dtype.kind not in "iu":
         raise ArgumentTypeError(f"update: {what} has dtype {labels.dtype}; pass integer labels (argmax of the scores).")
-    return checked_array(labels, name=f"the {what} of a confusion matrix")
+    return array_of(labels, name=f"the {what} of a confusion matrix")
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn.arrays.accepted import same_device
 from minifcn.autograd import Variable, backward, is_grad_enabled
-from minifcn.autograd.variable import checked_array, same_device
+from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
 from minifcn.functional.shaping import plain_key
@@ -254,7 +255,7 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
     """
     if isinstance(data, Tensor) and dtype is None and device is None:
         return data
-    made: Tensor = Tensor.of(checked_array(data, dtype))
+    made: Tensor = Tensor.of(array_of(data, dtype))
     return made if device is None else made.to(device)
 
 

@@ -1,51 +1,105 @@
-"""What batch normalisation needs of every channel, on a GPU: their moments, their sums, and a number for each.
+"""What batch normalisation needs of every channel: its moments, two sums, and one number for it in x·a + b.
 
-Its twins on NumPy are in functional/normalization.py, beside the formulas: there a few lines of NumPy are the text.
-
-A plane is one channel of one image, (H, W). Its sums are the work of one block of threads, which add up what is side by
-side in memory; then one thread for each channel puts its planes together, both in one fixed order.
+A plane is one channel of one image, (H, W). On a CPU planes are shared between the threads; on a GPU a plane is the
+work of one block of threads, then one thread for each channel puts its planes together. Sums run in one fixed order.
 """
 
 from __future__ import annotations
 
 from math import prod
 
-from minifcn.machine.backend import Array
-from minifcn.machine.kernels import Kernel, contiguous
-from minifcn.machine.memory import empty
+from minifcn.machine.backend import Array, array_module
+from minifcn.machine.kernels import Kernel, contiguous, run_on
+from minifcn.machine.memory import empty, scratch
+from minifcn.machine.spread import spread
 
 
 def moments(x: Array) -> Array:
-    """Mean and biased variance per channel: (N, C, H, W) -> (2, C), by the formula of Chan, Golub and LeVeque 1983."""
-    (N, C), P, (x,) = x.shape[:2], prod(x.shape[2:]), contiguous(x)
-    planes, statistics = empty((N, C, 3), x.dtype, x), empty((2, C), x.dtype, x)
-    _PLANES(N * C, planes, x, P)
-    _TOGETHER(C, statistics, planes, N)
-    return statistics
+    """Mean and biased variance per channel: (N, C, H, W) -> (2, C). E[x²] − mean² would lose digits.
+
+    They are put together from those of each plane. A plane's mean m is rounded; what x − m has on average is what it
+    lost. With M the mean of the channel and m − M = a,
+
+        E (x − M)² = E (x − m)² + 2·a·E (x − m) + a²       on average over the planes, which are equally large
+
+    Source: Chan, Golub and LeVeque 1983.
+    """
+    xp, (N, C) = array_module(x), x.shape[:2]
+    if run_on(x):
+        (x,) = contiguous(x)
+        planes, statistics = empty((N, C, 3), x.dtype, x), empty((2, C), x.dtype, x)
+        _PLANES(N * C, planes, x, prod(x.shape[2:]))
+        _TOGETHER(C, statistics, planes, N)
+        return statistics
+
+    def compute(y: Array, x: Array) -> None:
+        y[:, 0] = x.mean((1, 2))
+        deviations = xp.subtract(x, y[:, :1, None], out=scratch("deviations", x.shape, x))
+        y[:, 1] = deviations.mean((1, 2))
+        y[:, 2] = xp.einsum("phw,phw->p", deviations, deviations) / prod(x.shape[1:])
+
+    planes = spread(compute, xp.empty((N, C, 3), x.dtype), x, axes=2, in_cache=True)
+    means, lost, squares = planes[..., 0], planes[..., 1], planes[..., 2]
+    mean = means.mean(0)
+    mean += (means - mean + lost).mean(0)
+    apart = means - mean
+    return xp.stack([mean, (squares + apart * (apart + 2 * lost)).mean(0)])
 
 
 def sums(a: Array, b: Array, centre: Array) -> Array:
-    """(Σ a, Σ a·(b − centre)) over n, h, w: (N, C, H, W), (N, C, H, W), (C,) -> (2, C)."""
-    (N, C), P, (a, b, centre) = a.shape[:2], prod(a.shape[2:]), contiguous(a, b, centre)
-    planes = empty((N, 2, C), a.dtype, a)
-    _SUMS(N * C, planes, a, b, centre, C, P)
-    return planes.sum(0)
+    """(Σ a, Σ a·(b − centre)) over n, h, w, in one pass: (N, C, H, W), (N, C, H, W), (C,) -> (2, C)."""
+    xp, (N, C) = array_module(a, b), a.shape[:2]
+    if run_on(a, b):
+        planes, (a, b, centre) = empty((N, 2, C), a.dtype, a), contiguous(a, b, centre)
+        _SUMS(N * C, planes, a, b, centre, C, prod(a.shape[2:]))
+        return planes.sum(0)
+
+    def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
+        y[:, 0] = a.sum((1, 2))
+        deviations = xp.subtract(b, centre[:, None, None], out=scratch("deviations", b.shape, b))
+        y[:, 1] = xp.einsum("phw,phw->p", a, deviations)
+
+    planes = xp.empty((N, C, 2), a.dtype)
+    spread(compute, planes, a, b, xp.broadcast_to(centre, (N, C)), axes=2, in_cache=True)
+    return xp.ascontiguousarray(planes.sum(0).T)  # (N, C, 2) -> (2, C)
 
 
 def normalised(x: Array, mean: Array, scale: Array, bias: Array) -> Array:
     """(x − mean)·scale + bias, with one number per channel: x (N, C, H, W), all others (C,)."""
-    y, (x, *numbers) = empty(x.shape, x.dtype, x), contiguous(x, mean, scale, bias)
-    _NORMALISED(y.size, y, x, *numbers, x.shape[1], prod(x.shape[2:]))
-    return y
+    xp, y = array_module(x), empty(x.shape, x.dtype, x)
+    if run_on(x):
+        _NORMALISED(y.size, y, *contiguous(x, mean, scale, bias), x.shape[1], prod(x.shape[2:]))
+        return y
+
+    def compute(y: Array, x: Array, mean: Array, scale: Array, bias: Array) -> None:
+        xp.subtract(x, mean[:, None, None], out=y)
+        y *= scale[:, None, None]
+        y += bias[:, None, None]
+
+    numbers = (xp.broadcast_to(values, x.shape[:2]) for values in (mean, scale, bias))  # (C,) -> (N, C)
+    return spread(compute, y, x, *numbers, axes=2, in_cache=True)
 
 
 def affine(shift: Array, *terms: Array) -> Array:
     """shift + Σᵢ xᵢ·scaleᵢ, with one number per channel in shift (C,) and scaleᵢ (C,); xᵢ and result (N, C, H, W)."""
-    x = terms[0]
+    xp, x = array_module(shift), terms[0]
     y = empty(x.shape, x.dtype, x)
-    TERMS[len(terms)](y.size, y, *contiguous(shift, *terms), x.shape[1], prod(x.shape[2:]))
-    return y
+    if run_on(x) and len(terms) in _AFFINE:
+        _AFFINE[len(terms)](y.size, y, *contiguous(shift, *terms), x.shape[1], prod(x.shape[2:]))
+        return y
 
+    def compute(y: Array, shift: Array, x: Array, scale: Array, *more: Array) -> None:
+        xp.multiply(x, scale[:, None, None], out=y)
+        y += shift[:, None, None]
+        for x, scale in zip(more[::2], more[1::2], strict=True):
+            y += xp.multiply(x, scale[:, None, None], out=scratch("product", x.shape, x))
+
+    # One number per channel, repeated for each image: (C,) -> (N, C)
+    arrays = (array if array.ndim == 4 else xp.broadcast_to(array, x.shape[:2]) for array in (shift, *terms))
+    return spread(compute, y, *arrays, axes=2, in_cache=len(terms) > 2)
+
+
+# --- on a GPU -----------------------------------------------------------------------------------------------------
 
 _PLANES = Kernel(
     "planes",
@@ -123,7 +177,7 @@ _NORMALISED = Kernel(
     _EACH + "\n    y[i] = (x[i] - mean[c]) * scale[c] + bias[c];",
 )
 
-TERMS = {
+_AFFINE = {
     2: Kernel(
         "channel_affine",
         "T* y, const T* shift, const T* x, const T* scale, Index C, Index P",
@@ -135,4 +189,3 @@ TERMS = {
         _EACH + "\n    y[i] = a[i] * scale_a[c] + shift[c] + b[i] * scale_b[c];",
     ),
 }
-"""How many operands `affine` can take beside the shift: x and its scale, once or twice."""

@@ -3,20 +3,24 @@
 The order matters. A gradient may be passed on only after every user of a value has contributed to it: with b = a + a
 and c = b + b, handing on b's gradient after the first contribution would count it wrongly. A topological order settles
 that, and it is found with an explicit stack, so that a chain of 10,000 operations needs no recursion.
+
+`backward` and `grad` are the same walk. They differ in what happens when the whole gradient of a node has arrived: one
+adds it to `.grad`, the other puts it aside for the caller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from minifcn.arrays.accepted import same_device
 from minifcn.autograd.mode import set_grad_enabled
 from minifcn.autograd.operation import Movement, Operation
-from minifcn.autograd.profiling import in_backward
-from minifcn.autograd.variable import Variable, same_device
+from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home
 from minifcn.machine.memory import owns
+from minifcn.machine.profiling import in_backward
 
 Node = Operation | Variable  # an operation, or a leaf
 
@@ -31,33 +35,17 @@ def backward(
     create_graph: make the gradients part of a graph, to be differentiated again.
     """
     order = _topological_order([output])
-    useful = {id(node) for node in order}
-    handed_out: set[int] = set()
-
-    def accumulate(target: Variable, contribution: Variable) -> None:
-        if target.grad is not None:
-            target.grad = target.grad + contribution  # type: ignore[operator]
-        else:
-            target.grad = _owned(contribution, handed_out)
-
     start = _start(output, gradient)
-    handed_out.add(id(start._array))
-    pending = {id(_node(output)): start}
-    with set_grad_enabled(create_graph), in_backward():
-        for node in order:
-            total = pending.pop(id(node), None)
-            if total is None:
-                continue
-            if isinstance(node, Variable):
-                accumulate(node, total)
-                continue
-            wants = node.retained()
-            if wants is not None:
-                accumulate(wants, total)
-            with in_backward(node):
-                _pass_on(node, total, pending, useful)
-            if not (create_graph if retain_graph is None else retain_graph):
-                node.release()
+    handed_out = {id(start._array)}
+
+    def arrived(node: Node, total: Variable) -> Variable:
+        keeper = node if isinstance(node, Variable) else node.retained()
+        if keeper is not None:
+            keeper.grad = _owned(total, handed_out) if keeper.grad is None else keeper.grad + total  # type: ignore[operator]
+        return total
+
+    useful = {id(node) for node in order}
+    _walk(order, [(output, start)], arrived, useful, create_graph, retain_graph)
 
 
 def grad(
@@ -83,28 +71,19 @@ def grad(
         if not target.requires_grad:
             raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
     order = _topological_order(results)
+    first = [_start(result, given) for result, given in zip(results, starts, strict=True)]
     wanted = {id(_node(target)) for target in targets}
-    useful = _leading_to(wanted, order)
+    handed_out = {id(start._array) for start in first}
     found: dict[int, Any] = {}
-    handed_out: set[int] = set()
-    pending: dict[int, Any] = {}
-    with set_grad_enabled(create_graph), in_backward():
-        for result, given in zip(results, starts, strict=True):
-            start = _start(result, given)
-            handed_out.add(id(start._array))
-            _add(pending, id(_node(result)), start)
-        for node in order:
-            total = pending.pop(id(node), None)
-            if total is None:
-                continue
-            if id(node) in wanted:
-                # It goes on as it is handed out, so that gradients of earlier inputs depend on it even if it is a copy.
-                found[id(node)] = total = _owned(total, handed_out)
-            if isinstance(node, Operation):
-                with in_backward(node):
-                    _pass_on(node, total, pending, useful)
-                if not (create_graph if retain_graph is None else retain_graph):
-                    node.release()
+
+    def arrived(node: Node, total: Variable) -> Variable:
+        if id(node) in wanted:
+            # It goes on as it is handed out, so that gradients of earlier inputs depend on it even if it is a copy.
+            found[id(node)] = total = _owned(total, handed_out)
+        return total
+
+    useful = _leading_to(wanted, order)
+    _walk(order, list(zip(results, first, strict=True)), arrived, useful, create_graph, retain_graph)
     gradients = tuple(found.get(id(_node(target))) for target in targets)
     for position, gradient in enumerate(gradients):
         if gradient is None and not allow_unused:
@@ -112,6 +91,94 @@ def grad(
                 f"grad: the outputs do not depend on input {position}; remove it or pass allow_unused=True."
             )
     return gradients
+
+
+def _walk(
+    order: list[Node],
+    starts: list[tuple[Variable, Variable]],
+    arrived: Callable[[Node, Variable], Variable],
+    useful: set[int],
+    create_graph: bool,
+    retain_graph: bool | None,
+) -> None:
+    """Bring the gradients `starts` of some results back through `order`, in which users come before what they use.
+
+    arrived(node, total): what to do with the whole gradient of a node, and what goes on from it.
+    useful: the ids of the nodes whose gradients anybody needs.
+    """
+    keep = create_graph if retain_graph is None else retain_graph
+    pending: dict[int, Variable] = {}  # what each node has received so far
+    with set_grad_enabled(create_graph), in_backward():
+        for result, start in starts:
+            _add(pending, _node(result), start)
+        for node in order:
+            if id(node) not in pending:
+                continue
+            total = arrived(node, pending.pop(id(node)))
+            if isinstance(node, Operation):
+                # At home: what a backward computes from arrays, beside its operations, belongs on their device.
+                with in_backward(node), at_home(total._array):
+                    _pass_on(node, total, pending, useful)
+                if not keep:
+                    node.release()
+
+
+def _pass_on(operation: Operation, total: Variable, pending: dict[int, Variable], useful: set[int]) -> None:
+    """Ask one operation for the gradients of its useful operands; add them to what those have received so far."""
+    gradients = operation.backward(total)
+    if not isinstance(gradients, tuple):
+        gradients = (gradients,)
+    if len(gradients) != len(operation.parents):
+        raise GraphError(
+            f"{operation.name}.backward gave {len(gradients)} gradients for {len(operation.parents)} operands."
+        )
+    for parent, gradient, shape in zip(operation.parents, gradients, operation.shapes, strict=True):
+        if parent is None or gradient is None or id(parent) not in useful:
+            continue
+        made = gradient if isinstance(gradient, Variable) else gradient()
+        if made.shape != shape:
+            raise GraphError(f"{operation.name}.backward gave a gradient of shape {made.shape} for {shape}.")
+        _add(pending, parent, made)
+
+
+def _add(pending: dict[int, Variable], node: Node, gradient: Variable) -> None:
+    before = pending.get(id(node))
+    pending[id(node)] = gradient if before is None else before + gradient  # type: ignore[operator]
+
+
+def _node(variable: Variable) -> Node:
+    return variable.grad_fn or variable
+
+
+def _topological_order(outputs: Sequence[Variable]) -> list[Node]:
+    """All nodes that the outputs depend on, users before what they use."""
+    finished: list[Node] = []
+    seen: set[int] = set()
+    stack: list[tuple[Node, bool]] = [(_node(output), False) for output in outputs if output.requires_grad]
+    while stack:
+        node, expanded = stack.pop()
+        if expanded:
+            finished.append(node)
+        elif id(node) not in seen:
+            seen.add(id(node))
+            stack.append((node, True))
+            if isinstance(node, Operation):
+                if node.freed:
+                    raise GraphError(
+                        f"backward: the graph through {node.name} has already been used and freed; "
+                        f"pass retain_graph=True to the first backward."
+                    )
+                stack.extend((parent, False) for parent in node.parents if parent is not None)
+    return finished[::-1]
+
+
+def _leading_to(wanted: set[int], order: list[Node]) -> set[int]:
+    """The nodes through which a wanted one is reached: nobody needs the gradients of the others."""
+    useful = set(wanted)
+    for node in reversed(order):
+        if isinstance(node, Operation) and any(id(parent) in useful for parent in node.parents):
+            useful.add(id(node))
+    return useful
 
 
 class Copy(Movement):
@@ -134,10 +201,6 @@ def _owned(gradient: Variable, handed_out: set[int]) -> Variable:
     owned: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
     handed_out.update((id(array), id(owned._array)))
     return owned
-
-
-def _node(variable: Variable) -> Node:
-    return variable.grad_fn or variable
 
 
 def _start(output: Variable, gradient: object) -> Variable:
@@ -163,61 +226,3 @@ def _start(output: Variable, gradient: object) -> Variable:
     if start.dtype != output.dtype:
         raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
     return start
-
-
-def _topological_order(outputs: Sequence[Variable]) -> list[Node]:
-    """All nodes that the outputs depend on, users before what they use."""
-    finished: list[Node] = []
-    seen: set[int] = set()
-    stack: list[tuple[Node, bool]] = [(_node(output), False) for output in outputs if output.requires_grad]
-    while stack:
-        node, expanded = stack.pop()
-        if expanded:
-            finished.append(node)
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack.append((node, True))
-            if isinstance(node, Operation):
-                if node.freed:
-                    raise GraphError(
-                        f"backward: the graph through {node.name} has already been used and freed; "
-                        f"pass retain_graph=True to the first backward."
-                    )
-                stack.extend((parent, False) for parent in node.parents if parent is not None)
-    return finished[::-1]
-
-
-def _add(pending: dict[int, Any], key: int, gradient: Any) -> None:
-    pending[key] = pending[key] + gradient if key in pending else gradient
-
-
-def _leading_to(wanted: set[int], order: list[Node]) -> set[int]:
-    """The nodes through which a wanted one is reached: nobody needs the gradients of the others."""
-    useful = set(wanted)
-    for node in reversed(order):
-        if isinstance(node, Operation) and any(id(parent) in useful for parent in node.parents):
-            useful.add(id(node))
-    return useful
-
-
-def _pass_on(operation: Operation, total: Variable, pending: dict[int, Any], useful: set[int]) -> None:
-    """Ask one operation for the gradients of its useful operands; add them to what those have received so far."""
-    with at_home(total._array):  # for what a backward computes from arrays, beside its operations
-        _receive(operation, total, pending, useful)
-
-
-def _receive(operation: Operation, total: Variable, pending: dict[int, Any], useful: set[int]) -> None:
-    gradients = operation.backward(total)
-    if not isinstance(gradients, tuple):
-        gradients = (gradients,)
-    if len(gradients) != len(operation.parents):
-        raise GraphError(
-            f"{operation.name}.backward gave {len(gradients)} gradients for {len(operation.parents)} operands."
-        )
-    for parent, gradient, shape in zip(operation.parents, gradients, operation.shapes, strict=True):
-        if parent is None or gradient is None or id(parent) not in useful:
-            continue
-        made = gradient if isinstance(gradient, Variable) else gradient()
-        if made.shape != shape:
-            raise GraphError(f"{operation.name}.backward gave a gradient of shape {made.shape} for {shape}.")
-        _add(pending, id(parent), made)

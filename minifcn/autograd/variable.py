@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
 
@@ -29,57 +30,9 @@ class Version:
         self.holders = 0
 
 
-def checked_array(data: Any, dtype: Any = None, name: str = "a Tensor") -> Array:
-    """`data` as an array of a dtype that minifcn computes with, sharing its memory where possible.
-
-    Without `dtype`, Python floats and lists (of arrays, too) become float32; an array keeps its dtype, but becomes a
-    plain one in the byte order of the machine. Complex, object and text arrays are ArgumentTypeErrors, and so are
-    masked arrays, whose mask would silently be lost; the message says what the array was to be: `name`.
-    """
-    if isinstance(data, Variable):
-        data = data._array
-    if _has_mask(data):
-        raise ArgumentTypeError(f"a masked array cannot become {name}; fill it first with .filled(value).")
-    if not is_array(data):
-        given = isinstance(data, np.generic)
-        try:
-            data = np.asarray(data)
-        except ValueError as error:
-            raise ArgumentError(f"the data are not a rectangular array ({error}).") from None
-        if data.dtype == np.float64 and not given and dtype is None:
-            data = data.astype(np.float32)
-    elif isinstance(data, np.ndarray):
-        data = np.asarray(data)  # np.matrix and other subclasses become plain arrays
-    _require_real(data.dtype, name)  # before the conversion, too: it would drop imaginary parts
-    if dtype is not None:
-        try:
-            wanted = np.dtype(dtype)
-        except TypeError:
-            raise ArgumentTypeError(f"{dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
-        _require_real(wanted, name)
-        with at_home(data):
-            data = data.astype(wanted, copy=False)
-    if not data.dtype.isnative:
-        data = data.astype(data.dtype.newbyteorder("="))
-    return data
-
-
-def _has_mask(data: Any) -> bool:
-    return isinstance(data, np.ma.MaskedArray) or (isinstance(data, list | tuple) and any(map(_has_mask, data)))
-
-
-def _require_real(dtype: np.dtype[Any], name: str) -> None:
-    if dtype.kind not in "fiub":
-        raise ArgumentTypeError(f"{name} cannot hold dtype {dtype}; convert to float32, float64 or integers.")
-
-
-def same_device(name: str, first: Array, other: Array, what: str = "the operands") -> None:
-    """Raise unless both arrays live on one device: nothing is copied behind your back."""
-    if device_of(first) != device_of(other):
-        raise ArgumentTypeError(
-            f"{name}: {what} live on different devices, {device_of(first)} (shape {tuple(first.shape)}) and "
-            f"{device_of(other)} (shape {tuple(other.shape)}); move one with .to(...)."
-        )
+def array_of(data: object, dtype: object = None, name: str = "a Tensor") -> Array:
+    """`data`, which may be a Variable, as an array that a Tensor can hold; see arrays/accepted.py."""
+    return checked_array(data._array if isinstance(data, Variable) else data, dtype, name)
 
 
 class Variable:
@@ -97,7 +50,7 @@ class Variable:
     def __init__(
         self, data: object, requires_grad: bool = False, *, dtype: object = None, device: str | None = None
     ) -> None:
-        array = checked_array(data, dtype)
+        array = array_of(data, dtype)
         if device is not None:
             array = to_device(array, device)
         with at_home(array):
@@ -150,7 +103,7 @@ class Variable:
     def beside(self, data: object) -> Array:
         """`data` as an array to use with this one: numbers and lists take its dtype and device, arrays keep theirs."""
         if isinstance(data, Variable) or is_array(data):
-            return checked_array(data)
+            return array_of(data)
         with at_home(self._array):
             return array_module(self._array).asarray(checked_array(data, self.dtype))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from minifcn.autograd import Profile
 from minifcn.commands.reporting import profile_text, versions
+from minifcn.machine.profiling import Profile
 from minifcn.weights import write_text_atomic
 
 WARM_UP = 3  # steps before it: in the first, memory is asked for and threads are started

@@ -12,11 +12,11 @@ from typing import Any, Self
 import numpy as np
 
 import minifcn
-from minifcn.autograd import Profile
-from minifcn.autograd.timetable import table
 from minifcn.commands.options import Options
 from minifcn.machine.backend import cupy_module, full_name
+from minifcn.machine.profiling import Profile
 from minifcn.machine.tf32 import get_float32_matmul_precision
+from minifcn.machine.timetable import table
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
 

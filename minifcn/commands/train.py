@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 
 from minifcn import data, optim
-from minifcn.autograd import section
 from minifcn.commands.options import BALANCE, Options, options_for
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, versions
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
 from minifcn.errors import ArgumentError, FileError
+from minifcn.machine.profiling import section
 from minifcn.models import FCN
 from minifcn.tensor import Tensor
 from minifcn.training import (

@@ -1,5 +1,6 @@
 """Differentiable operations, with PyTorch's names and meaning: `import minifcn.functional as F`."""
 
+from minifcn.functional import profiled as profiled
 from minifcn.functional.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
 from minifcn.functional.arithmetic import (
     abs,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from minifcn.arrays import elementwise
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.errors import ArgumentError
@@ -13,9 +12,6 @@ from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
 from minifcn.functional.reductions import sum
 from minifcn.machine.backend import Array, array_module, at_home
-from minifcn.machine.kernels import Kernel, contiguous, run_on
-from minifcn.machine.memory import empty
-from minifcn.machine.spread import spread
 
 
 class ReLU(Operation):
@@ -24,9 +20,7 @@ class ReLU(Operation):
     keeps_operands, keeps_output = False, True
 
     def forward(self, x: Array) -> Array:
-        xp = array_module(x)
-        # Measured: 3.5 times faster than NumPy's maximum of an array and a number; a NaN stays in both.
-        return spread(lambda y, x: xp.clip(x, 0, np.inf, out=y), empty(x.shape, x.dtype, x), x)
+        return elementwise.relu(x)
 
     def backward(self, grad: Variable) -> Variable:
         return Gate()(grad, self.output)
@@ -35,45 +29,23 @@ class ReLU(Operation):
 class Gate(Operation):
     """x where y > 0, and 0 elsewhere: the way back through ReLU. Its own transpose; y is only looked at."""
 
+    per_number = 2  # a comparison and a product
+
     def forward(self, x: Array, y: Array) -> Array:
-        xp, bits = array_module(x, y), np.dtype(f"i{x.dtype.itemsize}")
-        if run_on(x, y):
-            result = empty(x.shape, x.dtype, x)
-            _GATE(x.size, result, *contiguous(x, y))
-            return result
-
-        def compute(result: Array, x: Array, y: Array) -> None:
-            # As integers: infinity times 0 is NaN, but its bits times 0 are 0.
-            xp.multiply(x.view(bits), xp.greater(y, 0), out=result.view(bits))
-
-        return spread(compute, empty(x.shape, x.dtype, x), x, y, in_cache=True)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 2 * int(result.size)  # a comparison and a product
+        return elementwise.gate(x, y)
 
     def backward(self, grad: Variable) -> Any:
         _, y = self.operands
         return lambda: Gate()(grad, y), None
 
 
-_GATE = Kernel(
-    "gate",
-    "T* result, const T* x, const T* y",
-    """
-    // One thread for each number; all three arrays are read and written side by side.
-    result[i] = y[i] > 0 ? x[i] : T(0);""",
-)
-
-
 class Sigmoid(Operation):
     keeps_operands, keeps_output = False, True
+    per_number = 4
 
     def forward(self, x: Array) -> Array:
         # 1 / (1 + e⁻ˣ) overflows for very negative x; tanh does not.
         return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 4 * int(result.size)
 
     def backward(self, grad: Variable) -> Variable:
         y = self.output
@@ -95,6 +67,7 @@ class Softmax(Operation):
     """yᵢ = e^(xᵢ) / Σ e^(xⱼ);  backward: y (g − Σ g y)."""
 
     keeps_operands, keeps_output = False, True
+    per_number = 5  # largest, difference, exponential, sum, quotient
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -103,9 +76,6 @@ class Softmax(Operation):
         y = array_module(x).exp(wide(x) - x.max(axis=self.dim, keepdims=True))  # largest exponent 0: nothing overflows
         y /= y.sum(axis=self.dim, keepdims=True)
         return narrow(y, x.dtype)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 5 * int(result.size)  # largest, difference, exponential, sum, quotient
 
     def backward(self, grad: Variable) -> Variable:
         y = self.output
@@ -116,6 +86,7 @@ class LogSoftmax(Operation):
     """yᵢ = xᵢ − log Σ e^(xⱼ);  backward: g − e^y Σ g."""
 
     keeps_operands, keeps_output = False, True
+    per_number = 5  # largest, difference, exponential, sum, difference
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
@@ -125,9 +96,6 @@ class LogSoftmax(Operation):
         y = wide(x) - x.max(axis=self.dim, keepdims=True)
         y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
         return narrow(y, x.dtype)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 5 * int(result.size)  # largest, difference, exponential, sum, difference
 
     def backward(self, grad: Variable) -> Variable:
         return subtract(grad, multiply(exp(self.output), sum(grad, self.dim, keepdim=True)))

@@ -13,13 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.elementwise import scaled
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Movement, Operation, Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home
-from minifcn.machine.memory import empty
-from minifcn.machine.spread import spread
 
 Shape = tuple[int, ...]
 
@@ -46,9 +45,6 @@ class SumTo(Operation):
         repeated = tuple(i + extra for i, size in enumerate(self.shape) if size == 1 and x.shape[i + extra] != 1)
         total = wide(x).sum(axis=tuple(range(extra)) + repeated, keepdims=True)
         return narrow(total, x.dtype).reshape(self.shape)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(operands[0].size)
 
     def backward(self, grad: Variable) -> Variable:
         return broadcast_to(grad, self.shapes[0])
@@ -176,11 +172,7 @@ class Scale(Operation):
         self.factor = factor
 
     def forward(self, x: Array) -> Array:
-        if x.shape != self.factor.shape:
-            return x * self.factor
-        xp = array_module(x, self.factor)
-        dtype = xp.result_type(x, self.factor)
-        return spread(lambda y, x, f: xp.multiply(x, f, out=y), empty(x.shape, dtype, x), x, self.factor)
+        return scaled(x, self.factor)
 
     def backward(self, grad: Variable) -> Variable:
         return Scale(self.factor)(grad)

@@ -13,34 +13,23 @@ from typing import Any
 
 from minifcn.arguments import integer
 from minifcn.arrays import convolution
-from minifcn.arrays.convolution import matrix
+from minifcn.arrays.accepted import checked_array
+from minifcn.arrays.convolution.matrix import SparseMatrix
+from minifcn.arrays.elementwise import add_bias
 from minifcn.autograd import Operation, Variable
-from minifcn.autograd.variable import checked_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.geometry import Geometry
-from minifcn.machine.backend import Array, array_module, is_array
+from minifcn.machine.backend import Array, is_array
 from minifcn.machine.limits import require_memory
-from minifcn.machine.spread import spread
 
 
 class Contraction(Operation):
+    """A derivative of T for one geometry; which one, the three classes below say."""
+
     def __init__(self, geometry: Geometry) -> None:
         self.geometry = geometry
-
-    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
-        """Operands and result as x, w and y of T."""
-        raise NotImplementedError
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        """Of the sum over taps, those that meet padding included: a product and an addition for each of its terms."""
-        _, w, y = self.roles(operands, result)
-        return 2 * len(y) * self.geometry.output_pixels * int(w.size)
-
-    def details(self, operands: tuple[Array, ...], result: Array) -> str:
-        x, _, y = self.roles(operands, result)
-        return described(self.geometry, x, y, backwards=result is x)
 
 
 class ToOutput(Contraction):
@@ -53,9 +42,6 @@ class ToOutput(Contraction):
         x, w = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToWeight(self.geometry)(x, y)
 
-    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
-        return operands[0], operands[1], result
-
 
 class ToInput(Contraction):
     """x = ∂T/∂x (w, y): transposed convolution."""
@@ -66,9 +52,6 @@ class ToInput(Contraction):
     def backward(self, x: Variable) -> Any:
         w, y = self.operands
         return lambda: ToWeight(self.geometry)(x, y), lambda: ToOutput(self.geometry)(x, w)
-
-    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
-        return result, operands[0], operands[1]
 
 
 class ToWeight(Contraction):
@@ -81,9 +64,6 @@ class ToWeight(Contraction):
         x, y = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToOutput(self.geometry)(x, w)
 
-    def roles(self, operands: tuple[Array, ...], result: Array) -> tuple[Array, Array, Array]:
-        return operands[0], result, operands[1]
-
 
 class AddBias(Operation):
     """y[n, o, i, j] += bias[o], in place: y is a result that nobody else has seen."""
@@ -91,31 +71,10 @@ class AddBias(Operation):
     keeps_operands, in_place = False, True
 
     def forward(self, y: Array, bias: Array) -> Array:
-        def compute(y: Array, bias: Array) -> None:
-            y += bias[:, None, None]
-
-        per_plane = array_module(y, bias).broadcast_to(bias, y.shape[:2])  # (O,) -> (N, O)
-        return spread(compute, array_module(y).ascontiguousarray(y), per_plane, axes=2)
+        return add_bias(y, bias)
 
     def backward(self, grad: Variable) -> Any:
         return grad, lambda: sum(grad, (0, 2, 3))
-
-
-def described(geometry: Geometry, x: Array, y: Array, backwards: bool) -> str:
-    """ "3x3 stride 2, 16->32 channels, 48x64->24x32, im2col": kernel, channels, sizes and the algorithm in use.
-
-    backwards: from y to x.
-    """
-    ends = [(x.shape[1], geometry.input_size), (y.shape[1], geometry.output_size)]
-    (channels, size), (others, made) = ends[::-1] if backwards else ends
-    name = convolution.algorithm_for(geometry, y if backwards else x, others)
-    window = "x".join(map(str, geometry.kernel_size))
-    if geometry.stride != (1, 1):
-        window += f" stride {geometry.stride[0]}" + (f"x{geometry.stride[1]}" if len({*geometry.stride}) > 1 else "")
-    if geometry.groups > 1:
-        window += f" in {geometry.groups} groups"
-    sizes = [f"{rows}x{columns}" for rows, columns in ([size] if size == made else [size, made])]
-    return f"{window}, {channels}->{others} channels, {'->'.join(sizes)}, {name}"
 
 
 def conv2d(
@@ -131,10 +90,6 @@ def conv2d(
 
     This is cross-correlation: the kernel is not flipped, as everywhere in deep learning.
 
-    Padding adds the same on both sides, so an even kernel cannot keep the size. PyTorch's padding="same" puts the odd
-    row and column at the end, which is F.pad(x, (0, 1, 0, 1)) first. Padding consists of zeros that "im2col" multiplies
-    and the other algorithms skip: an infinite weight on the border gives NaN by the one, infinity by the others.
-
     x        (N, C, H, W), of which any may be 0: no images make none, no channels or only padding make the bias
     weight   (O, C/groups, KH, KW)
     bias     (O,)
@@ -145,6 +100,10 @@ def conv2d(
     Raises ArgumentError (ValueError) for shapes and parameters that do not fit, ArgumentTypeError (TypeError) for
     dtypes and devices that differ, AllocationError (MemoryError) for a result larger than all memory.
     Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
+
+    Two things are good to know. An even kernel cannot keep the size, as padding adds the same on both sides; PyTorch's
+    padding="same" puts the odd row and column at the end: F.pad(x, (0, 1, 0, 1)) first. And an infinite weight over the
+    padding gives NaN by the algorithm "im2col", which multiplies it by 0, and infinity by the others, which skip it.
 
     >>> import minifcn
     >>> x = minifcn.Tensor([[[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]]])
@@ -254,16 +213,39 @@ def convolution_matrix(
     groups: int = 1,
     sparse: bool = False,
 ) -> Any:
-    """The matrix C with C @ x.ravel() == conv2d(x, weight, ...).ravel() for one image; C.T is conv_transpose2d.
+    """The matrix C of a convolution: C @ x.ravel() is conv2d(x, weight, ...).ravel() for one image x (C, H, W).
 
-    weight: (O, C/groups, KH, KW), a Tensor or an array. Returns an array (O·OH·OW, C·H·W), or with `sparse=True` a
-    SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`). See arrays/matrix.py for the formula. AllocationError for an array
-    larger than all memory: the sparse form has no such limit.
+    Its transpose C.T is conv_transpose2d with the same parameters.
+
+    weight      (O, C/groups, KH, KW), a Tensor or an array
+    input_size  (H, W)
+    returns     an array (O·OH·OW, C·H·W), or with `sparse=True` a SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`)
+
+    Its formula is in arrays/convolution/matrix.py. Raises ArgumentError if weight is not 4-D or does not divide into
+    the groups, AllocationError for an array larger than all memory: the sparse form has no such limit.
+    Source: Dumoulin and Visin 2016, §4.1, here for every geometry.
+
+    >>> import numpy as np
+    >>> C = convolution_matrix(np.array([[[[0.0, 1.0], [2.0, 3.0]]]]), (3, 3))
+    >>> C.shape
+    (4, 9)
+    >>> C.T @ np.array([0.0, 1.0, 2.0, 3.0])   # the transposed convolution of [[0, 1], [2, 3]]
+    array([ 0.,  0.,  1.,  0.,  4.,  6.,  4., 12.,  9.])
     """
+    name = "convolution_matrix"
     array = weight._array if isinstance(weight, Variable) else weight
     if not is_array(array):
-        raise ArgumentTypeError(
-            f"convolution_matrix: weight must be a Tensor or an array, got {type(weight).__name__}; wrap it."
-        )
+        raise ArgumentTypeError(f"{name}: weight must be a Tensor or an array, got {type(weight).__name__}; wrap it.")
     array = checked_array(array, name="the weight of convolution_matrix")
-    return matrix.convolution_matrix(array, input_size, stride, padding, dilation, groups, sparse)
+    if array.ndim != 4:
+        raise ArgumentError(
+            f"{name}: weight must have 4 dimensions (O, C/groups, KH, KW), got shape {array.shape}; reshape it."
+        )
+    geometry = Geometry.of_convolution(input_size, array.shape[2:], stride, padding, dilation, groups, name=name)
+    if array.shape[0] % geometry.groups:
+        raise ArgumentError(
+            f"{name}: groups {geometry.groups} must divide the {array.shape[0]} output channels; "
+            f"change groups or weight."
+        )
+    matrix = SparseMatrix(array, geometry)
+    return matrix if sparse else matrix.toarray()

@@ -6,13 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.half import narrow, sum_dtype
+from minifcn.arrays.drawing import dropout_factors
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
 from minifcn.functional.operands import floating, image, unchanged
-from minifcn.machine.backend import Array, at_home, is_cupy
-from minifcn.machine.kernels import Kernel
-from minifcn.machine.memory import empty
 
 
 def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
@@ -43,46 +40,4 @@ def _dropped(
         raise ArgumentTypeError(
             f"{name}: training needs generator=numpy.random.default_rng(seed), got {type(generator).__name__}."
         )
-    if is_cupy(x._array):
-        return Scale(_drawn_on_a_gpu(shape, p, generator, x._array))(x)
-    keep = generator.random(shape, np.float32) >= p
-    factor = keep.astype(x.dtype) / (1 - p) if p < 1 else np.zeros(shape, x.dtype)
-    return Scale(factor.astype(x.dtype))(x)
-
-
-def _drawn_on_a_gpu(shape: tuple[int, ...], p: float, generator: np.random.Generator, like: Array) -> Array:
-    """The factors, drawn where they are needed: only a key of 63 bits comes from the generator."""
-    key = int(generator.integers(2**63))
-    with at_home(like):
-        factor = empty(shape, sum_dtype(like.dtype), like)
-        _DROPOUT(factor.size, factor, key, p, 1 / (1 - p) if p < 1 else 0.0)
-        return narrow(factor, like.dtype)
-
-
-PHILOX = """
-// The word `lane` (0..3) of the four that Philox-4x32-10 makes of a counter and a key: Salmon et al. 2011, "Parallel
-// random numbers: as easy as 1, 2, 3". Whoever knows the key knows every number, in any order: no state, no waiting.
-__device__ unsigned int philox(unsigned long long counter, unsigned long long key, int lane) {
-    unsigned int c0 = counter, c1 = counter >> 32, c2 = 0, c3 = 0, k0 = key, k1 = key >> 32;
-    for (int round = 0; round < 10; round++) {
-        const unsigned long long first = 0xD2511F53ULL * c0, second = 0xCD9E8D57ULL * c2;
-        c0 = (unsigned int)(second >> 32) ^ c1 ^ k0;
-        c1 = (unsigned int)second;
-        c2 = (unsigned int)(first >> 32) ^ c3 ^ k1;
-        c3 = (unsigned int)first;
-        k0 += 0x9E3779B9;
-        k1 += 0xBB67AE85;
-    }
-    return lane == 0 ? c0 : lane == 1 ? c1 : lane == 2 ? c2 : c3;
-}
-"""
-
-_DROPOUT = Kernel(
-    "dropout",
-    "T* factor, long long key, T p, T kept",
-    """
-    // One thread for each number, written side by side. 24 random bits are a number in [0, 1), exact in float32.
-    const T drawn = T(philox(i / 4, key, i % 4) >> 8) / T(16777216);
-    factor[i] = drawn >= p ? kept : T(0);""",
-    before=PHILOX,
-)
+    return Scale(dropout_factors(shape, p, generator, x._array))(x)

@@ -20,12 +20,6 @@ class MatMul(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return narrow(product(wide(a), wide(b)), a.dtype)
 
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 2 * int(result.size) * int(operands[0].shape[-1])
-
-    def details(self, operands: tuple[Array, ...], result: Array) -> str:
-        return " @ ".join("x".join(map(str, operand.shape)) for operand in operands)
-
     def backward(self, grad: Variable) -> Any:
         a, b = self.operands
         return (

@@ -13,11 +13,8 @@ from minifcn.functional.arithmetic import add, divide, multiply, negative, power
 from minifcn.functional.operands import floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
-from minifcn.functional.transfer import astype, single
+from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
-from minifcn.machine.kernels import run_on
-from minifcn.machine.memory import empty, scratch
-from minifcn.machine.spread import spread
 
 
 class BatchNorm(Operation):
@@ -28,26 +25,15 @@ class BatchNorm(Operation):
     x (N, C, H, W), weight and bias (C,). `statistics` (2, C) is there after forward.
     """
 
+    per_number = 6  # sum, difference, square and its sum, product, sum
+
     def __init__(self, eps: float) -> None:
         self.eps = eps
 
     def forward(self, x: Array, weight: Array, bias: Array) -> Array:
-        xp, planes = array_module(x), x.shape[:2]
-        self.statistics = _moments(x)
-        scale = weight / xp.sqrt(self.statistics[1] + self.eps)
-        if run_on(x):
-            return channels.normalised(x, self.statistics[0], scale, bias)
-
-        def normalise(y: Array, x: Array, mean: Array, scale: Array, bias: Array) -> None:
-            xp.subtract(x, mean[:, None, None], out=y)
-            y *= scale[:, None, None]
-            y += bias[:, None, None]
-
-        per_channel = (xp.broadcast_to(values, planes) for values in (self.statistics[0], scale, bias))
-        return spread(normalise, empty(x.shape, x.dtype, x), x, *per_channel, axes=2, in_cache=True)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 6 * int(result.size)  # sum, difference, square and its sum, product, sum
+        self.statistics = channels.moments(x)
+        mean, var = self.statistics
+        return channels.normalised(x, mean, weight / array_module(x).sqrt(var + self.eps), bias)
 
     def backward(self, grad: Variable) -> Any:
         x, weight, _ = self.operands
@@ -71,12 +57,10 @@ class BatchStatistics(Operation):
     """Mean and biased variance per channel: (N, C, H, W) -> (2, C);  d mean / dx = 1/n, d var / dx = 2·(x − mean)/n."""
 
     keeps_output = True
+    per_number = 4
 
     def forward(self, x: Array) -> Array:
-        return _moments(x)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 4 * int(operands[0].size)
+        return channels.moments(x)
 
     def backward(self, grad: Variable) -> Variable:
         (x,) = self.operands
@@ -89,24 +73,10 @@ class BatchStatistics(Operation):
 class ChannelSums(Operation):
     """(Σ a, Σ a·(b − centre)) over n, h, w, in one pass: (N, C, H, W), (N, C, H, W), (C,) -> (2, C)."""
 
+    per_number = 4
+
     def forward(self, a: Array, b: Array, centre: Array) -> Array:
-        xp, planes = array_module(a, b), a.shape[:2]
-        if run_on(a, b):
-            return channels.sums(a, b, centre)
-
-        def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
-            y[:, 0] = a.sum((1, 2))
-            y[:, 1] = xp.einsum(
-                "phw,phw->p", a, xp.subtract(b, centre[:, None, None], out=scratch("deviations", b.shape, b))
-            )
-
-        y = spread(
-            compute, xp.empty((*planes, 2), a.dtype), a, b, xp.broadcast_to(centre, planes), axes=2, in_cache=True
-        )
-        return xp.ascontiguousarray(y.sum(0).T)  # (N, C, 2) -> (2, C)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return 4 * int(operands[0].size)
+        return channels.sums(a, b, centre)
 
     def backward(self, grad: Variable) -> Any:
         a, b, centre = self.operands
@@ -122,22 +92,7 @@ class ChannelAffine(Operation):
     """shift + Σᵢ xᵢ·scaleᵢ, with one number per channel in shift (C,) and scaleᵢ (C,); xᵢ and result (N, C, H, W)."""
 
     def forward(self, shift: Array, *terms: Array) -> Array:
-        xp, x = array_module(shift), terms[0]
-        if run_on(x) and len(terms) in channels.TERMS:
-            return channels.affine(shift, *terms)
-
-        def compute(y: Array, shift: Array, x: Array, scale: Array, *more: Array) -> None:
-            xp.multiply(x, scale[:, None, None], out=y)
-            y += shift[:, None, None]
-            for x, scale in zip(more[::2], more[1::2], strict=True):
-                y += xp.multiply(x, scale[:, None, None], out=scratch("product", x.shape, x))
-
-        # One number per channel, repeated for each image: (C,) -> (N, C)
-        arrays = (array if array.ndim == 4 else xp.broadcast_to(array, x.shape[:2]) for array in (shift, *terms))
-        return spread(compute, empty(x.shape, x.dtype, x), *arrays, axes=2, in_cache=len(terms) > 2)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return (len(operands) - 1) * int(result.size)
+        return channels.affine(shift, *terms)
 
     def backward(self, grad: Variable) -> Any:
         _, *terms = self.operands
@@ -156,34 +111,6 @@ def _sums(a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
     """Σ a and Σ a·(b − centre), per channel."""
     sums = ChannelSums()(a, b, centre)
     return getitem(sums, 0), getitem(sums, 1)
-
-
-def _moments(x: Array) -> Array:
-    """Mean and biased variance per channel (2, C), put together from those of each plane (n, c). E[x²] − mean² would
-    lose digits.
-
-    A plane's mean m is rounded; what x − m has on average is what it lost. With M the mean of the channel, m − M = a,
-
-        E (x − M)² = E (x − m)² + 2·a·E (x − m) + a²       on average over the planes, which are equally large
-
-    Source: Chan, Golub and LeVeque 1983.
-    """
-    xp = array_module(x)
-    if run_on(x):
-        return channels.moments(x)
-
-    def compute(y: Array, x: Array) -> None:
-        y[:, 0] = x.mean((1, 2))
-        deviations = xp.subtract(x, y[:, :1, None], out=scratch("deviations", x.shape, x))
-        y[:, 1] = deviations.mean((1, 2))
-        y[:, 2] = xp.einsum("phw,phw->p", deviations, deviations) / prod(x.shape[1:])
-
-    planes = spread(compute, xp.empty((*x.shape[:2], 3), x.dtype), x, axes=2, in_cache=True)
-    means, lost, squares = planes[..., 0], planes[..., 1], planes[..., 2]
-    mean = means.mean(0)
-    mean += (means - mean + lost).mean(0)
-    apart = means - mean
-    return xp.stack([mean, (squares + apart * (apart + 2 * lost)).mean(0)])
 
 
 def _count(x: Any) -> int:
@@ -216,7 +143,7 @@ def batch_norm(
     if x.ndim not in (2, 4):
         raise ArgumentError(f"batch_norm: x must be (N, C, H, W) or (N, C), got shape {x.shape}; reshape it.")
     N, C = x.shape[:2]
-    images = single(reshape(x, (N, C, *(x.shape[2:] or (1, 1)))))
+    images = widened(reshape(x, (N, C, *(x.shape[2:] or (1, 1)))))
     named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
     for name, values in named.items():
         if values is not None:
@@ -226,13 +153,13 @@ def batch_norm(
     constant = type(x).of
     xp = array_module(x._array)
     with at_home(x._array):
-        weight = constant(xp.ones(C, images.dtype)) if weight is None else single(weight)
-        bias = constant(xp.zeros(C, images.dtype)) if bias is None else single(bias)
+        weight = constant(xp.ones(C, images.dtype)) if weight is None else widened(weight)
+        bias = constant(xp.zeros(C, images.dtype)) if bias is None else widened(bias)
     if not training:
         if running_mean is None or running_var is None:
             raise ArgumentError("batch_norm: without training, running_mean and running_var are needed.")
-        scale = divide(weight, sqrt(add(single(running_var), eps)))
-        y = ChannelAffine()(subtract(bias, multiply(single(running_mean), scale)), images, scale)
+        scale = divide(weight, sqrt(add(widened(running_var), eps)))
+        y = ChannelAffine()(subtract(bias, multiply(widened(running_mean), scale)), images, scale)
         return astype(reshape(y, x.shape), x.dtype)
     count = _count(x)
     if count < 2:
@@ -264,7 +191,7 @@ def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.
     """
     x, size = image("local_response_norm", x), integer(size, "local_response_norm: size", 1)
     C = x.shape[1]
-    values = single(x)
+    values = widened(x)
     squares = pad(power(values, 2), (0, 0, 0, 0, size // 2, (size - 1) // 2))
     total = getitem(squares, (slice(None), slice(0, C)))
     for shift in range(1, size):

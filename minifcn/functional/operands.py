@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.accepted import checked_array
+from minifcn.arrays.accepted import same_device as same_device
 from minifcn.autograd import Variable, is_grad_enabled
-from minifcn.autograd.variable import checked_array
-from minifcn.autograd.variable import same_device as same_device
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home, is_array
 

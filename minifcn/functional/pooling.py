@@ -1,15 +1,13 @@
-"""Pooling and unpooling. Each is linear once the winners are known, and its backward is its transpose."""
+"""Pooling and pooling. Each is linear once the winners are known, and its backward is its transpose."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from minifcn.arguments import Pair, pair
-from minifcn.arrays.pooling import average as averaging
-from minifcn.arrays.pooling import maximum as pooling
-from minifcn.arrays.pooling import unpooling
+from minifcn.arrays import pooling
+from minifcn.arrays.accepted import checked_array
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
-from minifcn.autograd.variable import checked_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image, same_device
 from minifcn.geometry import Geometry
@@ -31,12 +29,6 @@ class MaxPool(Operation):
             return pooling.maxima(x, self.geometry)
         y, self.taps = pooling.max_pool(x, self.geometry)
         return y
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(result.size) * self.geometry.taps
-
-    def details(self, operands: tuple[Array, ...], result: Array) -> str:
-        return "x".join(map(str, self.geometry.kernel_size))
 
     def backward(self, grad: Variable) -> Variable:
         return ScatterTaps(self.taps, self.geometry)(grad)
@@ -61,9 +53,6 @@ class ScatterTaps(GatherTaps):
     def forward(self, y: Array) -> Array:
         return pooling.scatter_taps(y, self.taps, self.geometry)
 
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(operands[0].size)
-
     def backward(self, grad: Variable) -> Variable:
         return GatherTaps(self.taps, self.geometry)(grad)
 
@@ -72,27 +61,21 @@ class AvgPool(Operation):
     keeps_operands = False
 
     def __init__(self, geometry: Geometry, count_include_pad: bool, divisor_override: int | None) -> None:
-        self.settings = geometry, count_include_pad, divisor_override
+        self.geometry, self.counting = geometry, (count_include_pad, divisor_override)
 
     def forward(self, x: Array) -> Array:
-        return averaging.avg_pool(x, *self.settings)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(result.size) * self.settings[0].taps
+        return pooling.avg_pool(x, self.geometry, *self.counting)
 
     def backward(self, grad: Variable) -> Variable:
-        return AvgPoolTransposed(*self.settings)(grad)
+        return AvgPoolTransposed(self.geometry, *self.counting)(grad)
 
 
 class AvgPoolTransposed(AvgPool):
     def forward(self, y: Array) -> Array:
-        return averaging.avg_pool_transposed(y, *self.settings)
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(operands[0].size) * self.settings[0].taps
+        return pooling.avg_pool_transposed(y, self.geometry, *self.counting)
 
     def backward(self, grad: Variable) -> Variable:
-        return AvgPool(*self.settings)(grad)
+        return AvgPool(self.geometry, *self.counting)(grad)
 
 
 class Unpool(Movement):
@@ -100,7 +83,7 @@ class Unpool(Movement):
         self.indices, self.size = indices, size
 
     def forward(self, y: Array) -> Array:
-        return unpooling.unpool(y, self.indices, self.size)
+        return pooling.unpool(y, self.indices, self.size)
 
     def backward(self, grad: Variable) -> Variable:
         return GatherFlat(self.indices, self.size)(grad)
@@ -108,7 +91,7 @@ class Unpool(Movement):
 
 class GatherFlat(Unpool):
     def forward(self, x: Array) -> Array:
-        return unpooling.gather_flat(x, self.indices)
+        return pooling.gather_flat(x, self.indices)
 
     def backward(self, grad: Variable) -> Variable:
         return Unpool(self.indices, self.size)(grad)

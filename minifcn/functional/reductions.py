@@ -11,7 +11,7 @@ from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
 from minifcn.functional.operands import dimensions, floating, tensor
 from minifcn.functional.shaping import reshape
-from minifcn.functional.transfer import astype, single
+from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
 
 Dim = int | tuple[int, ...] | None
@@ -27,9 +27,6 @@ class Sum(Operation):
 
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim), x.dtype))
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(operands[0].size)
 
     def backward(self, grad: Variable) -> Variable:
         shape = self.shapes[0]
@@ -47,9 +44,6 @@ class AMax(Operation):
 
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(x.max(axis=self.dims, keepdims=self.keepdim))
-
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        return int(operands[0].size)
 
     def backward(self, grad: Variable) -> Variable:
         (x,) = self.operands
@@ -69,7 +63,7 @@ def mean(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
     """Σ x / n over `dim` (default: all); the mean of nothing is an error."""
     dims = dimensions("mean", dim, floating("mean", x).ndim)
     count = _count("mean", x, dims)
-    return astype(multiply(sum(single(x), dims, keepdim), 1.0 / count), x.dtype)
+    return astype(multiply(sum(widened(x), dims, keepdim), 1.0 / count), x.dtype)
 
 
 def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Any:
@@ -78,7 +72,7 @@ def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> 
     count = _count("var", x, dims)
     if count - correction <= 0:
         raise ArgumentError(f"var: {count} elements with correction {correction} leave nothing; use correction=0.")
-    values = single(x)
+    values = widened(x)
     deviation = subtract(values, mean(values, dims, keepdim=True))
     return astype(multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction)), x.dtype)
 

@@ -25,14 +25,6 @@ class Resize(Operation):
     def forward(self, x: Array) -> Array:
         return resampling.resize(x, self.rows, self.columns)
 
-    def cost(self, operands: tuple[Array, ...], result: Array) -> int:
-        """Two matrix products for each plane, in the cheaper order."""
-        (OH, H), (OW, W) = self.rows.shape, self.columns.shape
-        return 2 * int(result.shape[0] * result.shape[1]) * min(H * OW * (W + OH), OH * W * (H + OW))
-
-    def details(self, operands: tuple[Array, ...], result: Array) -> str:
-        return "->".join(f"{array.shape[2]}x{array.shape[3]}" for array in (operands[0], result))
-
     def backward(self, grad: Variable) -> Variable:
         return Resize(self.rows.T, self.columns.T)(grad)
 

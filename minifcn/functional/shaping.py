@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from minifcn.arguments import integer, pair
+from minifcn.arrays.accepted import same_device
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Movement, Variable
-from minifcn.autograd.variable import checked_array
+from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, dimension, dimensions, same_device, same_kind, tensor, unchanged
+from minifcn.functional.operands import alike, dimension, dimensions, same_kind, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home, is_array
 from minifcn.machine.limits import require_memory
 
@@ -200,7 +201,7 @@ def plain_key(name: str, x: Array, key: Any) -> tuple[Any, ...]:
     def plain(part: Any) -> Any:
         if not (isinstance(part, Variable) or is_array(part)):
             return deepcopy(part)
-        array = checked_array(part, name="an index")
+        array = array_of(part, name="an index")
         same_device(name, x, array, "the tensor and the index")  # CuPy would move a NumPy index without a word
         with at_home(array):
             return array.copy()

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arrays.accepted import real_dtype
 from minifcn.autograd import Movement, Variable
-from minifcn.errors import ArgumentTypeError
 from minifcn.functional.operands import tensor
 from minifcn.machine.backend import Array, device_of, full_name, to_device
 
@@ -45,17 +45,12 @@ def to(x: Any, device: str) -> Any:
 
 def astype(x: Any, dtype: Any) -> Any:
     """The tensor in another dtype; itself if it has it already. What is too large for a float becomes infinite."""
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError:
-        raise ArgumentTypeError(f"astype: {dtype!r} is not a dtype; use float32, float64 or an integer type.") from None
-    if wanted.kind not in "fiub":
-        raise ArgumentTypeError(f"astype: a Tensor cannot hold {wanted}; use float32, float64 or an integer type.")
+    wanted = real_dtype(dtype, "a Tensor", "astype: ")
     if tensor("astype", x).dtype == wanted:
         return x
     return AsType(wanted)(x if wanted.kind == "f" else x.detach())
 
 
-def single(x: Any) -> Any:
+def widened(x: Any) -> Any:
     """float16 as float32, for what squares or adds up many numbers in several steps; everything else as it is."""
     return astype(x, np.float32) if x.dtype == np.float16 else x

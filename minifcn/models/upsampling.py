@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.convolution.matrix import convolution_matrix
+from minifcn.arrays.convolution.matrix import SparseMatrix
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.functional.resampling import Resize
+from minifcn.geometry import Geometry
 from minifcn.machine.backend import array_module, is_cupy
 from minifcn.nn import ConvTranspose2d, init
 
@@ -58,4 +59,5 @@ def _axis_matrix(kernel_size: int, stride: int, size: int, dtype: str) -> np.nda
     """(made, size): the transposed convolution of one axis, with the sizes of `conv_transpose2d`."""
     tent = bilinear_kernel((kernel_size, 1), dtype)  # (k, 1)
     made = (size - 1) * stride + kernel_size
-    return convolution_matrix(tent[None, None], (made, 1), (stride, 1)).T
+    geometry = Geometry.of_convolution((made, 1), (kernel_size, 1), (stride, 1))
+    return SparseMatrix(tent[None, None], geometry).T.toarray()

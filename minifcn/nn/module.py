@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from minifcn.autograd.variable import checked_array
+from minifcn.arrays.accepted import checked_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home, is_array, to_device
 from minifcn.tensor import Buffer, Parameter, Tensor

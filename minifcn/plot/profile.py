@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minifcn.autograd import Entry, Profile
-from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER, shortened
 from minifcn.errors import ArgumentError
+from minifcn.machine.profiling import Profile
+from minifcn.machine.timetable import BACKWARD, FORWARD, OTHER, Entry, shortened
 from minifcn.plot.style import BLUE, INK, ORANGE, QUIET, new_figure, styled, text_width
 
 if TYPE_CHECKING:

@@ -24,10 +24,10 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.autograd import section, waiting
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import MinifcnError
 from minifcn.machine.backend import Array, array_module, at_home, to_numpy
+from minifcn.machine.profiling import section, waiting
 from minifcn.models import FCN
 from minifcn.nn import Dropout
 from minifcn.tensor import as_tensor

@@ -16,7 +16,7 @@ from hypothesis.stateful import run_state_machine_as_test
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.autograd import Operation, Variable, engine
-from minifcn.autograd.operation import Saved, _sharing
+from minifcn.autograd.saving import Saved, share_version
 from minifcn.errors import GraphError
 from minifcn.functional import arithmetic, conv, operands, reductions, shaping
 from minifcn.functional.matmul import MatMul
@@ -31,22 +31,22 @@ GENERAL = "leaf multiply add sum"
 # What is wrong -> where, the line as it is, the line with the mistake, and the operations that programs consist of.
 MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     # the walk
-    "accumulation overwrites": (engine.backward, "target.grad = target.grad + contribution", "target.grad = contribution", GENERAL),
-    "a diamond is counted once": (engine._add, "pending[key] + gradient if key in pending else gradient", "gradient", GENERAL),
+    "accumulation overwrites": (engine.backward, "keeper.grad + total", "total", GENERAL),
+    "a diamond is counted once": (engine._add, "gradient if before is None else before + gradient", "gradient", GENERAL),
     "passed on before complete": (engine._topological_order, "stack.append((node, True))", "finished.insert(0, node)", GENERAL),
     "the given gradient is ignored": (engine._start, "if gradient is None:", "if True:", GENERAL),
     "the given array is not copied": (engine._start, "start._array.copy()", "start._array", "square"),
-    "only the last output counts": (engine.grad, "_add(pending, id(_node(result)), start)", "pending = {id(_node(result)): start}", GENERAL),
+    "only the last output counts": (engine._walk, "_add(pending, _node(result), start)", "pending = {id(_node(result)): start}", GENERAL),
     "grad stops at its first input": (engine._leading_to, "for node in reversed(order)", "for node in order", "square"),
     "an unused input gets no error": (engine.grad, "not allow_unused", "False", "square"),
     "gradients share memory": (engine._owned, "owns(array) and id(array) not in handed_out", "True", GENERAL),
     "a retained gradient is forgotten": (Operation.retained, "self._retained()", "None", "square sum"),
     # what lives how long
-    "freed in spite of retain_graph": (engine.backward, "create_graph if retain_graph is None else retain_graph", "False", "square"),
+    "freed in spite of retain_graph": (engine._walk, "create_graph if retain_graph is None else retain_graph", "False", "square"),
     "not freed": (Operation.release, "(), True", "(), False", "add"),
-    "second order is dropped": (engine.grad, "set_grad_enabled(create_graph)", "set_grad_enabled(False)", "square"),
+    "second order is dropped": (engine._walk, "set_grad_enabled(create_graph)", "set_grad_enabled(False)", "square"),
     "second order is dropped in exp": (Operation.output.fget, "of(saved._array, self)", "of(saved._array)", "exp"),
-    "a gradient always has a graph": (engine.grad, "set_grad_enabled(create_graph)", "set_grad_enabled(True)", "square"),
+    "a gradient always has a graph": (engine._walk, "set_grad_enabled(create_graph)", "set_grad_enabled(True)", "square"),
     # what is recorded
     "no_grad is ignored": (Operation.__call__, "is_grad_enabled() and ", "", GENERAL),
     "no_grad is ignored where nothing is to do": (operands.unchanged, "is_grad_enabled() or", "True or", "reshape sum"),
@@ -56,7 +56,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "mutable() is not counted": (Variable.mutable, "self._version.count += 1", "pass", "square"),
     "the setter is not counted": (Variable.data.fset, "self._version.count += 1", "pass", "square"),
     "detach counts alone": (Variable.detach, "detached._version = self._version", "pass", "square"),
-    "views count alone": (_sharing, "result._version = operand._version", "pass", "permute multiply"),
+    "views count alone": (share_version, "result._version = operand._version", "pass", "permute multiply"),
     "data are never locked": (Variable.data.fget, "self._version.holders and", "False and", "square"),
     "an index list is not copied": (shaping.plain_key, "else deepcopy(part)", "else part", "getitem"),
     # rules of operations

@@ -10,9 +10,8 @@ import pytest
 from PIL import Image
 
 from minifcn import Tensor
-from minifcn.autograd import section
-from minifcn.autograd.profiling import running
 from minifcn.commands.profiling import StepProfile
+from minifcn.machine.profiling import running, section
 
 
 def drive(profile: StepProfile, steps: int) -> list[bool]:

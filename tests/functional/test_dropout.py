@@ -7,8 +7,8 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor
+from minifcn.arrays.drawing import PHILOX
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.dropout import PHILOX
 from minifcn.machine.kernels import KERNELS, Kernel
 from tests.onto import close, equal, get, on
 from tests.played_cupy import playing

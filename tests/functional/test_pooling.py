@@ -12,7 +12,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
-from minifcn.arrays.pooling import maximum as pooling
+from minifcn.arrays import pooling
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from tests.onto import equal, get, on
 from tests.strategies import distinct, whole_numbers

@@ -10,9 +10,9 @@ from matplotlib.colors import to_hex
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from minifcn.autograd import Entry, Profile
-from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER
 from minifcn.errors import ArgumentError
+from minifcn.machine.profiling import Profile
+from minifcn.machine.timetable import BACKWARD, FORWARD, OTHER, Entry
 from minifcn.plot import profile_bars, save_figure
 from minifcn.plot.style import BLUE, ORANGE, QUIET
 from tests.plot.test_plot_figures import check_texts, words_of

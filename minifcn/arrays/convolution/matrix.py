@@ -27,47 +27,6 @@ from minifcn.machine.limits import require_memory
 DENSE_LIMIT_BYTES = 64 << 20
 
 
-def convolution_matrix(
-    weight: Array,
-    input_size: object,
-    stride: object = 1,
-    padding: object = 0,
-    dilation: object = 1,
-    groups: object = 1,
-    sparse: bool = False,
-) -> Array:
-    """The matrix C with  C @ x.ravel() == conv2d(x, weight, ...).ravel()  for one image x of shape (C, H, W).
-
-    weight: (O, C/groups, KH, KW). Returns an array of shape (O·OH·OW, C·H·W), or with `sparse=True` a
-    `SparseMatrix` that knows `@`, `.T`, `.shape` and `.toarray()`. Cᵀ is the transposed convolution.
-    Raises ArgumentError if weight is not 4-D or does not divide into the groups, AllocationError if the array would be
-    larger than all memory: use `sparse=True` then.
-    Source: Dumoulin and Visin 2016, §4.1, here for every geometry.
-
-    >>> import numpy as np
-    >>> C = convolution_matrix(np.array([[[[0.0, 1.0], [2.0, 3.0]]]]), (3, 3))
-    >>> C.shape
-    (4, 9)
-    >>> C.T @ np.array([0.0, 1.0, 2.0, 3.0])   # the transposed convolution of [[0, 1], [2, 3]]
-    array([ 0.,  0.,  1.,  0.,  4.,  6.,  4., 12.,  9.])
-    """
-    if weight.ndim != 4:
-        raise ArgumentError(
-            f"convolution_matrix: weight must have 4 dimensions (O, C/groups, KH, KW), got shape {weight.shape}; "
-            f"reshape it."
-        )
-    geometry = Geometry.of_convolution(
-        input_size, weight.shape[2:], stride, padding, dilation, groups, name="convolution_matrix"
-    )
-    if weight.shape[0] % geometry.groups:
-        raise ArgumentError(
-            f"convolution_matrix: groups {geometry.groups} must divide the {weight.shape[0]} output channels; "
-            f"change groups or weight."
-        )
-    matrix = SparseMatrix(weight, geometry)
-    return matrix if sparse else matrix.toarray()
-
-
 def block_diagonal(w_tap: Array, groups: int) -> Array:
     """The weight of one tap for all channel pairs: zero where input and output are of different groups.
 

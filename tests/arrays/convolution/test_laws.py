@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minifcn import convolution_matrix
 from minifcn.arrays import convolution
-from minifcn.arrays.convolution.matrix import convolution_matrix
 from minifcn.geometry import Geometry
 from tests.arrays.convolution.contractions import SEED, dense_only, every_algorithm, output, sparse_only, transposed
 from tests.strategies import geometries, operands, transposed_geometries, whole_numbers

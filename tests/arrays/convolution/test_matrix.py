@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minifcn import convolution_matrix
 from minifcn.arrays.convolution import loops, matrix
-from minifcn.arrays.convolution.matrix import SparseMatrix, convolution_matrix
+from minifcn.arrays.convolution.matrix import SparseMatrix
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from tests.arrays.convolution.contractions import transposed

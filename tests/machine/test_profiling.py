@@ -12,9 +12,9 @@ import pytest
 import minifcn
 import minifcn.functional as F
 from minifcn import Tensor, no_grad
-from minifcn.autograd import Entry, Operation, Profile, section, waiting
-from minifcn.autograd.profiling import running
-from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER
+from minifcn.autograd import Operation
+from minifcn.machine.profiling import Profile, running, section, waiting
+from minifcn.machine.timetable import BACKWARD, FORWARD, OTHER, Entry
 
 
 class Clock:

@@ -6,7 +6,7 @@ import numpy as np
 
 import minifcn
 from minifcn import Tensor
-from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER, Entry, shortened, table
+from minifcn.machine.timetable import BACKWARD, FORWARD, OTHER, Entry, shortened, table
 
 ROWS = [
     Entry(FORWARD, "ToOutput", "3x3, 8->16 channels", 4, 6.0, 3_000_000_000_000, 8_000_000_000),

@@ -18,11 +18,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from functools import singledispatch
 from math import prod
 from typing import Any, TypeVar
 
-from minifcn.autograd.timetable import BACKWARD, FORWARD, OTHER, Entry, table
 from minifcn.machine.backend import Array, is_array, is_cupy
+from minifcn.machine.timetable import BACKWARD, FORWARD, OTHER, Entry, table
 
 Item = TypeVar("Item")
 
@@ -101,10 +102,10 @@ class Profile:
         ended = self._clock()
         operations = moved = 0
         if operation.in_place or not _is_a_view(result, arrays):
-            operations = operation.cost(arrays, result)
+            operations = cost(operation, arrays, result)
             held = (array for array in vars(operation).values() if is_array(array))  # a mask, winners, labels, ...
             moved = sum(map(_bytes, (*arrays, *held, result)))
-        self._close(frame, ended, operation.name, operation.details(arrays, result), operations, moved)
+        self._close(frame, ended, operation.name, details(operation, arrays, result), operations, moved)
         return result
 
     @contextmanager
@@ -200,6 +201,22 @@ def waiting(name: str, items: Iterable[Item]) -> Iterator[Item]:
             except StopIteration:
                 return
         yield item
+
+
+@singledispatch
+def cost(operation: Any, operands: tuple[Array, ...], result: Array) -> int:
+    """How many additions, multiplications, comparisons, ... `forward` made; each counts as one.
+
+    As many as `operation.per_number` says for each number of the result, or of the first operand if that has more. For
+    an operation of which that is not true, functional/profiled.py registers what is.
+    """
+    return int(operation.per_number) * max(int(operands[0].size), int(result.size))
+
+
+@singledispatch
+def details(operation: Any, operands: tuple[Array, ...], result: Array) -> str:
+    """What tells this operation from others of its name, such as sizes."""
+    return ""
 
 
 def _is_a_view(result: Array, arrays: tuple[Array, ...]) -> bool:
