@@ -50,6 +50,9 @@ TESTED_IN: dict[str, str] = {
     "geometry/coordinates.py": "geometry/test_window.py",
     # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
     "arrays/convolution/columns.py": "arrays/convolution/test_im2col.py",
+    "arrays/convolution/dense.py": "arrays/convolution/test_matrix.py",
+    "arrays/convolution/sparse.py": "arrays/convolution/test_matrix.py",
+    "functional/convolution_matrix.py": "arrays/convolution/test_matrix.py",
     "arrays/convolution/blocks.py": "arrays/convolution/test_im2col.py",
     "arrays/convolution/turned.py": "arrays/convolution/test_algorithms.py",
     "arrays/convolution/explanation.py": "arrays/convolution/test_choice.py",
@@ -64,6 +67,7 @@ TESTED_IN: dict[str, str] = {
     "arrays/drawing.py": "functional/test_dropout.py",
     "arrays/elementwise.py": "functional/test_activation.py",
     "arrays/void.py": "functional/test_loss.py",
+    "autograd/gradients.py": "autograd/test_engine.py",
     "autograd/saving.py": "autograd/test_operation.py",
     "functional/profiled.py": "machine/test_profiling.py",
     "machine/running.py": "autograd/test_operation.py",

@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minifcn.arrays.accepted import same_device
+from minifcn.autograd.gradients import owned, start_of
 from minifcn.autograd.mode import set_grad_enabled
-from minifcn.autograd.operation import Movement, Operation
+from minifcn.autograd.operation import Operation
 from minifcn.autograd.variable import Variable
-from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
-from minifcn.machine.backend import Array, array_module, at_home
-from minifcn.machine.memory import owns
+from minifcn.errors import ArgumentError, GraphError
+from minifcn.machine.backend import at_home
 from minifcn.machine.profiling import in_backward
 
 Node = Operation | Variable  # an operation, or a leaf
@@ -35,13 +34,13 @@ def backward(
     create_graph: make the gradients part of a graph, to be differentiated again.
     """
     order = _topological_order([output])
-    start = _start(output, gradient)
+    start = start_of(output, gradient)
     handed_out = {id(start._array)}
 
     def arrived(node: Node, total: Variable) -> Variable:
         keeper = node if isinstance(node, Variable) else node.retained()
         if keeper is not None:
-            keeper.grad = _owned(total, handed_out) if keeper.grad is None else keeper.grad + total  # type: ignore[operator]
+            keeper.grad = owned(total, handed_out) if keeper.grad is None else keeper.grad + total  # type: ignore[operator]
         return total
 
     useful = {id(node) for node in order}
@@ -60,30 +59,21 @@ def grad(
 
     As `torch.autograd.grad`: an input on which the outputs do not depend is an error, or None with `allow_unused`.
     """
-    results = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    targets = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    if grad_outputs is None or isinstance(grad_outputs, Variable):
-        grad_outputs = [grad_outputs] * len(results) if len(results) == 1 or grad_outputs is None else [grad_outputs]
-    starts = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]
-    if len(starts) != len(results):
-        raise ArgumentError(f"grad: {len(results)} outputs but {len(starts)} grad_outputs; pass one for each.")
-    for position, target in enumerate(targets):
-        if not target.requires_grad:
-            raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
+    results, targets, given = _listed(outputs, inputs, grad_outputs)
     order = _topological_order(results)
-    first = [_start(result, given) for result, given in zip(results, starts, strict=True)]
+    starts = [(result, start_of(result, gradient)) for result, gradient in zip(results, given, strict=True)]
     wanted = {id(_node(target)) for target in targets}
-    handed_out = {id(start._array) for start in first}
+    handed_out = {id(start._array) for _, start in starts}
     found: dict[int, Any] = {}
 
     def arrived(node: Node, total: Variable) -> Variable:
         if id(node) in wanted:
             # It goes on as it is handed out, so that gradients of earlier inputs depend on it even if it is a copy.
-            found[id(node)] = total = _owned(total, handed_out)
+            found[id(node)] = total = owned(total, handed_out)
         return total
 
     useful = _leading_to(wanted, order)
-    _walk(order, list(zip(results, first, strict=True)), arrived, useful, create_graph, retain_graph)
+    _walk(order, starts, arrived, useful, create_graph, retain_graph)
     gradients = tuple(found.get(id(_node(target))) for target in targets)
     for position, gradient in enumerate(gradients):
         if gradient is None and not allow_unused:
@@ -150,6 +140,21 @@ def _node(variable: Variable) -> Node:
     return variable.grad_fn or variable
 
 
+def _listed(outputs: Any, inputs: Any, grad_outputs: Any) -> tuple[list[Variable], list[Variable], list[object]]:
+    """The arguments of `grad` as lists: one may stand for itself; there is a grad_output, or None, for each output."""
+    results = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    targets = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(results)
+    given: list[object] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]
+    if len(given) != len(results):
+        raise ArgumentError(f"grad: {len(results)} outputs but {len(given)} grad_outputs; pass one for each.")
+    for position, target in enumerate(targets):
+        if not target.requires_grad:
+            raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
+    return results, targets, given
+
+
 def _topological_order(outputs: Sequence[Variable]) -> list[Node]:
     """All nodes that the outputs depend on, users before what they use."""
     finished: list[Node] = []
@@ -179,50 +184,3 @@ def _leading_to(wanted: set[int], order: list[Node]) -> set[int]:
         if isinstance(node, Operation) and any(id(parent) in useful for parent in node.parents):
             useful.add(id(node))
     return useful
-
-
-class Copy(Movement):
-    """The same numbers in memory of their own."""
-
-    def forward(self, x: Array) -> Array:
-        return x.copy()
-
-    def backward(self, grad: Variable) -> Variable:
-        return grad
-
-
-def _owned(gradient: Variable, handed_out: set[int]) -> Variable:
-    """A gradient for the user, copied if its memory is somebody else's too.
-
-    Two inputs may be handed one array (a + b passes the same gradient to both), or a view of one. Each gets memory of
-    its own, so that changing one gradient changes no other. `handed_out` holds the ids of arrays given away so far.
-    """
-    array = gradient._array
-    owned: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
-    handed_out.update((id(array), id(owned._array)))
-    return owned
-
-
-def _start(output: Variable, gradient: object) -> Variable:
-    """The gradient to begin with, checked against the output."""
-    if not output.requires_grad:
-        raise GraphError("backward: the output does not depend on any tensor that requires grad.")
-    if gradient is None:
-        if output.size != 1:
-            raise GraphError(
-                f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
-                f"pass gradient of that shape or reduce the output with .sum() or .mean()."
-            )
-        with at_home(output._array):
-            return type(output).of(array_module(output._array).ones_like(output._array))
-    start = gradient if isinstance(gradient, Variable) else type(output).of(output.beside(gradient))
-    same_device("backward", output._array, start._array, "the output and gradient")
-    if start is not gradient:
-        # An array is copied: with create_graph it is saved, and a later change of it would not be noticed.
-        with at_home(start._array):
-            start = type(output).of(start._array.copy())
-    if start.shape != output.shape:
-        raise ArgumentError(f"backward: gradient has shape {start.shape} but the output has {output.shape}.")
-    if start.dtype != output.dtype:
-        raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
-    return start

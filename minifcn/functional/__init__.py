@@ -17,7 +17,8 @@ from minifcn.functional.arithmetic import (
     subtract,
     sum_to,
 )
-from minifcn.functional.conv import conv2d, conv_transpose2d, convolution_matrix
+from minifcn.functional.conv import conv2d, conv_transpose2d
+from minifcn.functional.convolution_matrix import convolution_matrix
 from minifcn.functional.dropout import dropout, dropout2d
 from minifcn.functional.loss import cross_entropy
 from minifcn.functional.matmul import linear, matmul

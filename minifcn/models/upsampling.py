@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arrays.convolution.matrix import SparseMatrix
+from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.functional.resampling import Resize
 from minifcn.geometry import Geometry

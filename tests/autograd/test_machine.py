@@ -15,7 +15,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
-from minifcn.autograd import Operation, Variable, engine
+from minifcn.autograd import Operation, Variable, engine, gradients
 from minifcn.autograd.saving import Saved, share_version
 from minifcn.errors import GraphError
 from minifcn.functional import arithmetic, conv, operands, reductions, shaping
@@ -34,12 +34,12 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "accumulation overwrites": (engine.backward, "keeper.grad + total", "total", GENERAL),
     "a diamond is counted once": (engine._add, "gradient if before is None else before + gradient", "gradient", GENERAL),
     "passed on before complete": (engine._topological_order, "stack.append((node, True))", "finished.insert(0, node)", GENERAL),
-    "the given gradient is ignored": (engine._start, "if gradient is None:", "if True:", GENERAL),
-    "the given array is not copied": (engine._start, "start._array.copy()", "start._array", "square"),
+    "the given gradient is ignored": (gradients.start_of, "if gradient is None:", "if True:", GENERAL),
+    "the given array is not copied": (gradients.start_of, "start._array.copy()", "start._array", "square"),
     "only the last output counts": (engine._walk, "_add(pending, _node(result), start)", "pending = {id(_node(result)): start}", GENERAL),
     "grad stops at its first input": (engine._leading_to, "for node in reversed(order)", "for node in order", "square"),
     "an unused input gets no error": (engine.grad, "not allow_unused", "False", "square"),
-    "gradients share memory": (engine._owned, "owns(array) and id(array) not in handed_out", "True", GENERAL),
+    "gradients share memory": (gradients.owned, "owns(array) and id(array) not in handed_out", "True", GENERAL),
     "a retained gradient is forgotten": (Operation.retained, "self._retained()", "None", "square sum"),
     # what lives how long
     "freed in spite of retain_graph": (engine._walk, "create_graph if retain_graph is None else retain_graph", "False", "square"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from minifcn import convolution_matrix
 from minifcn.arrays.convolution import loops, matrix
-from minifcn.arrays.convolution.matrix import SparseMatrix
+from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from tests.arrays.convolution.contractions import transposed

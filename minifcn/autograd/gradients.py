@@ -1,0 +1,57 @@
+"""Gradients that a user hands in, to begin a walk with, and gradients that he is handed out at its end."""
+
+from __future__ import annotations
+
+from minifcn.arrays.accepted import same_device
+from minifcn.autograd.operation import Movement
+from minifcn.autograd.variable import Variable
+from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.memory import owns
+
+
+def start_of(output: Variable, gradient: object) -> Variable:
+    """The gradient to begin with, checked against the output."""
+    if not output.requires_grad:
+        raise GraphError("backward: the output does not depend on any tensor that requires grad.")
+    if gradient is None:
+        if output.size != 1:
+            raise GraphError(
+                f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
+                f"pass gradient of that shape or reduce the output with .sum() or .mean()."
+            )
+        with at_home(output._array):
+            return type(output).of(array_module(output._array).ones_like(output._array))
+    start = gradient if isinstance(gradient, Variable) else type(output).of(output.beside(gradient))
+    same_device("backward", output._array, start._array, "the output and gradient")
+    if start is not gradient:
+        # An array is copied: with create_graph it is saved, and a later change of it would not be noticed.
+        with at_home(start._array):
+            start = type(output).of(start._array.copy())
+    if start.shape != output.shape:
+        raise ArgumentError(f"backward: gradient has shape {start.shape} but the output has {output.shape}.")
+    if start.dtype != output.dtype:
+        raise ArgumentTypeError(f"backward: gradient is {start.dtype} but the output is {output.dtype}; convert it.")
+    return start
+
+
+def owned(gradient: Variable, handed_out: set[int]) -> Variable:
+    """A gradient for the user, copied if its memory is somebody else's too.
+
+    Two inputs may be handed one array (a + b passes the same gradient to both), or a view of one. Each gets memory of
+    its own, so that changing one gradient changes no other. `handed_out` holds the ids of arrays given away so far.
+    """
+    array = gradient._array
+    kept: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
+    handed_out.update((id(array), id(kept._array)))
+    return kept
+
+
+class Copy(Movement):
+    """The same numbers in memory of their own."""
+
+    def forward(self, x: Array) -> Array:
+        return x.copy()
+
+    def backward(self, grad: Variable) -> Variable:
+        return grad
