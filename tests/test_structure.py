@@ -34,6 +34,27 @@ FLOORS = [
 FLOOR = {unit: floor for floor, units in enumerate(FLOORS) for unit in units}
 NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public names of the floors below this one
 
+# Who may ask the machine for what, beside the machine itself and the namespace. A file that carries an idea says with
+# what arrays it computes (backend) and what would be too large (limits), and leaves the rest to the floor of arrays.
+EVERYBODY = {
+    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training",
+}  # fmt: skip
+ASKED_BY: dict[str, set[str]] = {
+    "backend": EVERYBODY,
+    "limits": {"arrays", "functional", "nn", "optim", "commands"},
+    "memory": {"arrays", "autograd"},
+    "spread": {"arrays"},
+    "threads": {"arrays", "commands"},
+    "product": {"arrays", "functional"},
+    "cublas": set(),
+    "kernels": {"arrays", "optim"},
+    "deferred": {"arrays"},
+    "running": {"autograd"},
+    "profiling": {"autograd", "functional", "training", "plot", "commands"},
+    "timetable": {"plot", "commands"},
+    "tf32": {"commands", "cli"},
+}
+
 LINES = 330
 LONG: dict[str, str] = {}  # path: why it is one idea all the same
 
@@ -187,6 +208,7 @@ def cycle(graph: dict[str, set[str]]) -> list[str]:
 def test_every_module_stands_on_a_floor() -> None:
     units = {unit_of(name) for name in MODULES} - {""}
     assert units <= set(FLOOR), f"{sorted(units - set(FLOOR))} stand on no floor; add them to FLOORS"
+    assert set(FLOOR) <= units, f"FLOORS speaks of {sorted(set(FLOOR) - units)}, which are not there"
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
@@ -197,6 +219,34 @@ def test_imports_come_from_floors_below_or_from_siblings(name: str) -> None:
         if target.partition(".")[0] == "minifcn" and not allowed(name, target)
     ]
     assert not wrong, f"{name} (floor {floor_of(name)}) must not import {', '.join(wrong)}"
+
+
+def asked(graph: dict[str, set[str]]) -> dict[str, set[str]]:
+    """For every module of the machine, the folders and files from which it is imported."""
+    found: dict[str, set[str]] = {}
+    for name, targets in graph.items():
+        for target in targets:
+            if unit_of(target) == "machine" and unit_of(name) not in ("machine", ""):
+                found.setdefault(target.removeprefix("minifcn.machine."), set()).add(unit_of(name))
+    return found
+
+
+def test_the_machine_is_asked_only_where_it_is_needed() -> None:
+    found = asked(GRAPH)
+    modules = {name.removeprefix("minifcn.machine.") for name in MODULES if name.startswith("minifcn.machine.")}
+    assert modules == set(ASKED_BY), "ASKED_BY names every module of the machine, and no other"
+    wrong = {module: units for module in ASKED_BY if (units := found.get(module, set()) - ASKED_BY[module])}
+    assert not wrong, f"these ask the machine for what is none of their business: {wrong}"
+    idle = {module: units for module in ASKED_BY if (units := ASKED_BY[module] - found.get(module, set()))}
+    assert not idle, f"ASKED_BY allows what nobody needs: {idle}"
+    assert asked({"minifcn.nn.layers": {"minifcn.machine.threads"}}) == {"threads": {"nn"}}
+
+
+def test_geometry_knows_no_arrays() -> None:
+    names = [name for name in MODULES if unit_of(name) == "geometry"]
+    assert "minifcn.geometry.window" in names
+    for name in names:
+        assert not {target for target in GRAPH[name] if target.partition(".")[0] == "numpy"}, name
 
 
 def test_no_import_cycles() -> None:
@@ -250,12 +300,33 @@ def faults(tree: ast.AST) -> list[str]:
     return found
 
 
+LOOKED_INTO = ("minifcn", "benchmarks")
+NOT_OURS = {"build", "dist", "mutants"}  # what tools make
+
+
+def folders_of_code() -> set[str]:
+    """The folders beside this one that hold Python and are neither hidden nor a virtual environment."""
+    return {
+        folder.name
+        for folder in ROOT.iterdir()
+        if folder.is_dir() and not folder.name.startswith(".") and not (folder / "pyvenv.cfg").exists()
+        if any(folder.glob("*.py")) and folder.name not in NOT_OURS
+    }
+
+
+def test_every_folder_of_code_is_looked_into() -> None:
+    """A folder that comes later is not passed over; the tests are left out, as they quote what is forbidden."""
+    assert folders_of_code() == {*LOOKED_INTO, "tests"}
+
+
 @pytest.mark.case(58)
-@pytest.mark.parametrize("folder", ["minifcn", "benchmarks", "tutorials"])
+@pytest.mark.parametrize("folder", LOOKED_INTO)
 def test_no_global_randomness_and_no_pickle(folder: str) -> None:
+    files = sources(ROOT / folder)
+    assert files, f"{folder}/ holds no Python: this test would pass by looking at nothing"
     found = [
         f"{path.relative_to(ROOT)} {fault}"
-        for path in sources(ROOT / folder)
+        for path in files
         for fault in faults(ast.parse(path.read_text(encoding="utf-8")))
     ]
     assert not found, "\n".join(found)
