@@ -33,25 +33,25 @@ def axis_matrix(
     xp: ModuleType = np,
     dtype: Any = np.float32,
 ) -> Array:
-    """R with y = R x along one axis: R[i, j] = max(0, 1 − |u(i) − j|) for bilinear, [j = ⌊u(i)⌋] for nearest.
+    """The matrix R of one axis, y = R x: row i says which input pixels mix into output pixel i.
+
+        bilinear                   R[i, j] = max(0, 1 − |u(i) − j|)
+        nearest, nearest-exact     R[i, j] = 1 where j = ⌊u(i)⌋, else 0
+
+    u(i) is where output pixel i lies among the input pixels. With r = size_in / size_out it depends on what shall
+    correspond before and after:
+
+        bilinear                   the centres of pixels: u + ½ = r·(i + ½), so u(i) = r·i + (r − 1)/2
+        bilinear, align_corners    the first centres, and the last: u(i) = i·(size_in − 1)/(size_out − 1)
+        nearest                    the left edges: u(i) = r·i. PyTorch's, although it shifts by up to half a pixel
+        nearest-exact              the centres, and the pixel that contains the point: u(i) = r·(i + ½)
 
     size_in, size_out   pixels before and after, each at least 1
-    scale               size_out / size_in if None; a given factor (as `scale_factor`) wins over the quotient
+    scale               a factor given by name (`scale_factor`): then r = 1 / scale; of no use with align_corners
     returns             (size_out, size_in), in module `xp`, with `dtype`
 
-    u(i) is where output pixel i lies among the input pixels. Let r = 1 / scale, the input pixels per output pixel.
-
-    *Half-pixel centres* (bilinear). Pixel i is the interval [i, i + 1] of the axis and its centre is i + 1/2. The whole
-    axis is stretched, so centres correspond: u + 1/2 = (i + 1/2) · r, that is u = r · i + (r − 1)/2.
-    *Aligned corners* (bilinear). The first centres coincide, and so do the last: u(0) = 0 and
-    u(size_out − 1) = size_in − 1, that is u = i · (size_in − 1)/(size_out − 1), and 0 if size_out is 1. `scale` is
-    of no use here.
-    *nearest*. The left edges correspond: u = r · i, rounded down: j = ⌊i · size_in / size_out⌋. PyTorch's, kept
-    although it shifts the image by up to half a pixel.
-    *nearest-exact*. The centres correspond, and the pixel that contains the point is taken: ⌊(i + 1/2) · r⌋.
-
     Positions beyond the first or the last centre are clamped to it: the border is repeated. All positions are exact
-    fractions: ⌊·⌋ never falls to the wrong side, which floats cannot promise.
+    fractions, so that ⌊·⌋ never falls to the wrong side, which floats cannot promise.
     Raises ArgumentError for an unknown mode, a size below 1, a scale that is not positive, or align_corners without
     bilinear.
     """
