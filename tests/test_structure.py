@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -359,6 +360,28 @@ def test_files_stay_short() -> None:
     assert not long, f"more than {LINES} lines: {long}; split by ideas, or give a reason in LONG"
     idle = {name for name in LONG if lengths.get(name, 0) <= LINES}
     assert not idle, f"{idle} no longer need an exception in LONG"
+
+
+FOREIGN = {"coord_map.py", "score.py"}  # of Caffe, and of the paper's reference code
+
+
+def lost_mentions(path: Path, text: str) -> set[str]:
+    """The files `x.py` that a text names and that are neither beside it nor where their whole path says."""
+    named = set(re.findall(r"(?<![\w./*<])((?:\w+/)*\w+\.py)\b", text))
+    places = (path.parent, PACKAGE, ROOT)
+    return {name for name in named - FOREIGN if not any((place / name).is_file() for place in places)}
+
+
+@pytest.mark.parametrize("name", sorted(MODULES))
+def test_files_that_are_spoken_of_are_there(name: str) -> None:
+    path = MODULES[name]
+    lost = lost_mentions(path, path.read_text(encoding="utf-8"))
+    assert not lost, f"{path.relative_to(ROOT)} speaks of {sorted(lost)}; name a file beside it, or its whole path"
+
+
+def test_the_check_of_mentions_can_fail() -> None:
+    text = "as `loops.py` and geometry/window.py say, not windows.py"
+    assert lost_mentions(PACKAGE / "arrays" / "convolution" / "im2col.py", text) == {"windows.py"}
 
 
 def test_tests_mirror_the_package() -> None:

@@ -29,7 +29,7 @@ def convolution_matrix(
     input_size  (H, W)
     returns     an array (O·OH·OW, C·H·W), or with `sparse=True` a SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`)
 
-    Its formula is in arrays/convolution/matrix.py. Raises ArgumentError if weight is not 4-D or does not divide into
+    Its formula is in arrays/convolution/dense.py. Raises ArgumentError if weight is not 4-D or does not divide into
     the groups, AllocationError for an array larger than all memory: the sparse form has no such limit.
     Source: Dumoulin and Visin 2016, §4.1, here for every geometry.
 

@@ -19,7 +19,7 @@ from minifcn.machine.tf32 import get_float32_matmul_precision
 
 
 def fits(dtype: Any) -> bool:
-    """Whether it can multiply them: float32 and float64. (float16 is widened before, see precision.py.)"""
+    """Whether it can multiply them: float32 and float64. (float16 is widened before, see arrays/half.py.)"""
     return dtype in (np.float32, np.float64)
 
 

@@ -4,7 +4,7 @@
     to_input(w, y)    ∂T/∂x   transposed convolution = gradient of convolution with respect to its input
     to_weight(x, y)   ∂T/∂w   gradient of convolution with respect to its weight
 
-T is in DESIGN and in `loops`. An algorithm is one file with these three functions; all of them give the same answer,
+T is written out in `loops.py`. An algorithm is one file with these three functions; all of them give the same answer,
 so the choice is about speed and about what you want to see. Whichever it is, float16 is added up in float32. These
 functions trust their arguments: shapes that fit the geometry, one dtype, one device. `functional.conv2d` is where
 arguments are checked.

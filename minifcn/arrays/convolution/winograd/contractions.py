@@ -68,7 +68,8 @@ def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
 def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
     """Transposed convolution. w (O, C, 3, 3), y (N, O, OH, OW) -> x (N, C, H, W).
 
-    With stride 1 it is a convolution of y (turned.py): the taps the other way round, the weight's channels exchanged.
+    With stride 1 it is a convolution of y, the taps the other way round, the weight's channels exchanged: see
+    arrays/convolution/turned.py.
     """
     back = turned_geometry(geometry)
     m = tile(back, len(y))

@@ -1,4 +1,4 @@
-"""The five steps of winograd.py, each on a block of tiles: from pixels to tiles in the other basis, and back.
+"""The five steps of contractions.py, each on a block of tiles: from pixels to tiles in the other basis, and back.
 
     transformed_image     x (N, C, H, W)    -> B x Bᵀ (n², C, P)      P tiles of n x n pixels, which overlap by 2
     transformed_result    y (N, O, OH, OW)  -> A y Aᵀ (n², O, P)      of m x m results, n = m + 2

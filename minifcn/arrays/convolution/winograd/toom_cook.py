@@ -1,9 +1,9 @@
-"""The matrices of a sum that slides: Toom and Cook's, from which Winograd's convolution is made (winograd.py).
+"""The matrices of a sum that slides: Toom and Cook's, from which Winograd's convolution is made (contractions.py).
 
     Σ_j h_j · (Σ_i g_i · d_{i+j}) = Σ (G·g) ⊙ (A·h) ⊙ (B·d)
 
-Why, and what the points have to do with it, is told in winograd.py. Source: Winograd 1980, "Arithmetic complexity of
-computations".
+Why, and what the points have to do with it, is told in contractions.py.
+Source: Winograd 1980, "Arithmetic complexity of computations".
 """
 
 from __future__ import annotations
