@@ -1,4 +1,4 @@
-"""Bare arrays in, bare arrays out: the floor on which numbers are computed, by NumPy or CuPy, whichever the array is of.
+"""Bare arrays in, bare arrays out: the floor on which numbers are computed, by NumPy or CuPy, whichever owns the array.
 
 Nothing here knows of gradients, and arguments are trusted: who calls has checked them. Each operation is a file, each
 family of them a folder. This is also the floor where the machine is met, and the only one: what is worth it is cut into
