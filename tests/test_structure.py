@@ -66,6 +66,8 @@ TESTED_IN: dict[str, str] = {
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "data/test_folder.py",
     "data/shapes.py": "data/test_scenes.py",
+    "models/fusion.py": "models/test_fcn_skips.py",
+    "models/explanation.py": "models/test_fcn_crops.py",
     "plot/curves.py": "plot/test_plot_figures.py",
     "plot/matrix.py": "plot/test_plot_figures.py",
     "plot/pictures.py": "plot/test_plot_figures.py",
