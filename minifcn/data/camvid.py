@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from minifcn.data.images import read_image, read_label, refuse_colours, resize_image, resize_label
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, offending_values, size_of, values_text
+from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
 from minifcn.errors import FileError
-from minifcn.labels import VOID
+from minifcn.labels import VOID, outside, values_of
 
 CLASSES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -71,10 +71,11 @@ class CamVid:
         image_path, label_path = self._files[index_in(index, len(self), "CamVid")]
         remedy = "CamVid's labels are grey PNGs of indices 0..11, as in the SegNet tutorial's copy."
         label = refuse_colours(read_label(label_path), label_path, remedy)
-        bad = [value for value in [*offending_values(label, FILE_VOID + 1), VOID] if (label == value).any()]
-        if bad:
+        wrong = outside(label, FILE_VOID + 1, ignore=None)
+        if wrong.any():
             raise FileError(
-                f"{label_path}: the label holds {values_text(bad)}; CamVid's classes are 0..10 and {FILE_VOID} is void."
+                f"{label_path}: the label holds {values_text(values_of(label[wrong]))}; "
+                f"CamVid's classes are 0..10 and {FILE_VOID} is void."
             )
         label[label == FILE_VOID] = VOID
         sample = check_sample(Sample(read_image(image_path), label, str(image_path)), len(CLASSES))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg")
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def read_image(path: Path) -> Image:
@@ -60,6 +61,11 @@ def refuse_colours(label: NDArray[np.uint8], path: Path, remedy: str) -> Label:
     if label.ndim == 3:
         raise FileError(f"{path}: the label holds RGB colours, not class indices; {remedy}")
     return label
+
+
+def luminance(image: NDArray[np.number]) -> NDArray[np.float32]:
+    """0.299 R + 0.587 G + 0.114 B, float32 (H, W): how bright red, green and blue look (ITU-R BT.601)."""
+    return image.astype(np.float32, copy=False) @ LUMA
 
 
 def resize_image(image: Image, size: tuple[int, int]) -> Image:

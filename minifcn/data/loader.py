@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import Dataset, Image, Sample, check_sample, whole
+from minifcn.data.sample import Dataset, Image, Sample, check_sample, integer_in
 from minifcn.data.transforms import Transform
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -76,8 +76,8 @@ class DataLoader:
         seed: int = 0, drop_last: bool = False, prefetch: bool = False,
     ) -> None:  # fmt: skip
         self.dataset = dataset
-        self.batch_size = whole(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
-        self.seed = whole(seed, "DataLoader: seed", 0, 2**64 - 1)
+        self.batch_size = integer_in(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
+        self.seed = integer_in(seed, "DataLoader: seed", 0, 2**64 - 1)
         if transform is not None and not callable(transform):
             raise ArgumentTypeError(f"DataLoader: transform {transform!r} cannot be called; pass a transform or None.")
         self.shuffle, self.transform, self.drop_last, self.prefetch = shuffle, transform, drop_last, prefetch
@@ -97,14 +97,14 @@ class DataLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives, counted from 0."""
-        self.epoch = whole(epoch, "DataLoader.set_epoch: epoch", 0, 2**32 - 1)
+        self.epoch = integer_in(epoch, "DataLoader.set_epoch: epoch", 0, 2**32 - 1)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
     def batches(self, first: int = 0) -> Iterator[Batch]:
         """The batches of the chosen epoch, from number `first` on."""
-        first = whole(first, "DataLoader.batches: first", 0, len(self))
+        first = integer_in(first, "DataLoader.batches: first", 0, len(self))
         epoch, order = self.epoch, self.order()
         chosen = [order[b * self.batch_size : (b + 1) * self.batch_size] for b in range(first, len(self))]
         if self.prefetch:

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.listing import SPLITS, check_split
-from minifcn.data.sample import Image, Label, Sample, index_in, size_of, whole
+from minifcn.data.sample import Image, Label, Sample, index_in, integer_in, size_of
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
-from minifcn.labels import VOID
+from minifcn.labels import VOID, seams
 
 CLASSES = ("background", "disc", "box", "triangle", "ring", "cross", "pole", "fence")
 PALETTE = np.array(
@@ -55,9 +55,9 @@ class Scenes:
     classes = CLASSES
 
     def __init__(self, count: int, size: tuple[int, int] = (96, 128), seed: int = 0, split: str = "train") -> None:
-        self.count = whole(count, "Scenes: count", 1, 2**32 - 1)
+        self.count = integer_in(count, "Scenes: count", 1, 2**32 - 1)
         self.size = size_of(size, "Scenes: size", 16, 4096)
-        self.seed = whole(seed, "Scenes: seed", 0, 2**64 - 1)
+        self.seed = integer_in(seed, "Scenes: seed", 0, 2**64 - 1)
         self.split = check_split(split, "Scenes")
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
@@ -87,7 +87,7 @@ def render(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Image, Labe
     for depth, (kind, y, x) in enumerate(zip(kinds, rows, columns, strict=True), start=1):
         _paint(rng, canvas, layer, depth, int(kind), y, x, unit, ground)
     label = np.concatenate([[0], kinds + 1]).astype(np.uint8)[layer]
-    label[_seams(layer)] = VOID
+    label[seams(layer)] = VOID  # on what is behind, so that thin things in front keep their width
     light = _light(rng, H, W)
     canvas *= light[:, :, None]
     if rng.random() < 0.35:
@@ -157,16 +157,6 @@ def _paint_apart_from(rng: np.random.Generator, ground: NDArray[np.float32], kin
         if np.abs(paint - ground).max() > 55.0:
             break
     return paint
-
-
-def _seams(layer: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """(H, W): True beside an object in front; on the side of what is behind, so that thin things keep their width."""
-    seam = np.zeros(layer.shape, dtype=bool)
-    seam[:, :-1] |= layer[:, :-1] < layer[:, 1:]
-    seam[:, 1:] |= layer[:, 1:] < layer[:, :-1]
-    seam[:-1] |= layer[:-1] < layer[1:]
-    seam[1:] |= layer[1:] < layer[:-1]
-    return seam
 
 
 def _light(rng: np.random.Generator, H: int, W: int) -> Map:

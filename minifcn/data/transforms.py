@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.data.images import resize_image, resize_label
+from minifcn.data.images import luminance, resize_image, resize_label
 from minifcn.data.sample import Sample, size_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -120,16 +120,13 @@ class ColorJitter:
         amounts = np.array([self.brightness, self.contrast, self.saturation])
         b, c, s = (1.0 + amounts * rng.uniform(-1.0, 1.0, 3)).astype(np.float32)
         image = sample.image * b
-        grey = image @ LUMA  # (H, W, 3) -> (H, W)
+        grey = luminance(image)
         middle = grey.mean(dtype=np.float64).astype(np.float32)
         # Contrast keeps the grey of a pixel on the line to the middle, so both steps are one sum.
         image *= c * s
         image += (c * (1 - s) * grey + (1 - c) * middle)[:, :, None]
         np.rint(image, out=image)
         return Sample(np.clip(image, 0, 255, out=image).astype(np.uint8), sample.label, sample.name)
-
-
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # how bright red, green and blue look (ITU-R BT.601)
 
 
 def _number(value: Any, what: str, least: float, most: float) -> float:

@@ -29,6 +29,7 @@ from contextvars import copy_context
 from itertools import count, pairwise
 from typing import Any, TypeVar
 
+from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 Piece = TypeVar("Piece")
@@ -38,11 +39,12 @@ VARIABLE = "MINIFCN_NUM_THREADS"
 
 def set_num_threads(number: int) -> None:
     """Use at most `number` threads from now on, in the whole process. ArgumentError below 1."""
-    if isinstance(number, bool) or not isinstance(number, int):
+    threads = whole_number(number)
+    if threads is None:
         raise ArgumentTypeError(f"set_num_threads: the number of threads must be an integer, got {number!r}.")
-    if number < 1:
+    if threads < 1:
         raise ArgumentError(f"set_num_threads: the number of threads must be at least 1, got {number}.")
-    _crew.resize(number)
+    _crew.resize(threads)
 
 
 def get_num_threads() -> int:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from minifcn.data.images import luminance
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.plot import colorize, error_map, overlay, save_image_png, save_label_png
-from minifcn.plot.labels import IGNORED_COLOUR, VOID_COLOUR, WRONG_COLOUR, contours, luminance
+from minifcn.plot.labels import IGNORED_COLOUR, VOID_COLOUR, WRONG_COLOUR, contours
 
 PALETTE = np.array([[10, 20, 30], [200, 0, 100], [0, 250, 50]], dtype=np.uint8)
 LABEL = np.array([[0, 0, 2, 2], [0, 1, 2, 255], [0, 0, 0, 255]], dtype=np.uint8)
