@@ -1,8 +1,10 @@
-"""Whole numbers as arguments: an integer, or a pair of them for rows and columns."""
+"""Numbers as arguments: what is a number, what a whole one, and a pair of those for rows and columns."""
 
 from __future__ import annotations
 
+import math
 import operator
+from numbers import Real
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
@@ -20,6 +22,16 @@ def whole_number(value: object) -> int | None:
         return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
         return None
+
+
+def real_number(value: object) -> float | None:
+    """`value` as a float, NaN and infinity too; None if it is no number, as booleans, strings and None are not."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer larger than every float
+        return -math.inf if value < 0 else math.inf
 
 
 def integer(value: object, name: str, minimum: int, kind: str = "an integer") -> int:

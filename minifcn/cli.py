@@ -155,7 +155,8 @@ def parser() -> argparse.ArgumentParser:
     explain = commands.add_parser(
         "explain",
         help="derive the crops of an FCN",
-        description="Print where every feature of a network lies over the image, and so every crop.",
+        description="Print where every feature of a network lies over the image, and so every crop (FCN.explain in "
+        "Python; minifcn.explain there says which algorithm computes a convolution).",
     )
     for name, usual in (("backbone", "vgg16"), ("stride", 8), ("alignment", "caffe")):
         explain.add_argument(

@@ -43,7 +43,6 @@ TESTED_IN: dict[str, str] = {
     "__main__.py": "test_cli.py",
     # Errors are asserted by content wherever they are raised.
     "errors.py": "test_cli.py",
-    "arguments.py": "geometry/test_window.py",
     # What is refused, and where centres lie, is asked of a whole geometry.
     "geometry/checks.py": "geometry/test_window.py",
     "geometry/coordinates.py": "geometry/test_window.py",

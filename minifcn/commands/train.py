@@ -176,10 +176,10 @@ def splits(options: Options) -> tuple[Any, Any, Any]:
         data.open_dataset(options.data, options.root, split, options.size, options.seed, count)
         for split, count in counts.items()
     )
-    return remembered(training, options), remembered(validation, options), test
+    return kept_in_memory(training, options), kept_in_memory(validation, options), test
 
 
-def remembered(dataset: Any, options: Options) -> Any:
+def kept_in_memory(dataset: Any, options: Options) -> Any:
     """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch."""
     if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
         return dataset

@@ -7,8 +7,8 @@ from pathlib import Path
 from minifcn.data import camvid, folder, transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.folder import Folder
+from minifcn.data.in_memory import InMemory
 from minifcn.data.loader import Batch, DataLoader, collate, normalize
-from minifcn.data.memory import InMemory
 from minifcn.data.sample import Dataset, Sample, check_sample
 from minifcn.data.scenes import Scenes
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Resize

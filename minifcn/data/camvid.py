@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.images import read_image, read_label, refuse_colours, resize_image, resize_label
+from minifcn.data.images import read_image, read_label, refuse_colours, resize_sample
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
 from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
 from minifcn.errors import FileError
@@ -78,11 +78,10 @@ class CamVid:
                 f"CamVid's classes are 0..10 and {FILE_VOID} is void."
             )
         label[label == FILE_VOID] = VOID
-        sample = check_sample(Sample(read_image(image_path), label, str(image_path)), len(CLASSES))
-        image = sample.image
-        if self.size is not None:
-            image, label = resize_image(image, self.size), resize_label(label, self.size)
-        return Sample(image, label, image_path.stem)
+        image = read_image(image_path)
+        check_sample(Sample(image, label, str(image_path)), len(CLASSES))
+        sample = Sample(image, label, image_path.stem)
+        return sample if self.size is None else resize_sample(sample, self.size)
 
 
 def _find(root: Path, split: str) -> Path:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.classes import from_colours, from_values, read_classes
-from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_image, resize_label
+from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_sample
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
 from minifcn.data.sample import Sample, check_sample, index_in, size_of
 from minifcn.errors import FileError
@@ -72,9 +72,8 @@ class Folder:
         label = from_values(mask, self._classes) if mask.ndim == 2 else from_colours(mask, self._classes, mask_path)
         image = read_image(self._images[stem])
         check_sample(Sample(image, label, str(mask_path)), len(self.classes))
-        if self.size is not None:
-            image, label = resize_image(image, self.size), resize_label(label, self.size)
-        return Sample(image, label, stem)
+        sample = Sample(image, label, stem)
+        return sample if self.size is None else resize_sample(sample, self.size)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import Image, Label
+from minifcn.data.sample import Image, Label, Sample
 from minifcn.errors import FileError
 
 if TYPE_CHECKING:
@@ -84,6 +84,11 @@ def resize_label(label: Label, size: tuple[int, int]) -> Label:
     rows = (2 * np.arange(size[0]) + 1) * label.shape[0] // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * label.shape[1] // (2 * size[1])
     return label[rows[:, None], columns]
+
+
+def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Image and label of `sample` at `size` (H, W), each in its own way."""
+    return Sample(resize_image(sample.image, size), resize_label(sample.label, size), sample.name)
 
 
 def _open(path: Path, what: str, turned: bool) -> pillow.Image:

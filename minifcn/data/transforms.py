@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.data.images import luminance, resize_image, resize_label
+from minifcn.arguments import real_number
+from minifcn.data.images import luminance, resize_sample
 from minifcn.data.sample import Sample, size_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -85,7 +86,7 @@ class Resize:
         self.size = size_of(size, "Resize: size")
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        return Sample(resize_image(sample.image, self.size), resize_label(sample.label, self.size), sample.name)
+        return resize_sample(sample, self.size)
 
 
 class RandomScale:
@@ -100,8 +101,7 @@ class RandomScale:
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         factor = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         H, W = sample.size
-        size = max(1, round(H * factor)), max(1, round(W * factor))
-        return Sample(resize_image(sample.image, size), resize_label(sample.label, size), sample.name)
+        return resize_sample(sample, (max(1, round(H * factor)), max(1, round(W * factor))))
 
 
 class ColorJitter:
@@ -130,11 +130,12 @@ class ColorJitter:
 
 
 def _number(value: Any, what: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+    number = real_number(value)
+    if number is None:
         raise ArgumentTypeError(f"{what} must be a number, not {value!r}.")
-    if not least <= value <= most:  # false for NaN too
-        raise ArgumentError(f"{what} is {float(value):g}; it must be between {least:g} and {most:g}.")
-    return float(value)
+    if not least <= number <= most:  # false for NaN too
+        raise ArgumentError(f"{what} is {number:g}; it must be between {least:g} and {most:g}.")
+    return number
 
 
 def _colour(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:

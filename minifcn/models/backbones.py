@@ -1,4 +1,4 @@
-"""The trunks of FCN: classifiers whose fully connected layers have become convolutions.
+"""The backbones of FCN: classifiers whose fully connected layers have become convolutions.
 
 A backbone has five stages, each ending in a 2x2 pooling, so that they end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image,
 and a head, the former fully connected layers. FCN takes pool3 and pool4 for its skips.
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minifcn.arguments import integer
+from minifcn.arguments import integer, real_number
 from minifcn.errors import ArgumentError
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
 
@@ -83,7 +83,7 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
 
 
 def small(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
-    """A narrow VGG-like trunk with batch normalisation, to be trained from nothing on a CPU.
+    """A narrow VGG-like backbone with batch normalisation, to be trained from nothing on a CPU.
 
     Two 3x3 convolutions per stage with 16, 32, 64, 96 and 128 channels; the head is a 3x3 convolution (fc6) and a
     1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
@@ -112,7 +112,8 @@ BACKBONES: dict[str, Callable[..., Backbone]] = {"small": small, "vgg16": vgg16}
 
 
 def _checked_width(name: str, width: object, largest: int) -> None:
-    if isinstance(width, bool) or not isinstance(width, int | float | np.floating) or not 0 < width <= largest:
+    number = real_number(width)
+    if number is None or not 0 < number <= largest:
         raise ArgumentError(f"{name}: width must be a number greater than 0 and at most {largest}, got {width!r}.")
 
 

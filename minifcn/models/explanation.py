@@ -33,7 +33,7 @@ def derivation(model: FCN) -> str:
 
 
 def _table(model: FCN) -> Iterator[str]:
-    """One line for every window of the trunk, the head and the score."""
+    """One line for every window of the stages, the head and the score."""
     yield f"{'layer':<12}{'kernel':>7}{'stride':>7}{'pad':>5}{'scale':>8}{'offset':>10}{'sees':>7}"
     trace = IMAGE
     for name, window in _named_windows(model):

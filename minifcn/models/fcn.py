@@ -81,13 +81,13 @@ class FCN(Module):
         generator: np.random.Generator | None = None,
     ) -> None:
         C, stride = _checked_settings(num_classes, stride, upsampling)
-        trunk = _built(backbone, alignment, width, generator)
+        built = _built(backbone, alignment, width, generator)
         self.num_classes, self.stride = C, stride
         self.backbone = backbone if isinstance(backbone, str) else "custom"
 
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = trunk.stages
-        self.head = trunk.head
-        self.score = score_layer(trunk.head_channels, C)
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = built.stages
+        self.head = built.head
+        self.score = score_layer(built.head_channels, C)
 
         # Where the maps of `forward` lie over the image; every crop below follows from it.
         pool3 = Trace().through(self.stage1).through(self.stage2).through(self.stage3)  # 1/8
@@ -97,9 +97,9 @@ class FCN(Module):
 
         # From coarse to fine.
         at_pool4, at_pool3 = STEPS[upsampling][stride]
-        self.fuse_pool4 = at_pool4(score, pool4, trunk.pool4_channels, C, learn_upsampling)
+        self.fuse_pool4 = at_pool4(score, pool4, built.pool4_channels, C, learn_upsampling)
         score = self.fuse_pool4.after(score)  # 1/16
-        self.fuse_pool3 = at_pool3(score, pool3, trunk.pool3_channels, C, learn_upsampling)
+        self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, C, learn_upsampling)
         score = self.fuse_pool3.after(score)  # 1/8
         self.upscore = Upscore(score, C, learn_upsampling)  # 1
 
