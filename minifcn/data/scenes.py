@@ -38,8 +38,10 @@ THIN = 5  # poles and fences, from this shape on, stand in front: hidden behind 
 class Scenes:
     """Generated scenes with seven kinds of objects on a background, as a data set.
 
-    count: the number of samples. size: (H, W) in pixels, from 16x16 up; objects scale with the shorter side.
-    seed: 0 <= seed < 2**64. split: "train", "val" or "test"; scenes of two splits are never the same.
+    count   the number of samples
+    size    (H, W) in pixels, from 16x16 up; objects scale with the shorter side
+    seed    0 <= seed < 2**64
+    split   "train", "val" or "test"; scenes of two splits are never the same
 
     Sample i is a function of (seed, split, i, size) alone: not of `count`, nor of what was asked for before.
     Colours and textures are shared between the classes, so only the shape tells for sure. Objects hide one another, and
