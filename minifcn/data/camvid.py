@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.images import read_image, read_label, refuse_colours, resize_sample
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
+from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
 from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID, outside, values_of
@@ -56,7 +56,7 @@ class CamVid:
     classes = CLASSES
 
     def __init__(self, root: str | Path, split: str = "train", size: tuple[int, int] | None = None) -> None:
-        self.split = check_split(split, "CamVid")
+        self.split = checked_split(split, "CamVid")
         self.size = None if size is None else size_of(size, "CamVid: size")
         self.root = _find(Path(root), split)
         self.palette: NDArray[np.uint8] = PALETTE.copy()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from minifcn.data.classes import from_colours, from_values, read_classes
 from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_sample
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
+from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
 from minifcn.data.sample import Sample, check_sample, index_in, size_of
 from minifcn.errors import FileError
 
@@ -49,7 +49,7 @@ class Folder:
 
     def __init__(self, root: str | Path, split: str | None = None, size: tuple[int, int] | None = None) -> None:
         self.root = Path(root)
-        self.split = None if split is None else check_split(split, "Folder")
+        self.split = None if split is None else checked_split(split, "Folder")
         self.size = None if size is None else size_of(size, "Folder: size")
         if not self.root.is_dir():
             raise FileError(f"{self.root}: there is no such folder; {LAYOUT}.")

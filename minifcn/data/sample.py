@@ -17,6 +17,8 @@ from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.labels import VOID, outside, values_of
 
+LARGEST_SIDE = 16384  # pixels
+
 Image = NDArray[np.uint8]
 Label = NDArray[np.uint8]
 
@@ -117,7 +119,7 @@ def integer_in(value: Any, what: str, least: int, most: int) -> int:
     return number
 
 
-def size_of(value: Any, what: str, least: int = 1, most: int = 16384) -> tuple[int, int]:
+def size_of(value: Any, what: str, least: int = 1, most: int = LARGEST_SIDE) -> tuple[int, int]:
     """`value` as (height, width), each in least..most; ArgumentError / ArgumentTypeError that begin with `what`."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ArgumentTypeError(f"{what} must be a pair (height, width), not {value!r}.")

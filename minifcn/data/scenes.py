@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.listing import SPLITS, check_split
+from minifcn.data.listing import SPLITS, checked_split
 from minifcn.data.sample import Image, Label, Sample, index_in, integer_in, size_of
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
 from minifcn.labels import VOID, seams
@@ -60,7 +60,7 @@ class Scenes:
         self.count = integer_in(count, "Scenes: count", 1, 2**32 - 1)
         self.size = size_of(size, "Scenes: size", 16, 4096)
         self.seed = integer_in(seed, "Scenes: seed", 0, 2**64 - 1)
-        self.split = check_split(split, "Scenes")
+        self.split = checked_split(split, "Scenes")
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
         self.std: NDArray[np.float32] = STD.copy()

@@ -19,7 +19,7 @@ from minifcn.weights import atomic_path
 
 VOID_COLOUR = (236, 236, 232)  # paper white: beside it, no class is mistaken for "nothing is known here"
 WRONG_COLOUR = (222, 45, 38)
-IGNORED_COLOUR = (168, 168, 168)  # lighter than any dimmed pixel can be
+UNCOUNTED_COLOUR = (168, 168, 168)  # lighter than any dimmed pixel can be
 
 Palette = np.ndarray | Sequence[Sequence[int]]
 
@@ -70,7 +70,7 @@ def contours(label: np.ndarray) -> np.ndarray:
 def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Where the prediction is wrong: uint8 `(H, W, 3)`.
 
-    Right pixels show the image in dimmed grey, wrong ones are `WRONG_COLOUR`, and void ones are `IGNORED_COLOUR`.
+    Right pixels show the image in dimmed grey, wrong ones are `WRONG_COLOUR`, and void ones are `UNCOUNTED_COLOUR`.
     Raises ArgumentError for sizes that differ and for what is not an image or a label map.
     """
     image = checked_image(image, "image")
@@ -79,7 +79,7 @@ def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> n
     grey = (0.4 * luminance(image)).round().astype(np.uint8)
     errors = np.repeat(grey[..., None], 3, axis=2)
     errors[truth != prediction] = WRONG_COLOUR
-    errors[truth == VOID] = IGNORED_COLOUR
+    errors[truth == VOID] = UNCOUNTED_COLOUR
     return errors
 
 
