@@ -15,6 +15,7 @@ import minifcn
 from minifcn.autograd import Profile
 from minifcn.autograd.timetable import table
 from minifcn.commands.options import Options
+from minifcn.data import Dataset
 from minifcn.machine.backend import cupy_module, full_name
 from minifcn.machine.tf32 import get_float32_matmul_precision
 from minifcn.metrics import ConfusionMatrix
@@ -100,7 +101,7 @@ class Counter:
         self.bar.close()
 
 
-def metrics_table(matrix: ConfusionMatrix, dataset: Any, split: str) -> str:
+def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
     return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
 
 

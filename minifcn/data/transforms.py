@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from minifcn.arguments import real_number
 from minifcn.data.images import luminance, resize_sample
@@ -58,7 +59,7 @@ class RandomCrop:
     with the colour `fill` (give the data set's mean; without it, the image's own mean), the label with void.
     """
 
-    def __init__(self, size: tuple[int, int], fill: Sequence[float] | None = None) -> None:
+    def __init__(self, size: tuple[int, int], fill: Sequence[float] | NDArray[np.floating] | None = None) -> None:
         self.size = size_of(size, "RandomCrop: size")
         self.fill = None if fill is None else _colour(fill, "RandomCrop: fill")
 
@@ -138,7 +139,7 @@ def _number(value: Any, what: str, least: float, most: float) -> float:
     return number
 
 
-def _colour(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _colour(value: Any, what: str) -> NDArray[np.float64]:
     try:
         colour = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):
