@@ -62,7 +62,7 @@ class FCN(Module):
                  bilinear
 
     Two bilinear steps are not one: they round the peaks off differently. So an FCN-16s or FCN-8s whose skips are zero
-    computes exactly what the FCN-32s does if both are staged; with "single" they agree at the fused score only.
+    computes exactly what the FCN-32s does if both are staged; with "single" they agree up to the fused score.
 
     Raises ArgumentError or ArgumentTypeError for a setting that is unknown or out of range, and for a backbone whose
     maps no crop can align.
@@ -95,12 +95,12 @@ class FCN(Module):
         score = pool4.through(self.stage5).through(self.head).through(self.score)  # 1/32
         self.traces = {"pool3": pool3, "pool4": pool4, "score": score}
 
-        # From coarse to fine.
+        # From coarse to fine: what each step is, Fuse, Double or Unchanged, follows from stride and upsampling.
         at_pool4, at_pool3 = STEPS[upsampling][stride]
         self.fuse_pool4 = at_pool4(score, pool4, built.pool4_channels, C, learn_upsampling)
-        score = self.fuse_pool4.after(score)  # 1/16
+        score = self.fuse_pool4.after(score)  # 1/16, unless unchanged
         self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, C, learn_upsampling)
-        score = self.fuse_pool3.after(score)  # 1/8
+        score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
         self.upscore = Upscore(score, C, learn_upsampling)  # 1
 
     def forward(self, image: Any) -> Any:
