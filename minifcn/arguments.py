@@ -1,8 +1,10 @@
-"""Whole numbers as arguments: an integer, or a pair of them for rows and columns."""
+"""Numbers as arguments: what is a number, what a whole one, and a pair of those for rows and columns."""
 
 from __future__ import annotations
 
+import math
 import operator
+from numbers import Real
 
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
@@ -12,14 +14,31 @@ Pair = tuple[int, int]
 LARGEST_SIZE = 2**31 - 1
 
 
-def integer(value: object, name: str, minimum: int, kind: str = "an integer") -> int:
-    """`value` as a plain int of at least `minimum`; floats, booleans, strings and None are refused by name."""
+def whole_number(value: object) -> int | None:
+    """`value` as a plain int; None if it is no whole number, as floats, booleans, strings and None are not."""
+    if isinstance(value, bool):
+        return None
     try:
-        if isinstance(value, bool):
-            raise TypeError
-        number = operator.index(value)  # type: ignore[arg-type]
+        return operator.index(value)  # type: ignore[arg-type]
     except TypeError:
-        raise ArgumentTypeError(f"{name} must be {kind}, got {value!r} ({type(value).__name__}).") from None
+        return None
+
+
+def real_number(value: object) -> float | None:
+    """`value` as a float, NaN and infinity too; None if it is no number, as booleans, strings and None are not."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return None
+    try:
+        return float(value)
+    except OverflowError:  # an integer larger than every float
+        return -math.inf if value < 0 else math.inf
+
+
+def integer(value: object, name: str, minimum: int, kind: str = "an integer") -> int:
+    """`value` as a plain int of at least `minimum`; what is no whole number is refused by name."""
+    number = whole_number(value)
+    if number is None:
+        raise ArgumentTypeError(f"{name} must be {kind}, got {value!r} ({type(value).__name__}).")
     if not minimum <= number <= LARGEST_SIZE:
         raise ArgumentError(f"{name} must be between {minimum} and {LARGEST_SIZE}, got {number}.")
     return number

@@ -13,10 +13,9 @@ from importlib import import_module
 
 from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
 from minifcn.data import SCENE_COUNTS
+from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
-
-LARGEST = 16384  # pixels on a side
 
 
 def size(text: str) -> tuple[int, int]:
@@ -24,8 +23,8 @@ def size(text: str) -> tuple[int, int]:
     rows, cross, columns = text.lower().partition("x")
     if not cross or not rows.isdecimal() or not columns.isdecimal() or 0 in (int(rows), int(columns)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a size; write height x width, for example 180x240")
-    if max(int(rows), int(columns)) > LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is too large; a side has at most {LARGEST} pixels")
+    if max(int(rows), int(columns)) > LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large; a side has at most {LARGEST_SIDE} pixels")
     return int(rows), int(columns)
 
 
@@ -155,7 +154,8 @@ def parser() -> argparse.ArgumentParser:
     explain = commands.add_parser(
         "explain",
         help="derive the crops of an FCN",
-        description="Print where every feature of a network lies over the image, and so every crop.",
+        description="Print where every feature of a network lies over the image, and so every crop (FCN.explain in "
+        "Python; minifcn.explain there says which algorithm computes a convolution).",
     )
     for name, usual in (("backbone", "vgg16"), ("stride", 8), ("alignment", "caffe")):
         explain.add_argument(

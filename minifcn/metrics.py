@@ -19,10 +19,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from minifcn.arguments import whole_number
 from minifcn.arrays.accepted import same_device
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.labels import VOID
+from minifcn.labels import VOID, first_of, outside, values_of
 from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
 
 TITLES = {
@@ -45,12 +46,13 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int) -> None:
-        if isinstance(num_classes, bool) or not isinstance(num_classes, int | np.integer):
+        C = whole_number(num_classes)
+        if C is None:
             raise ArgumentTypeError(f"num_classes is {num_classes!r}; pass an integer.")
-        if not 1 <= num_classes <= VOID:
+        if not 1 <= C <= VOID:
             raise ArgumentError(f"num_classes is {num_classes}; pass 1 to {VOID} (the label {VOID} is void).")
-        self.num_classes = int(num_classes)
-        self.hist = np.zeros((self.num_classes, self.num_classes), dtype=np.int64)
+        self.num_classes = C
+        self.hist = np.zeros((C, C), dtype=np.int64)
 
     @classmethod
     def from_hist(cls, hist: np.ndarray) -> ConfusionMatrix:
@@ -212,14 +214,12 @@ class ConfusionMatrix:
         return names
 
     def _check_range(self, what: str, labels: Array, besides: str) -> None:
-        numbers = labels.astype(np.int64)
-        outside = (numbers < 0) | (numbers >= self.num_classes)
-        if not outside.any():
+        wrong = outside(labels.astype(np.int64), self.num_classes, ignore=None)
+        if not wrong.any():
             return
-        values = [int(value) for value in np.unique(to_numpy(labels[outside]))]
-        named = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
+        values = values_of(to_numpy(labels[wrong]))
         raise ArgumentError(
-            f"update: {what} holds {named} but labels run from 0 to {self.num_classes - 1}{besides}; "
+            f"update: {what} holds {first_of(values)} but labels run from 0 to {self.num_classes - 1}{besides}; "
             f"map the labels or pass a larger num_classes."
         )
 

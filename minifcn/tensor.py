@@ -13,7 +13,7 @@ from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.functional.operands import alike
 from minifcn.functional.shaping import plain_key
-from minifcn.machine.backend import array_module, at_home
+from minifcn.machine.backend import array_module, at_home, names_device
 
 
 class Tensor(Variable):
@@ -208,8 +208,7 @@ class Tensor(Variable):
 
     def to(self, device_or_dtype: Any) -> Any:
         """The tensor on a device ("cpu", "cuda", "cuda:1") or in a dtype (numpy.float64)."""
-        named = isinstance(device_or_dtype, str) and device_or_dtype.partition(":")[0] in ("cpu", "cuda")
-        return F.to(self, device_or_dtype) if named else F.astype(self, device_or_dtype)
+        return F.to(self, device_or_dtype) if names_device(device_or_dtype) else F.astype(self, device_or_dtype)
 
     def astype(self, dtype: Any) -> Any:
         return F.astype(self, dtype)

@@ -65,8 +65,6 @@ TESTED_IN: dict[str, str] = {
     "__main__.py": "test_cli.py",
     # Errors are asserted by content wherever they are raised.
     "errors.py": "test_cli.py",
-    "labels.py": "test_metrics.py",
-    "arguments.py": "geometry/test_window.py",
     # What is refused, and where centres lie, is asked of a whole geometry.
     "geometry/checks.py": "geometry/test_window.py",
     "geometry/coordinates.py": "geometry/test_window.py",
@@ -101,6 +99,8 @@ TESTED_IN: dict[str, str] = {
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "data/test_folder.py",
     "data/shapes.py": "data/test_scenes.py",
+    "models/fusion.py": "models/test_fcn_skips.py",
+    "models/explanation.py": "models/test_fcn_crops.py",
     "plot/curves.py": "plot/test_plot_figures.py",
     "plot/matrix.py": "plot/test_plot_figures.py",
     "plot/pictures.py": "plot/test_plot_figures.py",

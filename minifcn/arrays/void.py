@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from minifcn.errors import ArgumentError
+from minifcn.labels import outside, values_of
 from minifcn.machine.backend import Array, array_module, to_numpy
 from minifcn.machine.deferred import check_later
 from minifcn.machine.kernels import Kernel, contiguous, run_on
@@ -27,10 +28,9 @@ def looked_at(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, 
 def _on_a_cpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
     C = len(factors)
     valid = labels != ignore_index
-    wrong = valid & ((labels < 0) | (labels >= C))
+    wrong = outside(labels, C, ignore_index)
     if bool(wrong.any()):
-        values = sorted({int(v) for v in to_numpy(labels[wrong]).ravel()})
-        raise _outside(f"{values[:8]}", int(wrong.sum()), C, ignore_index)
+        raise _refused(f"{values_of(to_numpy(labels[wrong]))[:8]}", int(wrong.sum()), C, ignore_index)
     labels = (labels * valid).astype("int64")
     return labels, valid, array_module(labels).where(valid, factors[labels], 0).astype(factors.dtype)
 
@@ -47,13 +47,13 @@ def _on_a_gpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, 
         count, below, above = (int(number) for number in found)
         extremes = [f"as small as {-below}"] * (below > 0) + [f"as large as {above}"] * (above >= C)
         if count:
-            raise _outside(" and ".join(extremes), count, C, ignore_index)
+            raise _refused(" and ".join(extremes), count, C, ignore_index)
 
     check_later(wrong, check)
     return made, valid, coefficients
 
 
-def _outside(values: str, count: int, C: int, ignore_index: int) -> ArgumentError:
+def _refused(values: str, count: int, C: int, ignore_index: int) -> ArgumentError:
     return ArgumentError(
         f"cross_entropy: labels {values} at {count} pixels are outside [0, {C}) and not ignore_index {ignore_index}; "
         f"fix the labels or the number of classes."

@@ -21,7 +21,7 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn.arrays.convolution.algorithms import use_algorithm
-from minifcn.commands.reporting import advice, kernels, simd, versions
+from minifcn.commands.reporting import advice, openblas_kernels, simd, versions
 from minifcn.machine import backend, limits, threads
 from minifcn.tensor import Tensor
 
@@ -96,7 +96,7 @@ def check_cpu() -> bool:
     for name, value in facts.items():
         say(NAMES.get(name, name), value)
     say("memory", gibibytes(limits.memory_of("cpu")))
-    if told := advice(kernels(), simd()).split():
+    if told := advice(openblas_kernels(), simd()).split():
         say("advice", " ".join(told))
     try:
         say("threads", f"{threads.get_num_threads()} of minifcn; {threads.VARIABLE} changes that")

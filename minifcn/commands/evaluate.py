@@ -6,10 +6,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minifcn import data
 from minifcn.commands.reporting import Counter, metrics_table, versions
+from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
-from minifcn.training import evaluate, load_network
+from minifcn.training import Card, evaluate, load_network
 from minifcn.weights import write_text_atomic
 
 
@@ -53,12 +56,12 @@ def run(arguments: dict[str, Any]) -> int:
 class Prepared:
     """A data set whose images are normalised as the network was trained to expect, not by its own mean."""
 
-    def __init__(self, dataset: Any, card: Any) -> None:
+    def __init__(self, dataset: Dataset, card: Card) -> None:
         self.dataset, self.classes, self.palette, self.name = dataset, dataset.classes, dataset.palette, dataset.name
-        self.mean, self.std = card.mean, card.std
+        self.mean, self.std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int, /) -> Sample:
         return self.dataset[index]

@@ -1,4 +1,7 @@
-"""`minifcn explain`: the derivation of the crops, layer by layer."""
+"""`minifcn explain`: the crops of an FCN derived layer by layer, as `FCN.explain()` returns them.
+
+(`minifcn.explain`, in Python, is another thing: which algorithm computes a convolution, and why.)
+"""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import numpy as np
 
 import minifcn
 from minifcn.commands.options import Options
+from minifcn.data import Dataset
 from minifcn.machine.backend import cupy_module, full_name
 from minifcn.machine.profiling import Profile
 from minifcn.machine.tf32 import get_float32_matmul_precision
@@ -100,7 +101,7 @@ class Counter:
         self.bar.close()
 
 
-def metrics_table(matrix: ConfusionMatrix, dataset: Any, split: str) -> str:
+def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
     return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
 
 
@@ -111,7 +112,7 @@ def profile_text(record: Profile, steps: int, before: int, images: int) -> str:
     return (
         f"\nprofile of {steps} {'step' if steps == 1 else 'steps'}{warm}: {1e3 * seconds / steps:.1f} ms per step, "
         f"{images / seconds:.1f} images per second; all for one step\n\n{table(record.rows(), steps)}\n\n{LEGEND}"
-        f"{advice(kernels(), simd())}"
+        f"{advice(openblas_kernels(), simd())}"
     )
 
 
@@ -130,7 +131,7 @@ def advice(found: str, extensions: set[str]) -> str:
     )
 
 
-def kernels() -> str:
+def openblas_kernels() -> str:
     """The processor that NumPy's OpenBLAS has chosen its kernels for; "" for another BLAS, or without threadpoolctl."""
     try:
         from threadpoolctl import threadpool_info
@@ -148,7 +149,7 @@ def simd() -> set[str]:
 def versions(device: str = "cpu") -> dict[str, str | int]:
     """What the numbers of a run depend on: the software, and the machine and its GPU by their public names."""
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
-    found = kernels()
+    found = openblas_kernels()
     return {
         "minifcn": minifcn.__version__,
         "python": platform.python_version(),

@@ -33,7 +33,7 @@ def run(arguments: dict[str, Any]) -> int:
     with Counter(len(paths), "segment", arguments["quiet"] or len(paths) == 1) as counter:
         for path, (label_path, overlay_path) in zip(paths, targets, strict=True):
             image = read_image(path)
-            size = arguments["size"] or working_size(card, image.shape[:2])
+            size = arguments["size"] or viewing_size(card, image.shape[:2])
             label = predict(model, image, card.mean, card.std, size)
             save_label_png(label_path, label, palette)
             save_image_png(overlay_path, overlay(image, label, palette))
@@ -64,9 +64,8 @@ def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
     return targets
 
 
-def working_size(card: Card, size: tuple[int, ...]) -> tuple[int, int]:
-    """The size at which an image is looked at: as high as the training images, in the proportions of its own, unless
-    that is too wide.
+def viewing_size(card: Card, size: tuple[int, ...]) -> tuple[int, int]:
+    """(H, W) at which an image is looked at: as high as the training images, with its own proportions unless too wide.
 
     A network knows objects at the scale at which it saw them; the scores are brought back to the full size.
     """

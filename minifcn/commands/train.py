@@ -19,7 +19,8 @@ from minifcn import data, optim
 from minifcn.commands.options import BALANCE, Options, options_for
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, versions
-from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale
+from minifcn.data import Dataset
+from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
 from minifcn.errors import ArgumentError, FileError
 from minifcn.machine.profiling import section
 from minifcn.models import FCN
@@ -169,24 +170,24 @@ def shown(value: Any) -> str:
     return "x".join(str(side) for side in value) if isinstance(value, tuple) else str(value)
 
 
-def splits(options: Options) -> tuple[Any, Any, Any]:
+def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
     """Training, validation and test data. The network is chosen on validation and reported on test."""
     counts = {"train": options.count, "val": None, "test": None}
     training, validation, test = (
         data.open_dataset(options.data, options.root, split, options.size, options.seed, count)
         for split, count in counts.items()
     )
-    return remembered(training, options), remembered(validation, options), test
+    return kept_in_memory(training, options), kept_in_memory(validation, options), test
 
 
-def remembered(dataset: Any, options: Options) -> Any:
+def kept_in_memory(dataset: Dataset, options: Options) -> Dataset:
     """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch."""
     if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
         return dataset
     return data.InMemory(dataset)
 
 
-def card_of(options: Options, training: Any) -> Card:
+def card_of(options: Options, training: Dataset) -> Card:
     return Card.describing(
         options.data,
         training,
@@ -233,11 +234,13 @@ def made(folder: Path) -> Iterator[None]:
                 folder.rmdir()  # which refuses a folder that is not empty
 
 
-def learning(options: Options, model: FCN, training: Any) -> tuple[Any, Any, Any]:
+def learning(
+    options: Options, model: FCN, training: Dataset
+) -> tuple[optim.Optimizer, optim.LRScheduler, data.DataLoader]:
     """Optimiser, schedule (one step per batch) and loader."""
     learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if options.optimizer == "sgd":
-        optimizer: Any = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
+        optimizer: optim.Optimizer = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
     else:
         kind = optim.AdamW if options.optimizer == "adamw" else optim.Adam
         optimizer = kind(learned, options.lr, weight_decay=options.weight_decay)
@@ -249,7 +252,7 @@ def learning(options: Options, model: FCN, training: Any) -> tuple[Any, Any, Any
     return optimizer, schedule, loader
 
 
-def scheduled(name: str, optimizer: Any, steps: int) -> optim.LRScheduler:
+def scheduled(name: str, optimizer: optim.Optimizer, steps: int) -> optim.LRScheduler:
     """How the learning rate falls over all steps of the run."""
     if name == "poly":
         return optim.PolynomialLR(optimizer, steps, power=0.9)
@@ -260,15 +263,15 @@ def scheduled(name: str, optimizer: Any, steps: int) -> optim.LRScheduler:
     return optim.StepLR(optimizer, steps, gamma=1.0)
 
 
-def augmentation(training: Any, size: tuple[int, int] | None) -> Compose:
+def augmentation(training: Dataset, size: tuple[int, int] | None) -> Compose:
     """Mirror, zoom and colour: what a road scene looks like under other circumstances."""
-    steps: list[Any] = [RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)]
+    steps: list[Transform] = [RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)]
     if size is not None:
         steps[1:1] = [RandomScale(0.75, 1.5), RandomCrop(size, training.mean)]
     return Compose(steps)
 
 
-def finish(folder: Path, options: Options, test: Any, history: list[dict[str, Any]], seconds: float) -> None:
+def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str, Any]], seconds: float) -> None:
     """Measure the best weights on the test data, write metrics and pictures, and say where everything is."""
     from minifcn.plot import confusion, gallery, learning_curve, save_figure
 

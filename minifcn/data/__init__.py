@@ -7,8 +7,8 @@ from pathlib import Path
 from minifcn.data import camvid, folder, transforms
 from minifcn.data.camvid import CamVid
 from minifcn.data.folder import Folder
+from minifcn.data.in_memory import InMemory
 from minifcn.data.loader import Batch, DataLoader, collate, normalize
-from minifcn.data.memory import InMemory
 from minifcn.data.sample import Dataset, Sample, check_sample
 from minifcn.data.scenes import Scenes
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Resize
@@ -26,10 +26,13 @@ def open_dataset(
 ) -> Dataset:  # fmt: skip
     """The data set that the command line means by `kind`: "scenes", "camvid" or "folder".
 
-    root: the folder of camvid and folder; scenes have none. size: (H, W); without it scenes are 96x128 and files keep
-    theirs.
-    seed, count: of scenes only; without `count` there are 3600 / 100 / 200 in train / val / test.
-    ArgumentError: an unknown kind, a root missing or too many; FileError: what is below `root` is not such a data set.
+    root         the folder of camvid and folder; scenes have none
+    split        "train", "val" or "test"
+    size         (H, W); without it scenes are 96x128 and files keep theirs
+    seed, count  of scenes only; without `count` there are 3600 / 100 / 200 in train / val / test
+
+    Raises ArgumentError for an unknown kind, and for a root that is missing or too many; FileError if what is below
+    `root` is not such a data set.
     """
     if kind not in KINDS:
         raise ArgumentError(f"the data set {kind!r} is not known; choose one of {', '.join(KINDS)}.")

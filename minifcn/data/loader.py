@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import Dataset, Image, Sample, check_sample, whole
+from minifcn.data.sample import Dataset, Image, Sample, check_sample, integer_in
 from minifcn.data.transforms import Transform
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -59,16 +59,23 @@ def collate(samples: Sequence[Sample], mean: NDArray[np.float32], std: NDArray[n
 
 
 class DataLoader:
-    """Iterate over `dataset` in batches; once around is an epoch.
+    """A data set in batches: `for batch in loader` goes through it once, which is an epoch.
 
-    batch_size: samples per batch; the last batch may be smaller, or is left out with `drop_last`.
-    shuffle: another order in each epoch. transform: applied to each sample, with a generator of its own.
-    seed: 0 <= seed < 2**64. prefetch: make the next batch in a thread while the caller works on this one.
+    dataset      what to take samples from
+    batch_size   samples in a batch; the last batch of an epoch has those that are left
+    shuffle      whether each epoch has an order of its own; otherwise samples come in the order of the data set
+    transform    changes each sample at random, with a generator of that sample's own; see transforms.py
+    seed         decides about order and changes; 0 <= seed < 2**64
+    drop_last    leave the last batch out if it is smaller than the others
+    prefetch     make the next batch in a thread while the caller works on this one
 
-    What a batch holds depends on (seed, epoch, position) alone, whether or not earlier batches were made, by which
-    thread,
-    or in which process: after `set_epoch(k)` a resumed run sees what the first one would have seen, bit for bit.
-    `batches(first)` begins later in the epoch. Iterating does not advance the epoch; the training loop does.
+    An epoch has a number, which `set_epoch(k)` sets; going through the loader does not advance it, the training loop
+    does. What a batch holds follows from (seed, epoch, its place in the epoch) alone, not from the batches before it,
+    nor from the thread or process that makes it. So a training that stopped in the middle of epoch k sees the same
+    bits as one that did not, after `set_epoch(k)` and from `batches(first)` on, which leaves out the first batches.
+
+    Raises ArgumentError for a number out of range, an empty data set, and drop_last without one full batch;
+    ArgumentTypeError for what is no integer, or a transform that cannot be called.
     """
 
     def __init__(
@@ -76,8 +83,8 @@ class DataLoader:
         seed: int = 0, drop_last: bool = False, prefetch: bool = False,
     ) -> None:  # fmt: skip
         self.dataset = dataset
-        self.batch_size = whole(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
-        self.seed = whole(seed, "DataLoader: seed", 0, 2**64 - 1)
+        self.batch_size = integer_in(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
+        self.seed = integer_in(seed, "DataLoader: seed", 0, 2**64 - 1)
         if transform is not None and not callable(transform):
             raise ArgumentTypeError(f"DataLoader: transform {transform!r} cannot be called; pass a transform or None.")
         self.shuffle, self.transform, self.drop_last, self.prefetch = shuffle, transform, drop_last, prefetch
@@ -97,14 +104,14 @@ class DataLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives, counted from 0."""
-        self.epoch = whole(epoch, "DataLoader.set_epoch: epoch", 0, 2**32 - 1)
+        self.epoch = integer_in(epoch, "DataLoader.set_epoch: epoch", 0, 2**32 - 1)
 
     def __iter__(self) -> Iterator[Batch]:
         return self.batches()
 
     def batches(self, first: int = 0) -> Iterator[Batch]:
         """The batches of the chosen epoch, from number `first` on."""
-        first = whole(first, "DataLoader.batches: first", 0, len(self))
+        first = integer_in(first, "DataLoader.batches: first", 0, len(self))
         epoch, order = self.epoch, self.order()
         chosen = [order[b * self.batch_size : (b + 1) * self.batch_size] for b in range(first, len(self))]
         if self.prefetch:

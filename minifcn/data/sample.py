@@ -13,8 +13,11 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
-from minifcn.labels import VOID
+from minifcn.labels import VOID, outside, values_of
+
+LARGEST_SIDE = 16384  # pixels
 
 Image = NDArray[np.uint8]
 Label = NDArray[np.uint8]
@@ -79,21 +82,13 @@ def check_sample(sample: Sample, num_classes: int) -> Sample:
         )
     if label.size == 0:
         raise FileError(f"{name}: the image is empty ({image.shape[0]}x{image.shape[1]}).")
-    bad = offending_values(label, num_classes)
-    if bad:
+    wrong = outside(label, num_classes)
+    if wrong.any():
         raise FileError(
-            f"{name}: the label holds {values_text(bad)}, but the {num_classes} classes are 0..{num_classes - 1} "
-            f"and {VOID} is void; correct the label file or name more classes."
+            f"{name}: the label holds {values_text(values_of(label[wrong]))}, but the {num_classes} classes are "
+            f"0..{num_classes - 1} and {VOID} is void; correct the label file or name more classes."
         )
     return sample
-
-
-def offending_values(label: Label, num_classes: int) -> list[int]:
-    """The values of `label` that are neither a class nor void, ascending."""
-    present = np.bincount(label.ravel(), minlength=256)
-    present[:num_classes] = 0
-    present[VOID] = 0
-    return [int(value) for value in np.flatnonzero(present)]
 
 
 def values_text(values: list[int], most: int = 8) -> str:
@@ -114,18 +109,19 @@ def index_in(index: Any, count: int, name: str) -> int:
     return number % count
 
 
-def whole(value: Any, what: str, least: int, most: int) -> int:
+def integer_in(value: Any, what: str, least: int, most: int) -> int:
     """`value` as an int with least <= value <= most; ArgumentError / ArgumentTypeError that begin with `what`."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer):
+    number = whole_number(value)
+    if number is None:
         raise ArgumentTypeError(f"{what} must be an integer, not {value!r}.")
-    number = int(value)
     if not least <= number <= most:
         raise ArgumentError(f"{what} is {number}; it must be between {least} and {most}.")
     return number
 
 
-def size_of(value: Any, what: str, least: int = 1, most: int = 16384) -> tuple[int, int]:
+def size_of(value: Any, what: str, least: int = 1, most: int = LARGEST_SIDE) -> tuple[int, int]:
     """`value` as (height, width), each in least..most; ArgumentError / ArgumentTypeError that begin with `what`."""
     if not isinstance(value, tuple | list) or len(value) != 2:
         raise ArgumentTypeError(f"{what} must be a pair (height, width), not {value!r}.")
-    return whole(value[0], f"{what}: the height", least, most), whole(value[1], f"{what}: the width", least, most)
+    height = integer_in(value[0], f"{what}: the height", least, most)
+    return height, integer_in(value[1], f"{what}: the width", least, most)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.listing import SPLITS, check_split
-from minifcn.data.sample import Image, Label, Sample, index_in, size_of, whole
+from minifcn.data.listing import SPLITS, checked_split
+from minifcn.data.sample import Image, Label, Sample, index_in, integer_in, size_of
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
-from minifcn.labels import VOID
+from minifcn.labels import VOID, seams
 
 CLASSES = ("background", "disc", "box", "triangle", "ring", "cross", "pole", "fence")
 PALETTE = np.array(
@@ -38,8 +38,10 @@ THIN = 5  # poles and fences, from this shape on, stand in front: hidden behind 
 class Scenes:
     """Generated scenes with seven kinds of objects on a background, as a data set.
 
-    count: the number of samples. size: (H, W) in pixels, from 16x16 up; objects scale with the shorter side.
-    seed: 0 <= seed < 2**64. split: "train", "val" or "test"; scenes of two splits are never the same.
+    count   the number of samples
+    size    (H, W) in pixels, from 16x16 up; objects scale with the shorter side
+    seed    0 <= seed < 2**64
+    split   "train", "val" or "test"; scenes of two splits are never the same
 
     Sample i is a function of (seed, split, i, size) alone: not of `count`, nor of what was asked for before.
     Colours and textures are shared between the classes, so only the shape tells for sure. Objects hide one another, and
@@ -55,10 +57,10 @@ class Scenes:
     classes = CLASSES
 
     def __init__(self, count: int, size: tuple[int, int] = (96, 128), seed: int = 0, split: str = "train") -> None:
-        self.count = whole(count, "Scenes: count", 1, 2**32 - 1)
+        self.count = integer_in(count, "Scenes: count", 1, 2**32 - 1)
         self.size = size_of(size, "Scenes: size", 16, 4096)
-        self.seed = whole(seed, "Scenes: seed", 0, 2**64 - 1)
-        self.split = check_split(split, "Scenes")
+        self.seed = integer_in(seed, "Scenes: seed", 0, 2**64 - 1)
+        self.split = checked_split(split, "Scenes")
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
         self.std: NDArray[np.float32] = STD.copy()
@@ -87,7 +89,7 @@ def render(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Image, Labe
     for depth, (kind, y, x) in enumerate(zip(kinds, rows, columns, strict=True), start=1):
         _paint(rng, canvas, layer, depth, int(kind), y, x, unit, ground)
     label = np.concatenate([[0], kinds + 1]).astype(np.uint8)[layer]
-    label[_seams(layer)] = VOID
+    label[seams(layer)] = VOID  # on what is behind, so that thin things in front keep their width
     light = _light(rng, H, W)
     canvas *= light[:, :, None]
     if rng.random() < 0.35:
@@ -157,16 +159,6 @@ def _paint_apart_from(rng: np.random.Generator, ground: NDArray[np.float32], kin
         if np.abs(paint - ground).max() > 55.0:
             break
     return paint
-
-
-def _seams(layer: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """(H, W): True beside an object in front; on the side of what is behind, so that thin things keep their width."""
-    seam = np.zeros(layer.shape, dtype=bool)
-    seam[:, :-1] |= layer[:, :-1] < layer[:, 1:]
-    seam[:, 1:] |= layer[:, 1:] < layer[:, :-1]
-    seam[:-1] |= layer[:-1] < layer[1:]
-    seam[1:] |= layer[1:] < layer[:-1]
-    return seam
 
 
 def _light(rng: np.random.Generator, H: int, W: int) -> Map:

@@ -12,8 +12,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from minifcn.data.images import resize_image, resize_label
+from minifcn.arguments import real_number
+from minifcn.data.images import luminance, resize_sample
 from minifcn.data.sample import Sample, size_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
@@ -57,7 +59,7 @@ class RandomCrop:
     with the colour `fill` (give the data set's mean; without it, the image's own mean), the label with void.
     """
 
-    def __init__(self, size: tuple[int, int], fill: Sequence[float] | None = None) -> None:
+    def __init__(self, size: tuple[int, int], fill: Sequence[float] | NDArray[np.floating] | None = None) -> None:
         self.size = size_of(size, "RandomCrop: size")
         self.fill = None if fill is None else _colour(fill, "RandomCrop: fill")
 
@@ -85,7 +87,7 @@ class Resize:
         self.size = size_of(size, "Resize: size")
 
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
-        return Sample(resize_image(sample.image, self.size), resize_label(sample.label, self.size), sample.name)
+        return resize_sample(sample, self.size)
 
 
 class RandomScale:
@@ -100,8 +102,7 @@ class RandomScale:
     def __call__(self, sample: Sample, rng: np.random.Generator) -> Sample:
         factor = math.exp(rng.uniform(math.log(self.low), math.log(self.high)))
         H, W = sample.size
-        size = max(1, round(H * factor)), max(1, round(W * factor))
-        return Sample(resize_image(sample.image, size), resize_label(sample.label, size), sample.name)
+        return resize_sample(sample, (max(1, round(H * factor)), max(1, round(W * factor))))
 
 
 class ColorJitter:
@@ -120,7 +121,7 @@ class ColorJitter:
         amounts = np.array([self.brightness, self.contrast, self.saturation])
         b, c, s = (1.0 + amounts * rng.uniform(-1.0, 1.0, 3)).astype(np.float32)
         image = sample.image * b
-        grey = image @ LUMA  # (H, W, 3) -> (H, W)
+        grey = luminance(image)
         middle = grey.mean(dtype=np.float64).astype(np.float32)
         # Contrast keeps the grey of a pixel on the line to the middle, so both steps are one sum.
         image *= c * s
@@ -129,18 +130,16 @@ class ColorJitter:
         return Sample(np.clip(image, 0, 255, out=image).astype(np.uint8), sample.label, sample.name)
 
 
-LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # how bright red, green and blue look (ITU-R BT.601)
-
-
 def _number(value: Any, what: str, least: float, most: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.floating | np.integer):
+    number = real_number(value)
+    if number is None:
         raise ArgumentTypeError(f"{what} must be a number, not {value!r}.")
-    if not least <= value <= most:  # false for NaN too
-        raise ArgumentError(f"{what} is {float(value):g}; it must be between {least:g} and {most:g}.")
-    return float(value)
+    if not least <= number <= most:  # false for NaN too
+        raise ArgumentError(f"{what} is {number:g}; it must be between {least:g} and {most:g}.")
+    return number
 
 
-def _colour(value: Any, what: str) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _colour(value: Any, what: str) -> NDArray[np.float64]:
     try:
         colour = np.asarray(value, dtype=np.float64)
     except (TypeError, ValueError):

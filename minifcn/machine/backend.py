@@ -47,6 +47,11 @@ def device_of(x: Array) -> str:
     return f"cuda:{x.device.id}" if is_cupy(x) else "cpu"
 
 
+def names_device(text: object) -> bool:
+    """Whether `text` is meant as a device ("cpu", "cuda", "cuda:1"), not as a dtype; `full_name` says if it is one."""
+    return isinstance(text, str) and text.partition(":")[0] in ("cpu", "cuda")
+
+
 def full_name(device: str) -> str:
     """`"cpu"`, or `"cuda:<index>"`: without an index that of the current device. ArgumentError for another name."""
     kind, colon, index = str(device).partition(":")

@@ -10,11 +10,12 @@ cache of its core. NumPy releases the interpreter's lock in both, so ordinary Py
 The default is as many as BLAS has, which is the number of cores unless OMP_NUM_THREADS or the like says otherwise.
 
 Every piece writes to a place of its own, so a result does not depend on which thread did what: for one number of
-threads it is the same to the last bit. With several threads BLAS is held to one for the whole process during every
-operation that multiplies matrices, cut or not, whoever calls it meanwhile: a thread of OpenBLAS that has nothing to do
-keeps its core busy waiting for the next product, for tens of milliseconds, and ours would share the core with it.
-Measured on two cores, that made a training step last 0.16 s instead of 0.11 s. threadpoolctl holds BLAS; without it
-everything runs in the calling thread.
+threads it is the same to the last bit.
+
+With several threads BLAS is held to one, for the whole process, during every operation that multiplies matrices, cut or
+not. Otherwise a thread of BLAS that has nothing to do would keep its core busy, waiting for the next product, and ours
+would share the core with it (what that costs: benchmarks/README.md). threadpoolctl holds BLAS; without it everything
+runs in the calling thread.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from contextvars import copy_context
 from itertools import count, pairwise
 from typing import Any, TypeVar
 
+from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 Piece = TypeVar("Piece")
@@ -38,11 +40,12 @@ VARIABLE = "MINIFCN_NUM_THREADS"
 
 def set_num_threads(number: int) -> None:
     """Use at most `number` threads from now on, in the whole process. ArgumentError below 1."""
-    if isinstance(number, bool) or not isinstance(number, int):
+    threads = whole_number(number)
+    if threads is None:
         raise ArgumentTypeError(f"set_num_threads: the number of threads must be an integer, got {number!r}.")
-    if number < 1:
+    if threads < 1:
         raise ArgumentError(f"set_num_threads: the number of threads must be at least 1, got {number}.")
-    _crew.resize(number)
+    _crew.resize(threads)
 
 
 def get_num_threads() -> int:

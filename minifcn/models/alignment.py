@@ -8,7 +8,7 @@ how many rows and columns of one come before the first of the other. No crop is 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from minifcn import functional as F
@@ -16,26 +16,35 @@ from minifcn.errors import ArgumentError
 from minifcn.geometry import CoordinateMap, ReceptiveField, crop_offset
 from minifcn.nn import ConvTranspose2d, MaxUnpool2d, Module, Sequential, Upsample, Window
 
+UNMOVED, ONE_PIXEL = CoordinateMap(), ReceptiveField()
+
 
 @dataclass(frozen=True)
 class Trace:
-    """The way from the image to one feature map.
+    """The way from the image to one feature map; `Trace()` is the image itself.
 
     map: where the centre of an image pixel lies in the feature map.
     field: what one feature sees of the image.
     """
 
-    map: CoordinateMap = field(default_factory=CoordinateMap)
-    field: ReceptiveField = field(default_factory=ReceptiveField)
+    map: CoordinateMap = UNMOVED
+    field: ReceptiveField = ONE_PIXEL
 
     def through(self, layer: Module) -> Trace:
         """After `layer`. Layers that do not move anything (ReLU, batch norm, dropout, ...) leave it as it is."""
+        trace = self
         for window in windows(layer):
-            if window.coordinate_map(0) != window.coordinate_map(1):
-                raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
-            seen = self.field if isinstance(window, ConvTranspose2d) else window.receptive_field(self.field)
-            self = Trace(self.map.then(window.coordinate_map()), seen)
-        return self
+            trace = trace._through_window(window)
+        return trace
+
+    def _through_window(self, window: Window) -> Trace:
+        if window.coordinate_map(0) != window.coordinate_map(1):
+            raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
+        moved = self.map.then(window.coordinate_map())
+        if isinstance(window, ConvTranspose2d):
+            # It makes pixels between pixels: each is taken to see what the one beside it saw before.
+            return Trace(moved, self.field)
+        return Trace(moved, window.receptive_field(self.field))
 
     def cropped(self, offset: int) -> Trace:
         return Trace(self.map.then(CoordinateMap.of_crop(offset)), self.field)

@@ -1,4 +1,4 @@
-"""The trunks of FCN: classifiers whose fully connected layers have become convolutions.
+"""The backbones of FCN: classifiers whose fully connected layers have become convolutions.
 
 A backbone has five stages, each ending in a 2x2 pooling, so that they end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image,
 and a head, the former fully connected layers. FCN takes pool3 and pool4 for its skips.
@@ -14,16 +14,17 @@ and a head, the former fully connected layers. FCN takes pool3 and pool4 for its
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from minifcn.arguments import integer
+from minifcn.arguments import integer, real_number
 from minifcn.errors import ArgumentError
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
 
 Generator = np.random.Generator
+Block = Callable[[str, str, int, int, int, int, Generator], dict[str, Module]]  # a convolution and what comes with it
 
 ALIGNMENTS = ("compact", "caffe")
 CAFFE_PADDING = 100
@@ -33,7 +34,7 @@ CAFFE_PADDING = 100
 class Backbone:
     """Five stages and a head, with the channels at the three places where scores are read."""
 
-    stages: tuple[Sequential, Sequential, Sequential, Sequential, Sequential]
+    stages: tuple[Sequential, ...]
     head: Sequential
     pool3_channels: int
     pool4_channels: int
@@ -55,69 +56,84 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
     """
     rng = np.random.default_rng() if generator is None else generator
-    _checked_width("vgg16", width, 4)
-    padding = first_padding(alignment)
-    counts, channels, stages = (2, 2, 3, 3, 3), [_scaled(c, width) for c in (64, 128, 256, 512, 512)], []
-    before = 3
-    for stage, (count, C) in enumerate(zip(counts, channels, strict=True), start=1):
-        layers: dict[str, Module] = {}
-        for position in range(1, count + 1):
-            pad = padding if (stage, position) == (1, 1) else 1
-            layers[f"conv{stage}_{position}"] = _convolution(before, C, 3, pad, rng)
-            layers[f"relu{stage}_{position}"] = ReLU()
-            before = C
-        layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
-        stages.append(Sequential(layers))
+    _check_width("vgg16", width, 4)
+    channels = [_scaled(C, width) for C in (64, 128, 256, 512, 512)]
+    stages = _stages((2, 2, 3, 3, 3), channels, first_padding(alignment), _plain, rng)
     wide = _scaled(4096, width)
     head = Sequential(
-        {
-            "fc6": _convolution(before, wide, 7, 0 if alignment == "caffe" else 3, rng),
-            "relu6": ReLU(),
-            "drop6": Dropout(0.5, generator=rng),
-            "fc7": _convolution(wide, wide, 1, 0, rng),
-            "relu7": ReLU(),
-            "drop7": Dropout(0.5, generator=rng),
-        }
+        _plain("fc", "6", channels[4], wide, 7, 0 if alignment == "caffe" else 3, rng)
+        | {"drop6": Dropout(0.5, generator=rng)}
+        | _plain("fc", "7", wide, wide, 1, 0, rng)
+        | {"drop7": Dropout(0.5, generator=rng)}
     )
-    return Backbone((stages[0], stages[1], stages[2], stages[3], stages[4]), head, channels[2], channels[3], wide)
+    return Backbone(stages, head, channels[2], channels[3], wide)
 
 
 def small(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
-    """A narrow VGG-like trunk with batch normalisation, to be trained from nothing on a CPU.
+    """A narrow VGG-like backbone with batch normalisation, to be trained from nothing on a CPU.
 
     Two 3x3 convolutions per stage with 16, 32, 64, 96 and 128 channels; the head is a 3x3 convolution (fc6) and a
     1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
     """
     rng = np.random.default_rng() if generator is None else generator
-    _checked_width("small", width, 16)
-    padding = first_padding(alignment)
-    channels, stages = [_scaled(c, width) for c in (16, 32, 64, 96, 128)], []
-    before = 3
-    for stage, C in enumerate(channels, start=1):
-        layers: dict[str, Module] = {}
-        for position in (1, 2):
-            pad = padding if (stage, position) == (1, 1) else 1
-            layers |= _normalised(f"{stage}_{position}", before, C, 3, pad, rng)
-            before = C
-        layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
-        stages.append(Sequential(layers))
+    _check_width("small", width, 16)
+    channels = [_scaled(C, width) for C in (16, 32, 64, 96, 128)]
+    stages = _stages((2, 2, 2, 2, 2), channels, first_padding(alignment), _normalised, rng)
     C = channels[4]
     head = Sequential(
-        _normalised("6", C, C, 3, 0 if alignment == "caffe" else 1, rng, "fc") | _normalised("7", C, C, 1, 0, rng, "fc")
+        _normalised("fc", "6", C, C, 3, 0 if alignment == "caffe" else 1, rng) | _normalised("fc", "7", C, C, 1, 0, rng)
     )
-    return Backbone((stages[0], stages[1], stages[2], stages[3], stages[4]), head, channels[2], channels[3], C)
+    return Backbone(stages, head, channels[2], channels[3], C)
 
 
 BACKBONES: dict[str, Callable[..., Backbone]] = {"small": small, "vgg16": vgg16}
 
 
-def _checked_width(name: str, width: object, largest: int) -> None:
-    if isinstance(width, bool) or not isinstance(width, int | float | np.floating) or not 0 < width <= largest:
+def _check_width(name: str, width: object, largest: int) -> None:
+    number = real_number(width)
+    if number is None or not 0 < number <= largest:
         raise ArgumentError(f"{name}: width must be a number greater than 0 and at most {largest}, got {width!r}.")
 
 
 def _scaled(channels: int, width: float) -> int:
     return integer(max(1, round(channels * width)), "channels", 1)
+
+
+def _stages(
+    counts: Sequence[int], channels: Sequence[int], first: int, block: Block, rng: Generator
+) -> tuple[Sequential, ...]:
+    """Five stages, each of `counts` 3x3 convolutions that keep the size, and a pooling that halves it, rounding up.
+
+    first: the padding of the very first convolution.
+    """
+    stages, before = [], 3
+    for stage, (count, C) in enumerate(zip(counts, channels, strict=True), start=1):
+        layers: dict[str, Module] = {}
+        for position in range(1, count + 1):
+            padding = first if (stage, position) == (1, 1) else 1
+            layers |= block("conv", f"{stage}_{position}", before, C, 3, padding, rng)
+            before = C
+        layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
+        stages.append(Sequential(layers))
+    return tuple(stages)
+
+
+def _plain(
+    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
+) -> dict[str, Module]:
+    """Convolution, ReLU."""
+    return {f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng), f"relu{name}": ReLU()}
+
+
+def _normalised(
+    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
+) -> dict[str, Module]:
+    """Convolution, batch norm, ReLU. Batch norm subtracts the mean, so a bias before it would do nothing."""
+    return {
+        f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng, bias=False),
+        f"norm{name}": BatchNorm2d(C),
+        f"relu{name}": ReLU(),
+    }
 
 
 def _convolution(before: int, C: int, kernel_size: int, padding: int, rng: Generator, bias: bool = True) -> Conv2d:
@@ -127,14 +143,3 @@ def _convolution(before: int, C: int, kernel_size: int, padding: int, rng: Gener
     if layer.bias is not None:
         init.zeros_(layer.bias)
     return layer
-
-
-def _normalised(
-    name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator, kind: str = "conv"
-) -> dict[str, Module]:
-    """Convolution, batch norm, ReLU. Batch norm subtracts the mean, so a bias before it would do nothing."""
-    return {
-        f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng, bias=False),
-        f"norm{name}": BatchNorm2d(C),
-        f"relu{name}": ReLU(),
-    }

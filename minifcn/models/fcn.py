@@ -1,13 +1,14 @@
 """FCN-32s, FCN-16s and FCN-8s, from one parameter.
 
     image ─ stage1 ─ stage2 ─ stage3 ─ stage4 ─ stage5 ─ head ─ score      1/32
-                                 │        └── score_pool4 ──(+)── up2      1/16   FCN-16s and 8s
-                                 └─────────── score_pool3 ──(+)── up2      1/8    FCN-8s
+                                 │        └── score of pool4 ─(+)── up2     1/16   FCN-16s and 8s
+                                 └─────────── score of pool3 ─(+)── up2     1/8    FCN-8s
                                                              upscore       1
 
 A score is one map per class. It is doubled in size by a bilinear transposed convolution, and the score of a finer
-pooling, which sees less but knows better where, is added. Sizes never quite fit, since poolings round up; which rows
-of which map belong together is derived from the layers themselves (`alignment.py`), and `explain()` prints how.
+pooling, which sees less but knows better where, is added (`fusion.py`). Sizes never quite fit, since poolings round up;
+which rows of which map belong together is derived from the layers themselves (`alignment.py`), and `explain()` prints
+how (`explanation.py`).
 
 Source: Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015.
 """
@@ -21,29 +22,50 @@ import numpy as np
 from minifcn.arguments import integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as checked_image
-from minifcn.geometry import crop_offset
-from minifcn.models.alignment import Alignment, Trace, align, windows
+from minifcn.models.alignment import Trace
 from minifcn.models.backbones import BACKBONES, Backbone, first_padding
-from minifcn.models.upsampling import BilinearUpsampling
-from minifcn.nn import Conv2d, Module, Sequential, init
+from minifcn.models.explanation import derivation
+from minifcn.models.fusion import Double, Fuse, Step, Unchanged, Upscore, score_layer
+from minifcn.nn import Module
 
 STRIDES = (32, 16, 8)
 UPSAMPLINGS = ("single", "staged")
 
+# What happens to the score at pool4 and at pool3, by upsampling and stride.
+STEPS: dict[str, dict[int, tuple[type[Step], type[Step]]]] = {
+    "single": {32: (Unchanged, Unchanged), 16: (Fuse, Unchanged), 8: (Fuse, Fuse)},
+    "staged": {32: (Double, Double), 16: (Fuse, Double), 8: (Fuse, Fuse)},
+}
+
 
 class FCN(Module):
-    """A fully convolutional network: (N, 3, H, W) -> scores (N, num_classes, H, W), for every H and W from 1 up.
+    """A fully convolutional network: image (N, 3, H, W) -> scores (N, num_classes, H, W), for every H and W from 1 up.
+
+    A classifier without its last layer gives the features:
 
     backbone     "small", "vgg16", or a Backbone of your own
-    num_classes  how many classes are scored; void is not one of them
-    stride       32, 16 or 8: how fine the finest score is (FCN-32s, FCN-16s, FCN-8s)
-    alignment    "compact" or "caffe", see backbones.py
-    learn_upsampling  whether the transposed convolutions are learned or stay bilinear; the reference freezes them
-    upsampling   "single": from the finest score to the image in one step, as in the paper. "staged": always x2, x2, x8.
-                 Two bilinear steps are not one: they round the peaks off differently. Staged, an FCN-16s or 8s whose
-                 skips are zero computes exactly what the staged FCN-32s does; "single" agrees at the fused score.
     width        factor on the channels of a backbone given by name
-    generator    source of the initial weights; score layers start at zero, so the first loss is ln(num_classes)
+    alignment    "compact" or "caffe": how the loss of pixels at the border is made good (see backbones.py)
+    generator    source of the initial weights, numpy.random.default_rng(seed)
+
+    A 1x1 convolution scores them, at 1/32 of the image's height and width. It starts at zero, as every score layer
+    does, so the first loss is ln(num_classes):
+
+    num_classes  how many classes are scored; void is not one of them
+
+    On the way back to the size of the image, scores of finer poolings are added:
+
+    stride       32, 16 or 8: how fine the finest score is that takes part (FCN-32s, FCN-16s, FCN-8s)
+    upsampling   "single", as in the paper: the score is doubled only where another is added to it, and one last step
+                 makes it as large as the image. "staged": always x2, x2, x8, whatever is added.
+    learn_upsampling  whether the transposed convolutions that enlarge the score are learned; the reference keeps them
+                 bilinear
+
+    Two bilinear steps are not one: they round the peaks off differently. So an FCN-16s or FCN-8s whose skips are zero
+    computes exactly what the FCN-32s does if both are staged; with "single" they agree up to the fused score.
+
+    Raises ArgumentError or ArgumentTypeError for a setting that is unknown or out of range, and for a backbone whose
+    maps no crop can align.
     """
 
     def __init__(
@@ -58,33 +80,28 @@ class FCN(Module):
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
-        C, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
-        if stride not in STRIDES:
-            raise ArgumentError(f"FCN: stride must be 32, 16 or 8, got {stride!r}.")
-        if upsampling not in UPSAMPLINGS:
-            raise ArgumentError(f'FCN: upsampling {upsampling!r} is unknown; use "single" or "staged".')
-        trunk = _backbone(backbone, alignment, width, generator)
+        C, stride = _checked_settings(num_classes, stride, upsampling)
+        built = _built(backbone, alignment, width, generator)
         self.num_classes, self.stride = C, stride
         self.backbone = backbone if isinstance(backbone, str) else "custom"
-        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = trunk.stages
-        self.head = trunk.head
-        self.score = score_layer(trunk.head_channels, C)
 
-        pool3 = Trace().through(self.stage1).through(self.stage2).through(self.stage3)
-        pool4 = pool3.through(self.stage4)
-        trace = pool4.through(self.stage5).through(self.head).through(self.score)
-        self.traces = {"pool3": pool3, "pool4": pool4, "score": trace}
-        steps = 2 if upsampling == "staged" else {32: 0, 16: 1, 8: 2}[stride]
-        options: dict[str, Any] = {"classes": C, "learn": learn_upsampling}
-        self.fuse_pool4: Fuse | NoFuse = NoFuse()
-        self.fuse_pool3: Fuse | NoFuse = NoFuse()
-        if steps >= 1:
-            self.fuse_pool4 = Fuse(trace, pool4, trunk.pool4_channels if stride <= 16 else 0, **options)
-            trace = self.fuse_pool4.after(trace)
-        if steps == 2:
-            self.fuse_pool3 = Fuse(trace, pool3, trunk.pool3_channels if stride == 8 else 0, **options)
-            trace = self.fuse_pool3.after(trace)
-        self.upscore = Upscore(trace, int(1 / trace.map.scale), **options)
+        self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = built.stages
+        self.head = built.head
+        self.score = score_layer(built.head_channels, C)
+
+        # Where the maps of `forward` lie over the image; every crop below follows from it.
+        pool3 = Trace().through(self.stage1).through(self.stage2).through(self.stage3)  # 1/8
+        pool4 = pool3.through(self.stage4)  # 1/16
+        score = pool4.through(self.stage5).through(self.head).through(self.score)  # 1/32
+        self.traces = {"pool3": pool3, "pool4": pool4, "score": score}
+
+        # From coarse to fine: what each step is, Fuse, Double or Unchanged, follows from stride and upsampling.
+        at_pool4, at_pool3 = STEPS[upsampling][stride]
+        self.fuse_pool4 = at_pool4(score, pool4, built.pool4_channels, C, learn_upsampling)
+        score = self.fuse_pool4.after(score)  # 1/16, unless unchanged
+        self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, C, learn_upsampling)
+        score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
+        self.upscore = Upscore(score, C, learn_upsampling)  # 1
 
     def forward(self, image: Any) -> Any:
         """Scores before softmax, as large as the image."""
@@ -102,79 +119,25 @@ class FCN(Module):
         return f"FCN-{self.stride}s, backbone {self.backbone!r}, {self.num_classes} classes"
 
     def explain(self) -> str:
-        """The derivation of every crop, layer by layer, as text."""
-        return explain(self)
+        """The derivation of every crop, layer by layer, as text; `minifcn explain` prints it on the command line.
+
+        Not to be confused with `minifcn.explain`, which says which algorithm computes a convolution, and why.
+        """
+        return derivation(self)
 
 
-class Fuse(Module):
-    """Double the score, and add the score of a finer pooling where both lie over the same pixels of the image."""
-
-    def __init__(self, score: Trace, pool: Trace, pool_channels: int, *, classes: int, learn: bool) -> None:
-        self.up = upsampling_layer(classes, 2, score, pool, learn)
-        self.skip = score_layer(pool_channels, classes) if pool_channels else None
-        self.traces = {"upsampled": score.through(self.up), "pool": pool}
-        self.alignment = align(self.traces["upsampled"], pool)
-
-    def forward(self, score: Any, pool: Any) -> Any:
-        upsampled, skip = self.alignment(self.up(score), self.skip(pool) if self.skip is not None else pool)
-        return upsampled + skip if self.skip is not None else upsampled
-
-    def after(self, trace: Trace) -> Trace:
-        return trace.through(self.up).cropped(self.alignment.first)
+def _checked_settings(num_classes: Any, stride: Any, upsampling: str) -> tuple[int, int]:
+    """(num_classes, stride) as plain integers."""
+    C, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
+    if stride not in STRIDES:
+        raise ArgumentError(f"FCN: stride must be 32, 16 or 8, got {stride!r}.")
+    if upsampling not in UPSAMPLINGS:
+        raise ArgumentError(f'FCN: upsampling {upsampling!r} is unknown; use "single" or "staged".')
+    return C, stride
 
 
-class NoFuse(Module):
-    """In the place of a Fuse where the network has none: the score passes unchanged."""
-
-    def forward(self, score: Any, pool: Any) -> Any:
-        return score
-
-
-class Upscore(Module):
-    """From the finest score to the size of the image: one transposed convolution and the crop that aligns it."""
-
-    def __init__(self, score: Trace, factor: int, *, classes: int, learn: bool) -> None:
-        self.up = upsampling_layer(classes, factor, score, Trace(), learn)
-        self.traces = {"upsampled": score.through(self.up)}
-        # Only the score may be cropped: a score that begins inside the image could not cover it.
-        self.alignment = Alignment(crop_offset(self.traces["upsampled"].map, Trace().map), 0)
-
-    def forward(self, score: Any, image: Any) -> Any:
-        upsampled, offset, (H, W) = self.up(score), self.alignment.first, image.shape[2:]
-        h, w = upsampled.shape[2:]
-        if h - offset < H or w - offset < W:
-            raise ArgumentError(
-                f"FCN: the upsampled score of {h}x{w}, cropped by {offset}, does not cover the image of {H}x{W}; "
-                f"pool with ceil_mode=True or pad more in the backbone."
-            )
-        return self.alignment(upsampled, image)[0]
-
-
-def score_layer(channels: int, classes: int) -> Conv2d:
-    """A 1x1 convolution from features to one score per class, starting at zero: a new skip changes nothing at first."""
-    layer = Conv2d(channels, classes, 1, generator=np.random.default_rng(0))
-    for values in layer.parameters():
-        init.zeros_(values)
-    return layer
-
-
-def upsampling_layer(classes: int, factor: int, score: Trace, target: Trace, learn: bool) -> BilinearUpsampling:
-    """Bilinear upsampling by `factor`, every class for itself (groups = classes): kernel 2·factor, or one less.
-
-    Which of the two is no matter of taste: the parity of the kernel decides whether the result can be aligned with
-    the target by whole pixels. VGG needs 64 at stride 32, AlexNet and GoogLeNet need 63.
-    """
-    for kernel_size in (2 * factor, 2 * factor - 1):
-        layer = BilinearUpsampling(classes, kernel_size, factor)
-        if (score.through(layer).map.offset - target.map.offset).denominator == 1:
-            layer.requires_grad_(learn)
-            return layer
-    raise ArgumentError(
-        f"FCN: no upsampling by {factor} aligns a score with {score} to a map with {target}; change the backbone."
-    )
-
-
-def _backbone(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
+def _built(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
+    """The backbone of that name, or the one that was given."""
     first_padding(alignment)  # an unknown one is an error for a Backbone of one's own, too
     if isinstance(backbone, Backbone):
         return backbone
@@ -183,44 +146,3 @@ def _backbone(backbone: Any, alignment: str, width: float, generator: np.random.
     if backbone not in BACKBONES:
         raise ArgumentError(f"FCN: backbone {backbone!r} is unknown; use one of {', '.join(BACKBONES)}.")
     return BACKBONES[backbone](alignment, width, generator=generator)
-
-
-def explain(model: FCN) -> str:
-    """See `FCN.explain`."""
-    lines = [
-        f"FCN-{model.stride}s on {model.backbone}: where every feature lies over the image",
-        "",
-        "An image pixel at position u has its centre at scale*u + offset in a feature map.",
-        "  convolution, pooling:    scale 1/s, offset (p - (k - 1)/2)/s",
-        "  transposed convolution:  scale s,   offset (k - 1)/2 - p",
-        "  one after the other:     (a2*a1, a2*b1 + b2)",
-        "",
-        f"{'layer':<12}{'kernel':>7}{'stride':>7}{'pad':>5}{'scale':>8}{'offset':>10}{'sees':>7}",
-    ]
-    trace = Trace()
-    parts = (model.stage1, model.stage2, model.stage3, model.stage4, model.stage5, model.head, model.score)
-    for part in parts:
-        named = part.layers.items() if isinstance(part, Sequential) else [("score", part)]
-        for name, layer in named:
-            for window in windows(layer):
-                trace = trace.through(window)
-                lines.append(
-                    f"{name:<12}{window.kernel_size[0]:>7}{window.stride[0]:>7}{window.padding[0]:>5}"
-                    f"{trace.map.scale!s:>8}{trace.map.offset!s:>10}{trace.field.size:>7}"
-                )
-    lines += ["", "Two maps are added where they show the same pixels: the crop is the difference of their offsets."]
-    for name, fuse in (("pool4", model.fuse_pool4), ("pool3", model.fuse_pool3)):
-        if isinstance(fuse, Fuse):
-            up, pool, kernel = fuse.traces["upsampled"], fuse.traces["pool"], fuse.up.kernel_size[0]
-            first, second = fuse.alignment.first, fuse.alignment.second
-            offset, which = (first, "the score") if first else (second, name)
-            lines.append(
-                f"  upsampled x2 (kernel {kernel}): scale {up.map.scale}, offset {up.map.offset};  {name}: offset "
-                f"{pool.map.offset};  crop {which} by {offset}"
-            )
-    up = model.upscore.traces["upsampled"]
-    lines.append(
-        f"  upsampled x{model.upscore.up.stride[0]} (kernel {model.upscore.up.kernel_size[0]}): scale {up.map.scale}, "
-        f"offset {up.map.offset};  image: offset 0;  crop the score by {model.upscore.alignment.first}"
-    )
-    return "\n".join(lines)

@@ -19,7 +19,7 @@ import numpy as np
 
 from minifcn.arrays.accepted import checked_array
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.machine.backend import array_module, at_home, is_array, to_device
+from minifcn.machine.backend import array_module, at_home, is_array, names_device, to_device
 from minifcn.tensor import Buffer, Parameter, Tensor
 
 
@@ -102,7 +102,7 @@ class Module:
 
     def to(self, device_or_dtype: Any) -> Self:
         """Move every parameter and buffer to a device ("cpu", "cuda", "cuda:1") or dtype, in place."""
-        named = isinstance(device_or_dtype, str) and device_or_dtype.partition(":")[0] in ("cpu", "cuda")
+        named = names_device(device_or_dtype)
         if not named:
             _require_floating(device_or_dtype)
         for _, value in self._named_tensors(Parameter, Buffer):

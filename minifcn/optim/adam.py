@@ -77,10 +77,10 @@ class Adam(Optimizer):
             m += (1 - beta1) * (g - m)
             v *= beta2
             v += (1 - beta2) * g * g
-            spread = xp.sqrt(v)
-            spread /= root
-            spread += eps
-            w -= rate * m / spread
+            denominator = xp.sqrt(v)
+            denominator /= root
+            denominator += eps
+            w -= rate * m / denominator
 
 
 _ADAM = Kernel(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from numbers import Real
 from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import real_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 FLAGS = ("nesterov",)
@@ -28,11 +28,12 @@ def as_setting(owner: str, key: str, value: Any) -> Any:
 
 
 def number(owner: str, key: str, value: Any) -> float:
-    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+    plain = real_number(value)
+    if plain is None:
         raise ArgumentTypeError(f"{owner}: {key} must be a number, got {value!r}.")
-    if not math.isfinite(value):
+    if not math.isfinite(plain):
         raise ArgumentError(f"{owner}: {key} must be finite, got {value}.")
-    return float(value)
+    return plain
 
 
 def non_negative(owner: str, group: dict[str, Any], *keys: str) -> None:

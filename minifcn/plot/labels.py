@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 
+from minifcn.data.images import luminance
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.labels import VOID
+from minifcn.labels import VOID, first_of, outside, seams, values_of
 from minifcn.weights import atomic_path
 
 VOID_COLOUR = (236, 236, 232)  # paper white: beside it, no class is mistaken for "nothing is known here"
 WRONG_COLOUR = (222, 45, 38)
-IGNORED_COLOUR = (168, 168, 168)  # lighter than any dimmed pixel can be
+UNCOUNTED_COLOUR = (168, 168, 168)  # lighter than any dimmed pixel can be
 
 Palette = np.ndarray | Sequence[Sequence[int]]
 
@@ -63,24 +64,13 @@ def contours(label: np.ndarray) -> np.ndarray:
     pixels[VOID] = label.size + 1
     rank = np.empty(256, dtype=np.int16)
     rank[np.argsort(pixels, kind="stable")] = np.arange(256)
-    rank = rank[label]
-    edge = np.zeros(label.shape, dtype=bool)
-    edge[:, :-1] |= rank[:, :-1] < rank[:, 1:]
-    edge[:, 1:] |= rank[:, 1:] < rank[:, :-1]
-    edge[:-1] |= rank[:-1] < rank[1:]
-    edge[1:] |= rank[1:] < rank[:-1]
-    return edge
-
-
-def luminance(image: np.ndarray) -> np.ndarray:
-    """`0.299 R + 0.587 G + 0.114 B`, float32 `(H, W)`: what the eye makes of red, green and blue (ITU-R BT.601)."""
-    return image.astype(np.float32) @ np.array([0.299, 0.587, 0.114], dtype=np.float32)
+    return seams(rank[label])
 
 
 def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Where the prediction is wrong: uint8 `(H, W, 3)`.
 
-    Right pixels show the image in dimmed grey, wrong ones are `WRONG_COLOUR`, and void ones are `IGNORED_COLOUR`.
+    Right pixels show the image in dimmed grey, wrong ones are `WRONG_COLOUR`, and void ones are `UNCOUNTED_COLOUR`.
     Raises ArgumentError for sizes that differ and for what is not an image or a label map.
     """
     image = checked_image(image, "image")
@@ -89,7 +79,7 @@ def error_map(image: np.ndarray, truth: np.ndarray, prediction: np.ndarray) -> n
     grey = (0.4 * luminance(image)).round().astype(np.uint8)
     errors = np.repeat(grey[..., None], 3, axis=2)
     errors[truth != prediction] = WRONG_COLOUR
-    errors[truth == VOID] = IGNORED_COLOUR
+    errors[truth == VOID] = UNCOUNTED_COLOUR
     return errors
 
 
@@ -137,13 +127,11 @@ def checked_label(label: np.ndarray, name: str, colours: int, size: tuple[int, .
         raise ArgumentError(f"{name} has shape {label.shape}; pass (H, W), of at least one pixel.")
     if size is not None and label.shape != size:
         raise ArgumentError(f"{name} has the size {label.shape} but the image has {size}; pass equal sizes.")
-    outside = ((label < 0) | (label >= colours)) & (label != VOID)
-    if outside.any():
-        values = [int(value) for value in np.unique(label[outside])]
-        named = ", ".join(str(value) for value in values[:5]) + (", ..." if len(values) > 5 else "")
+    wrong = outside(label, colours)
+    if wrong.any():
         raise ArgumentError(
-            f"{name} holds {named} but there are colours for 0 to {colours - 1} (and void is {VOID}); "
-            f"map the labels or pass a longer palette."
+            f"{name} holds {first_of(values_of(label[wrong]))} but there are colours for 0 to {colours - 1} "
+            f"(and void is {VOID}); map the labels or pass a longer palette."
         )
     return label.astype(np.uint8)
 

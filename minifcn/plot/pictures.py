@@ -11,7 +11,7 @@ import numpy as np
 from minifcn.errors import ArgumentError
 from minifcn.labels import VOID
 from minifcn.plot.labels import (
-    IGNORED_COLOUR,
+    UNCOUNTED_COLOUR,
     WRONG_COLOUR,
     Palette,
     checked_image,
@@ -62,7 +62,7 @@ def gallery(
     legend = [*zip(table, classes, strict=True)]
     if any((truth == VOID).any() for _, truth, _ in rows):
         void = colorize(np.full((1, 1), VOID), table)[0, 0]
-        legend += [(void, "void"), (np.array(IGNORED_COLOUR), "void: not counted")]
+        legend += [(void, "void"), (np.array(UNCOUNTED_COLOUR), "void: not counted")]
     legend += [(np.array(WRONG_COLOUR), "wrong")]
     width = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
     heights = [float(np.clip(width * image.shape[0] / image.shape[1], 0.3, 2 * width)) for image, _, _ in rows]

@@ -11,6 +11,7 @@ import numpy as np
 
 from minifcn.errors import FileError, MinifcnError
 from minifcn.models import FCN
+from minifcn.optim import Optimizer
 from minifcn.training.loop import State
 from minifcn.training.network import Card, arrays_of, check_finite
 from minifcn.weights import load_arrays, save_arrays
@@ -21,7 +22,7 @@ MODEL, OPTIMIZER = "model.", "optimizer."
 
 
 def save_checkpoint(
-    path: str | os.PathLike[str], model: FCN, optimizer: Any, card: Card, state: State, options: dict[str, Any]
+    path: str | os.PathLike[str], model: FCN, optimizer: Optimizer, card: Card, state: State, options: dict[str, Any]
 ) -> None:
     """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
     weights = arrays_of(model)
@@ -63,7 +64,7 @@ def state_from(fields: dict[str, Any]) -> State:
     return state
 
 
-def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Any) -> None:
+def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Optimizer) -> None:
     """Put the arrays of a checkpoint back where they came from; FileError if they do not fit, and nothing changes."""
     before = {name: array.copy() for name, array in arrays_of(model).items()}
     try:

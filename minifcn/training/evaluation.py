@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
 from minifcn.autograd import no_grad
-from minifcn.data import Dataset, normalize
+from minifcn.data import Dataset, Sample, normalize
 from minifcn.data.images import resize_image
 from minifcn.functional import interpolate
 from minifcn.machine.backend import array_module, at_home, to_numpy
@@ -41,7 +41,9 @@ def predict(model: FCN, image: np.ndarray, mean: Any, std: Any, size: tuple[int,
     return to_numpy(scores.argmax(1).data)[0].astype(np.uint8)
 
 
-def predictions(model: FCN, dataset: Dataset, indices: Any = None) -> Iterator[tuple[Any, np.ndarray]]:
+def predictions(
+    model: FCN, dataset: Dataset, indices: Iterable[int] | None = None
+) -> Iterator[tuple[Sample, np.ndarray]]:
     """(sample, predicted labels) one after the other; mean and std are the data set's."""
     for index in range(len(dataset)) if indices is None else indices:
         sample = dataset[int(index)]

@@ -27,7 +27,7 @@ from minifcn.tensor import Tensor, as_tensor
 
 Fed = tuple[Batch, Tensor, Tensor]
 
-ALIGNMENT = 512  # bytes; where CuPy lets every array begin
+BOUNDARY = 512  # bytes; CuPy lets every array begin at a multiple of it
 
 
 def on_device(batches: Iterator[Batch], device: str) -> Generator[Fed, None, None]:
@@ -99,7 +99,7 @@ def _stream_for_copies(home: Array) -> Iterator[Any]:
 
 def _aligned(size: int) -> int:
     """The number of bytes after which the next array may begin."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
+    return -(-size // BOUNDARY) * BOUNDARY
 
 
 class _Slot:

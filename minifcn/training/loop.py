@@ -30,7 +30,8 @@ from minifcn.machine.backend import Array, array_module, at_home, to_numpy
 from minifcn.machine.profiling import section, waiting
 from minifcn.models import FCN
 from minifcn.nn import Dropout
-from minifcn.tensor import as_tensor
+from minifcn.optim import LRScheduler, Optimizer
+from minifcn.tensor import Tensor, as_tensor
 from minifcn.training.feeding import on_device
 
 
@@ -56,13 +57,13 @@ class State:
 def train(
     model: FCN,
     loader: DataLoader,
-    optimizer: Any,
-    schedule: Any,
+    optimizer: Optimizer,
+    schedule: LRScheduler,
     *,
     epochs: int,
     seed: int = 0,
     state: State | None = None,
-    class_weight: Any = None,
+    class_weight: Tensor | None = None,
     after_step: Callable[[State, float, int], object] = lambda state, loss, images: None,
     after_epoch: Callable[[State], object] = lambda state: None,
     on_stop: Callable[[State], object] = lambda state: None,
@@ -116,7 +117,7 @@ def train(
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the loss, and said once
 def train_step(
-    model: FCN, optimizer: Any, batch: Batch, class_weight: Any, where: str, *, wait: bool = True
+    model: FCN, optimizer: Optimizer, batch: Batch, class_weight: Tensor | None, where: str, *, wait: bool = True
 ) -> float | Array:
     """One step of gradient descent; returns the loss, the mean over the labelled pixels of the batch.
 
@@ -144,7 +145,7 @@ def train_step(
     return value
 
 
-def not_finite(loss: float, where: str, optimizer: Any, more: str) -> TrainingError:
+def not_finite(loss: float, where: str, optimizer: Optimizer, more: str) -> TrainingError:
     return TrainingError(
         f"the loss is {loss} at {where} with learning rate {optimizer.param_groups[0]['lr']:.3g}; {more}; "
         f"lower the learning rate. No weights were overwritten."
@@ -154,7 +155,7 @@ def not_finite(loss: float, where: str, optimizer: Any, more: str) -> TrainingEr
 class Unread:
     """Losses of steps that nobody has looked at yet."""
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         self.optimizer = optimizer
         self.steps: list[tuple[float | Array, int, str]] = []
 

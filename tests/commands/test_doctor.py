@@ -221,7 +221,7 @@ def test_advice_on_blas_is_repeated(
     installed: Callable[..., None], examine: Examine, monkeypatch: pytest.MonkeyPatch, found: str, told: bool
 ) -> None:
     installed(None)
-    monkeypatch.setattr(doctor, "kernels", lambda: found)
+    monkeypatch.setattr(doctor, "openblas_kernels", lambda: found)
     monkeypatch.setattr(doctor, "simd", lambda: {"X86_V4"})
     _, text = examine()
     assert ("advice         NumPy's OpenBLAS works with its kernels for Haswell, but" in text) == told

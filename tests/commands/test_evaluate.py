@@ -125,7 +125,7 @@ def test_prepared_data_have_the_mean_of_the_card(here: Path) -> None:
     data = Folder("yard", "test")
     prepared = Prepared(data, card())
     assert not np.allclose(data.mean, MEAN)
-    assert prepared.mean == tuple(MEAN) and prepared.std == tuple(STD)
+    assert np.array_equal(prepared.mean, np.float32(MEAN)) and np.array_equal(prepared.std, np.float32(STD))
     assert (prepared.name, prepared.classes, len(prepared)) == ("yard", CLASSES, 2)
     assert np.array_equal(prepared[1].image, data[1].image)
     assert np.array_equal(prepared.palette, data.palette)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from minifcn.commands.options import Options
-from minifcn.commands.reporting import Counter, Progress, advice, kernels, metrics_table, simd, versions
+from minifcn.commands.reporting import Counter, Progress, advice, metrics_table, openblas_kernels, simd, versions
 from minifcn.metrics import ConfusionMatrix
 from minifcn.training import State
 from tests.played_cupy import playing
@@ -83,7 +83,7 @@ def test_advice_is_given_where_openblas_takes_the_processor_for_an_older_one() -
 
 def test_versions_name_the_kernels_that_blas_uses() -> None:
     assert all(isinstance(name, str) and name for name in simd())
-    found = kernels()
+    found = openblas_kernels()
     assert str(versions()["blas"]).endswith(f"with its kernels for {found}" if found else "")
 
 

@@ -89,13 +89,13 @@ def test_the_labels_are_those_of_the_scores_brought_to_full_size(here: Path) -> 
 
 
 def test_the_size_at_which_a_picture_is_looked_at() -> None:
-    assert segment.working_size(card(size=(96, 128)), (192, 300)) == (96, 150)
-    assert segment.working_size(card(size=(96, 128)), (48, 64)) == (96, 128)
-    assert segment.working_size(card(size=(96, 128)), (3000, 1)) == (96, 1)
-    assert segment.working_size(card(size=None), (17, 1)) == (17, 1)
-    h, w = segment.working_size(card(size=(96, 128)), (1, 50000))  # not 96x4800000
+    assert segment.viewing_size(card(size=(96, 128)), (192, 300)) == (96, 150)
+    assert segment.viewing_size(card(size=(96, 128)), (48, 64)) == (96, 128)
+    assert segment.viewing_size(card(size=(96, 128)), (3000, 1)) == (96, 1)
+    assert segment.viewing_size(card(size=None), (17, 1)) == (17, 1)
+    h, w = segment.viewing_size(card(size=(96, 128)), (1, 50000))  # not 96x4800000
     assert (h, w) == (1, 16 * 128)
-    h, w = segment.working_size(card(size=(96, 128)), (100, 4000))
+    h, w = segment.viewing_size(card(size=(96, 128)), (100, 4000))
     assert w == 16 * 128 and h / w == pytest.approx(100 / 4000, rel=0.01)
 
 

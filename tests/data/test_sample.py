@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn.data import VOID, Sample, check_sample
-from minifcn.data.sample import index_in, size_of, whole
+from minifcn.data.sample import index_in, integer_in, size_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 
 
@@ -58,13 +58,13 @@ def test_an_index_counts_from_both_ends():
 
 
 def test_numbers_and_sizes_are_checked():
-    assert whole(np.int32(5), "n", 1, 9) == 5
-    assert type(whole(np.int32(5), "n", 1, 9)) is int
+    assert integer_in(np.int32(5), "n", 1, 9) == 5
+    assert type(integer_in(np.int32(5), "n", 1, 9)) is int
     assert size_of([np.int64(4), 6], "s") == (4, 6)
     with pytest.raises(ArgumentTypeError, match="n must be an integer, not True"):
-        whole(True, "n", 0, 9)
+        integer_in(True, "n", 0, 9)
     with pytest.raises(ArgumentError, match="n is 10; it must be between 1 and 9"):
-        whole(10, "n", 1, 9)
+        integer_in(10, "n", 1, 9)
     with pytest.raises(ArgumentTypeError, match=r"s must be a pair \(height, width\), not 5"):
         size_of(5, "s")
     with pytest.raises(ArgumentTypeError, match="not '180x240'"):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn.data import VOID, ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Resize, Sample
-from minifcn.data.transforms import LUMA
+from minifcn.data.images import LUMA
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 

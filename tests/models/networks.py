@@ -6,7 +6,7 @@ import numpy as np
 
 from minifcn import no_grad
 from minifcn.models import FCN
-from minifcn.models.fcn import Fuse
+from minifcn.models.fusion import Double, Fuse
 from minifcn.nn import init
 from tests.onto import on
 
@@ -31,7 +31,7 @@ def drawn(net, seed=1, skips=True):
     named = {"score": net.score} | {
         name: fuse.skip
         for name, fuse in (("pool4", net.fuse_pool4), ("pool3", net.fuse_pool3))
-        if skips and isinstance(fuse, Fuse) and fuse.skip is not None
+        if skips and isinstance(fuse, Fuse)
     }
     for layer in named.values():
         init.kaiming_normal_(layer.weight, generator=generator)
@@ -45,7 +45,7 @@ def run(net, x):
 
 
 def fuses(net):
-    return [fuse for fuse in (net.fuse_pool4, net.fuse_pool3) if isinstance(fuse, Fuse)]
+    return [fuse for fuse in (net.fuse_pool4, net.fuse_pool3) if isinstance(fuse, Double)]
 
 
 def crops(net):

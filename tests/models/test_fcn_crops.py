@@ -171,7 +171,7 @@ def test_repr_shows_the_network():
         "  (score): Conv2d(64, 3, kernel_size=1, stride=1)",
         "    (up): BilinearUpsampling(3, 3, kernel_size=4, stride=2, groups=3, bias=False, frozen)",
         "    (skip): Conv2d(8, 3, kernel_size=1, stride=1)",
-        "  (fuse_pool3): NoFuse()",
+        "  (fuse_pool3): Unchanged()",
         "    (up): BilinearUpsampling(3, 3, kernel_size=32, stride=16, groups=3, bias=False, frozen)",
     ):
         assert line in text.splitlines(), line

@@ -12,7 +12,7 @@ import minifcn.functional as F
 import minifcn.models.backbones as backbones
 from minifcn import Tensor, no_grad
 from minifcn.models import FCN
-from minifcn.models.fcn import Fuse
+from minifcn.models.fusion import Fuse
 from minifcn.nn import init
 from tests.models.networks import ALIGNMENTS, STRIDES, drawn, fuses, image, narrow, rng, run
 from tests.models.trunks import adding_vgg, alexnet, googlenet

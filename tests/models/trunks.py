@@ -21,8 +21,7 @@ def pool(kernel_size: int = 2, padding: int = 0, stride: int = 2, ceil_mode: boo
 
 def backbone(*parts: tuple[Module, ...]) -> Backbone:
     """From five stages and a head, each a tuple of layers; one channel everywhere."""
-    stages, head = [Sequential(*part) for part in parts[:5]], Sequential(*parts[5])
-    return Backbone((stages[0], stages[1], stages[2], stages[3], stages[4]), head, 1, 1, 1)
+    return Backbone(tuple(Sequential(*part) for part in parts[:5]), Sequential(*parts[5]), 1, 1, 1)
 
 
 def adding_vgg(padding: int = 1, head_padding: int = 3) -> Backbone:

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from minifcn.data.images import luminance
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.plot import colorize, error_map, overlay, save_image_png, save_label_png
-from minifcn.plot.labels import IGNORED_COLOUR, VOID_COLOUR, WRONG_COLOUR, contours, luminance
+from minifcn.plot.labels import UNCOUNTED_COLOUR, VOID_COLOUR, WRONG_COLOUR, contours
 
 PALETTE = np.array([[10, 20, 30], [200, 0, 100], [0, 250, 50]], dtype=np.uint8)
 LABEL = np.array([[0, 0, 2, 2], [0, 1, 2, 255], [0, 0, 0, 255]], dtype=np.uint8)
@@ -95,11 +96,11 @@ def test_errors_are_red_void_is_grey_and_the_rest_is_dimmed() -> None:
     prediction[0, 1] = 2
     errors = error_map(IMAGE, LABEL, prediction)
     assert errors[0, 1].tolist() == list(WRONG_COLOUR)
-    assert np.array_equal(errors[LABEL == 255], np.broadcast_to(IGNORED_COLOUR, (2, 3)))
+    assert np.array_equal(errors[LABEL == 255], np.broadcast_to(UNCOUNTED_COLOUR, (2, 3)))
     right = (prediction == LABEL) & (LABEL != 255)
     assert right.sum() == 9
     assert np.abs(errors[right] - 0.4 * luminance(IMAGE)[right][:, None]).max() <= 0.5
-    assert error_map(np.full_like(IMAGE, 255), LABEL, prediction)[right].max() < min(IGNORED_COLOUR)
+    assert error_map(np.full_like(IMAGE, 255), LABEL, prediction)[right].max() < min(UNCOUNTED_COLOUR)
 
 
 def test_inputs_are_left_alone() -> None:

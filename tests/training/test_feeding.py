@@ -327,7 +327,7 @@ def test_memory_grows_only_when_a_batch_does_not_fit(monkeypatch: pytest.MonkeyP
     # Before batch k is given, k + 1 has memory: new for the first two, more for number 3, 4 and 7.
     assert counts == [2, 2, 3, 4, 4, 4, 5, 5]
     assert [where for where, _ in asked] == 5 * ["device", "host"]
-    assert all(0 <= size - 13 * 2 * H * W < 2 * feeding.ALIGNMENT
+    assert all(0 <= size - 13 * 2 * H * W < 2 * feeding.BOUNDARY
                for (_, size), (_, H, W) in zip(asked[::2], [sizes[k] for k in (0, 1, 3, 4, 7)], strict=True))  # fmt: skip
 
 

@@ -29,6 +29,8 @@ def explain(
 ) -> str:
     """Which algorithm `auto` takes for a convolution, how many operations and bytes that is, and why, as text.
 
+    Not to be confused with `FCN.explain` and the command `minifcn explain`, which derive the crops of a network.
+
     channels, outputs: C of x (images, C, H, W) and O of y. Multiplications and additions count as one operation each.
     threads: for how many the workspace is told, default `get_num_threads()`.
     device: "cpu" or "cuda", where the rule is another and the workspace a part of the memory that is left.
