@@ -1,4 +1,5 @@
-"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn doctor`.
+"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
+`minifcn doctor`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -161,6 +162,13 @@ def parser() -> argparse.ArgumentParser:
         explain.add_argument(
             f"--{name}", type=type(usual), choices=CHOICES[name], default=usual, help=f"default: {usual}"
         )
+
+    read = commands.add_parser(
+        "read",
+        help="the code as a text, in an order to read it in",
+        description="Print the files that tell the idea, in an order in which nothing is used before it was told.",
+    )
+    read.add_argument("number", type=int, nargs="?", metavar="N", help="print the N-th text (default: the list)")
 
     commands.add_parser(
         "doctor",
