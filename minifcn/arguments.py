@@ -10,6 +10,10 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 
 Pair = tuple[int, int]
 
+# What `pair` takes: an integer that counts for both, or (rows, columns). A type checker does not count the sizes in
+# x.shape[2:], so to it a tuple of any length will do.
+IntOrPair = int | tuple[int, ...] | list[int]
+
 # The largest size that is taken seriously: beyond it products of sizes leave 64-bit integers.
 LARGEST_SIZE = 2**31 - 1
 

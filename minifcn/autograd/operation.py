@@ -22,7 +22,8 @@ from minifcn.errors import GraphError
 from minifcn.machine.backend import Array
 from minifcn.machine.running import run
 
-Gradient = Variable | None | Callable[[], Any]
+Gradient = Variable | None | Callable[[], Variable]
+Gradients = tuple[Gradient, ...]  # one for each operand
 
 
 class Operation:
@@ -51,7 +52,7 @@ class Operation:
     def forward(self, *arrays: Array) -> Array:
         raise NotImplementedError(f"{self.name} does not define forward.")
 
-    def backward(self, grad: Any) -> Gradient | tuple[Gradient, ...]:
+    def backward(self, grad: Any) -> Gradient | Gradients:
         raise NotImplementedError(f"{self.name} does not define backward, so it has no gradient.")
 
     @property

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minifcn.arrays import elementwise
 from minifcn.arrays.half import narrow, wide
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
 from minifcn.functional.reductions import sum
 from minifcn.machine.backend import Array, array_module, at_home
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class ReLU(Operation):
@@ -22,7 +25,7 @@ class ReLU(Operation):
     def forward(self, x: Array) -> Array:
         return elementwise.relu(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Gate()(grad, self.output)
 
 
@@ -34,7 +37,7 @@ class Gate(Operation):
     def forward(self, x: Array, y: Array) -> Array:
         return elementwise.gate(x, y)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         _, y = self.operands
         return lambda: Gate()(grad, y), None
 
@@ -47,7 +50,7 @@ class Sigmoid(Operation):
         # 1 / (1 + e⁻ˣ) overflows for very negative x; tanh does not.
         return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         y = self.output
         return multiply(grad, multiply(y, subtract(1.0, y)))
 
@@ -58,7 +61,7 @@ class Tanh(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).tanh(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         y = self.output
         return multiply(grad, subtract(1.0, multiply(y, y)))
 
@@ -77,7 +80,7 @@ class Softmax(Operation):
         y /= y.sum(axis=self.dim, keepdims=True)
         return narrow(y, x.dtype)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         y = self.output
         return multiply(y, subtract(grad, sum(multiply(grad, y), self.dim, keepdim=True)))
 
@@ -97,43 +100,43 @@ class LogSoftmax(Operation):
         y -= xp.log(xp.exp(y).sum(axis=self.dim, keepdims=True))
         return narrow(y, x.dtype)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return subtract(grad, multiply(exp(self.output), sum(grad, self.dim, keepdim=True)))
 
 
-def relu(x: Any) -> Any:
+def relu(x: Tensor) -> Tensor:
     """max(x, 0), element by element; any shape."""
     return ReLU()(floating("relu", x))
 
 
-def leaky_relu(x: Any, negative_slope: float = 0.01) -> Any:
+def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x where x > 0, else negative_slope · x; any shape."""
     array = floating("leaky_relu", x)._array
     with at_home(array):
         return Scale(array_module(array).where(array > 0, 1.0, negative_slope).astype(x.dtype))(x)
 
 
-def sigmoid(x: Any) -> Any:
+def sigmoid(x: Tensor) -> Tensor:
     """1 / (1 + e⁻ˣ), element by element; any shape."""
     return Sigmoid()(floating("sigmoid", x))
 
 
-def tanh(x: Any) -> Any:
+def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent, element by element; any shape."""
     return Tanh()(floating("tanh", x))
 
 
-def softmax(x: Any, dim: int) -> Any:
+def softmax(x: Tensor, dim: int) -> Tensor:
     """e^x / Σ e^x along `dim`; finite for any finite x."""
     return Softmax(_classes("softmax", x, dim))(x)
 
 
-def log_softmax(x: Any, dim: int) -> Any:
+def log_softmax(x: Tensor, dim: int) -> Tensor:
     """log(softmax(x)) along `dim`, computed without taking the logarithm of a small number."""
     return LogSoftmax(_classes("log_softmax", x, dim))(x)
 
 
-def _classes(name: str, x: Any, dim: int) -> int:
+def _classes(name: str, x: Tensor, dim: int) -> int:
     axis = dimension(name, dim, floating(name, x).ndim)
     if x.shape[axis] == 0:
         raise ArgumentError(f"{name}: dim {dim} of shape {x.shape} has size 0, so no element can be the largest.")

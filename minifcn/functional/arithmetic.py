@@ -9,18 +9,19 @@ Numbers that leave the range of their dtype do as in NumPy: floating point becom
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minifcn.arrays.elementwise import scaled
 from minifcn.arrays.half import narrow, wide
-from minifcn.autograd import Movement, Operation, Variable
+from minifcn.autograd import Gradients, Movement, Operation
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, broadcastable, floating, tensor, unchanged
+from minifcn.functional.operands import Operand, Shape, alike, broadcastable, floating, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home
 
-Shape = tuple[int, ...]
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class BroadcastTo(Movement):
@@ -30,7 +31,7 @@ class BroadcastTo(Movement):
     def forward(self, x: Array) -> Array:
         return array_module(x).broadcast_to(x, self.shape)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return sum_to(grad, self.shapes[0])
 
 
@@ -46,17 +47,17 @@ class SumTo(Operation):
         total = wide(x).sum(axis=tuple(range(extra)) + repeated, keepdims=True)
         return narrow(total, x.dtype).reshape(self.shape)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return broadcast_to(grad, self.shapes[0])
 
 
-def broadcast_to(x: Any, shape: Shape) -> Any:
+def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, x itself if it has the shape."""
     _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
     return unchanged(x) if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
 
 
-def sum_to(x: Any, shape: Shape) -> Any:
+def sum_to(x: Tensor, shape: Shape) -> Tensor:
     """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated, if any."""
     _repeatable("sum_to", tuple(shape), tensor("sum_to", x).shape)
     return unchanged(x) if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
@@ -75,7 +76,7 @@ class Add(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a + b
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         return lambda: sum_to(grad, self.shapes[0]), lambda: sum_to(grad, self.shapes[1])
 
 
@@ -85,7 +86,7 @@ class Subtract(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a - b
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         return lambda: sum_to(grad, self.shapes[0]), lambda: sum_to(negative(grad), self.shapes[1])
 
 
@@ -93,7 +94,7 @@ class Multiply(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a * b
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         a, b = self.operands
         return lambda: sum_to(multiply(grad, b), a.shape), lambda: sum_to(multiply(grad, a), b.shape)
 
@@ -102,7 +103,7 @@ class Divide(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return a / b
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         a, b = self.operands
         return (
             lambda: sum_to(divide(grad, b), a.shape),
@@ -116,7 +117,7 @@ class Negative(Operation):
     def forward(self, x: Array) -> Array:
         return -x
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return negative(grad)
 
 
@@ -129,7 +130,7 @@ class Power(Operation):
     def forward(self, x: Array) -> Array:
         return x**self.exponent
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
         return multiply(grad, multiply(power(x, self.exponent - 1), self.exponent))
 
@@ -140,7 +141,7 @@ class Exp(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).exp(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return multiply(grad, self.output)
 
 
@@ -148,7 +149,7 @@ class Log(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).log(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
         return divide(grad, x)
 
@@ -159,7 +160,7 @@ class Sqrt(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).sqrt(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return divide(grad, multiply(self.output, 2.0))
 
 
@@ -174,43 +175,43 @@ class Scale(Operation):
     def forward(self, x: Array) -> Array:
         return scaled(x, self.factor)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Scale(self.factor)(grad)
 
 
-def _broadcast(name: str, a: object, b: object) -> tuple[Any, Any]:
+def _broadcast(name: str, a: Operand, b: Operand) -> tuple[Tensor, Tensor]:
     first, second = alike(name, a, b)
     broadcastable(name, first.shape, second.shape)
     return first, second
 
 
-def add(a: Any, b: Any) -> Any:
+def add(a: Operand, b: Operand) -> Tensor:
     """a + b."""
     return Add()(*_broadcast("add", a, b))
 
 
-def subtract(a: Any, b: Any) -> Any:
+def subtract(a: Operand, b: Operand) -> Tensor:
     """a − b."""
     return Subtract()(*_broadcast("subtract", a, b))
 
 
-def multiply(a: Any, b: Any) -> Any:
+def multiply(a: Operand, b: Operand) -> Tensor:
     """a · b, element by element."""
     return Multiply()(*_broadcast("multiply", a, b))
 
 
-def divide(a: Any, b: Any) -> Any:
+def divide(a: Operand, b: Operand) -> Tensor:
     """a / b, element by element; x / 0 is inf or NaN, as in NumPy."""
     first, second = _broadcast("divide", a, b)
     return Divide()(floating("divide", first, "a"), second)
 
 
-def negative(x: Any) -> Any:
+def negative(x: Tensor) -> Tensor:
     """−x."""
     return Negative()(tensor("negative", x))
 
 
-def power(x: Any, exponent: float) -> Any:
+def power(x: Tensor, exponent: float) -> Tensor:
     """x ** exponent, element by element; the exponent is a plain number. x ** 1 is x itself."""
     if not isinstance(exponent, int | float | np.integer | np.floating) or isinstance(exponent, bool):
         raise ArgumentTypeError(
@@ -226,29 +227,29 @@ def power(x: Any, exponent: float) -> Any:
     return unchanged(x) if exponent == 1 else Power(exponent)(x)
 
 
-def exp(x: Any) -> Any:
+def exp(x: Tensor) -> Tensor:
     """eˣ, element by element."""
     return Exp()(floating("exp", x))
 
 
-def log(x: Any) -> Any:
+def log(x: Tensor) -> Tensor:
     """Natural logarithm, element by element."""
     return Log()(floating("log", x))
 
 
-def sqrt(x: Any) -> Any:
+def sqrt(x: Tensor) -> Tensor:
     """Square root, element by element."""
     return Sqrt()(floating("sqrt", x))
 
 
-def abs(x: Any) -> Any:
+def abs(x: Tensor) -> Tensor:
     """|x|; the gradient at 0 is 0."""
     array = floating("abs", x)._array
     with at_home(array):
         return Scale(array_module(array).sign(array))(x)
 
 
-def clamp(x: Any, min: float | None = None, max: float | None = None) -> Any:
+def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
     """x limited to [min, max], plain numbers; the gradient is 1 inside and at the limits, 0 outside."""
     x = floating("clamp", x)
     if min is None and max is None:
@@ -278,5 +279,5 @@ class Where(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).where(self.mask, x, array_module(x).zeros((), x.dtype))
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Where(self.mask)(grad)

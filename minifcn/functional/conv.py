@@ -9,18 +9,21 @@ they are the same class. And since each backward is written with the other two, 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from minifcn.arguments import integer
+from minifcn.arguments import IntOrPair, integer
 from minifcn.arrays import convolution
 from minifcn.arrays.elementwise import add_bias
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array
 from minifcn.machine.limits import require_memory
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class Contraction(Operation):
@@ -36,7 +39,7 @@ class ToOutput(Contraction):
     def forward(self, x: Array, w: Array) -> Array:
         return convolution.to_output(x, w, self.geometry)
 
-    def backward(self, y: Variable) -> Any:
+    def backward(self, y: Tensor) -> Gradients:
         x, w = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToWeight(self.geometry)(x, y)
 
@@ -47,7 +50,7 @@ class ToInput(Contraction):
     def forward(self, w: Array, y: Array) -> Array:
         return convolution.to_input(w, y, self.geometry)
 
-    def backward(self, x: Variable) -> Any:
+    def backward(self, x: Tensor) -> Gradients:
         w, y = self.operands
         return lambda: ToWeight(self.geometry)(x, y), lambda: ToOutput(self.geometry)(x, w)
 
@@ -58,7 +61,7 @@ class ToWeight(Contraction):
     def forward(self, x: Array, y: Array) -> Array:
         return convolution.to_weight(x, y, self.geometry)
 
-    def backward(self, w: Variable) -> Any:
+    def backward(self, w: Tensor) -> Gradients:
         x, y = self.operands
         return lambda: ToInput(self.geometry)(w, y), lambda: ToOutput(self.geometry)(x, w)
 
@@ -71,19 +74,19 @@ class AddBias(Operation):
     def forward(self, y: Array, bias: Array) -> Array:
         return add_bias(y, bias)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         return grad, lambda: sum(grad, (0, 2, 3))
 
 
 def conv2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
     groups: int = 1,
-) -> Any:
+) -> Tensor:
     """y[n, o, i, j] = bias[o] + Σ_{c,k,l} x[n, c, i·s + k·d − p, j·s + l·d − p] · weight[o, c, k, l].
 
     This is cross-correlation: the kernel is not flipped, as everywhere in deep learning.
@@ -129,16 +132,16 @@ def conv2d(
 
 
 def conv_transpose2d(
-    x: Any,
-    weight: Any,
-    bias: Any = None,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    output_padding: IntOrPair = 0,
     groups: int = 1,
-    dilation: Any = 1,
-    output_size: Any = None,
-) -> Any:
+    dilation: IntOrPair = 1,
+    output_size: IntOrPair | None = None,
+) -> Tensor:
     """y[n, c, i·s + k·d − p, j·s + l·d − p] += x[n, o, i, j] · weight[o, c, k, l]: each input stamps the kernel.
 
     The transpose of `conv2d` with the same weight and parameters, which is the gradient of `conv2d` with respect to
@@ -175,7 +178,7 @@ def conv_transpose2d(
     return _with_bias("conv_transpose2d", ToInput(geometry)(weight, x), bias)
 
 
-def _operands(name: str, x: Any, weight: Any, layout: str) -> tuple[Any, Any]:
+def _operands(name: str, x: Tensor, weight: Tensor, layout: str) -> tuple[Tensor, Tensor]:
     x = image(name, x)
     weight = tensor(name, weight, "weight")
     if weight.ndim != 4:
@@ -186,14 +189,14 @@ def _operands(name: str, x: Any, weight: Any, layout: str) -> tuple[Any, Any]:
     return x, weight
 
 
-def _divisible(name: str, channels: int, groups: int, weight: Any) -> None:
+def _divisible(name: str, channels: int, groups: int, weight: Tensor) -> None:
     if channels % groups:
         raise ArgumentError(
             f"{name}: groups {groups} must divide the {channels} channels of weight {weight.shape}; change groups."
         )
 
 
-def _with_bias(name: str, y: Any, bias: Any) -> Any:
+def _with_bias(name: str, y: Tensor, bias: Tensor | None) -> Tensor:
     if bias is None:
         return y
     if tensor(name, bias, "bias").shape != (y.shape[1],):

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
+from minifcn.arguments import IntOrPair
 from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.autograd import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
-from minifcn.machine.backend import is_array
+from minifcn.machine.backend import Array, is_array
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 def convolution_matrix(
-    weight: Any,
-    input_size: Any,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    weight: Tensor | Array,
+    input_size: IntOrPair,
+    stride: IntOrPair = 1,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
     groups: int = 1,
     sparse: bool = False,
-) -> Any:
+) -> Array:
     """The matrix C of a convolution: C @ x.ravel() is conv2d(x, weight, ...).ravel() for one image x (C, H, W).
 
     Its transpose C.T is conv_transpose2d with the same parameters.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minifcn.arrays.drawing import dropout_factors
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
-from minifcn.functional.operands import floating, image, unchanged
+from minifcn.functional.operands import Shape, floating, image, unchanged
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
+
+Generator = np.random.Generator
 
 
-def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
+def dropout(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Each element is 0 with probability p, else x / (1 − p), so the expectation stays x. Identity if not training.
 
     generator: the source of randomness; needed in training, since there is no global one. Any shape. On a GPU it gives
@@ -23,15 +28,13 @@ def dropout(x: Any, p: float = 0.5, training: bool = True, *, generator: np.rand
     return _dropped("dropout", x, x.shape, p, training, generator)
 
 
-def dropout2d(x: Any, p: float = 0.5, training: bool = True, *, generator: np.random.Generator | None = None) -> Any:
+def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Dropout of whole channels: x (N, C, H, W), each (n, c) plane is kept or zeroed. Source: Tompson et al. 2015."""
     x = image("dropout2d", x)
     return _dropped("dropout2d", x, (*x.shape[:2], 1, 1), p, training, generator)
 
 
-def _dropped(
-    name: str, x: Any, shape: tuple[int, ...], p: float, training: bool, generator: np.random.Generator | None
-) -> Any:
+def _dropped(name: str, x: Tensor, shape: Shape, p: float, training: bool, generator: Generator | None) -> Tensor:
     if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
         raise ArgumentError(f"{name}: p must be a probability between 0 and 1, got {p!r}.")
     if not training or p == 0:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minifcn.arrays import cross_entropy as arrays
 from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.arrays.void import looked_at
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Gradients, Operation, Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import softmax
 from minifcn.functional.arithmetic import Where, multiply, subtract
@@ -16,6 +16,9 @@ from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home, is_array
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class CrossEntropy(Operation):
@@ -30,7 +33,7 @@ class CrossEntropy(Operation):
     def forward(self, x: Array) -> Array:
         return arrays.cross_entropy(x, *self.pixels)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return CrossEntropyGradient(*self.pixels)(grad, *self.operands)
 
 
@@ -45,25 +48,32 @@ class CrossEntropyGradient(Operation):
     def forward(self, grad: Array, x: Array) -> Array:
         return arrays.cross_entropy_gradient(grad, x, *self.pixels)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         received, x = self.operands
         labels, valid, coefficients = self.pixels
         each = multiply(received, type(x).of(coefficients))
         probabilities = softmax(Where(valid[:, None])(x), 1)
         through = multiply(grad, probabilities)
 
-        def for_received() -> Any:
+        def for_received() -> Tensor:
             of_label = multiply(grad, type(x).of(arrays.onehot(labels, x.shape[1]).astype(x.dtype)))
             return multiply(sum(subtract(through, of_label), 1), type(x).of(coefficients))
 
-        def for_x() -> Any:
+        def for_x() -> Tensor:
             differences = subtract(through, multiply(probabilities, sum(through, 1, keepdim=True)))
             return multiply(differences, reshape(each, (x.shape[0], 1, *x.shape[2:])))
 
         return for_received, for_x
 
 
-def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> Any:
+def cross_entropy(
+    x: Tensor,
+    target: Tensor | Array,
+    weight: Tensor | Array | None = None,
+    *,
+    ignore_index: int = 255,
+    reduction: str = "mean",
+) -> Tensor:
     """loss = Σ weight[t]·(−log softmax(x)[t]) / Σ weight[t] over the pixels whose label t is not ignore_index.
 
     x         (N, C, ...) scores before softmax, any size: logits of ±1e4 are fine
@@ -93,7 +103,7 @@ def cross_entropy(x: Any, target: Any, weight: Any = None, *, ignore_index: int 
     return astype(each if reduction == "none" else sum(each), x.dtype)
 
 
-def _labels(x: Any, target: Any) -> Array:
+def _labels(x: Tensor, target: Tensor | Array) -> Array:
     """The array of labels, one for each pixel of x."""
     labels = target._array if isinstance(target, Variable) else target
     if not is_array(labels) or labels.dtype.kind not in "iu":
@@ -109,7 +119,7 @@ def _labels(x: Any, target: Any) -> Array:
     return labels
 
 
-def _factors(x: Any, weight: Any) -> Array:
+def _factors(x: Tensor, weight: Tensor | Array) -> Array:
     """The array of factors, one for each class."""
     factors = weight._array if isinstance(weight, Variable) else weight
     if not is_array(factors) or factors.shape != x.shape[1:2]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minifcn.arrays.half import narrow, wide
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, sum_to
 from minifcn.functional.operands import alike, broadcastable, floating, same_kind, tensor
 from minifcn.functional.shaping import reshape, transpose
 from minifcn.machine.backend import Array
 from minifcn.machine.product import product
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class MatMul(Operation):
@@ -20,7 +23,7 @@ class MatMul(Operation):
     def forward(self, a: Array, b: Array) -> Array:
         return narrow(product(wide(a), wide(b)), a.dtype)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         a, b = self.operands
         return (
             lambda: sum_to(MatMul()(grad, transpose(b, -1, -2)), a.shape),
@@ -28,7 +31,7 @@ class MatMul(Operation):
         )
 
 
-def matmul(a: Any, b: Any) -> Any:
+def matmul(a: Tensor | Array, b: Tensor | Array) -> Tensor:
     """a (..., n, k) @ b (..., k, m) -> (..., n, m); vectors count as one row or one column, as in NumPy."""
     a, b = alike("matmul", a, b)
     if not a.ndim or not b.ndim:
@@ -47,7 +50,7 @@ def matmul(a: Any, b: Any) -> Any:
     return reshape(product, product.shape[:-2] + kept_rows + kept_columns)
 
 
-def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """y = x Aᵀ + b: x (..., in), weight A (out, in), bias (out,) -> (..., out)."""
     if floating("linear", x).shape[-1:] != tensor("linear", weight, "weight").shape[-1:] or weight.ndim != 2:
         raise ArgumentError(

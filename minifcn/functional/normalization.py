@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minifcn.arguments import integer
 from minifcn.arrays import channels
-from minifcn.autograd import Operation, Variable, is_grad_enabled
+from minifcn.autograd import Gradient, Gradients, Operation, is_grad_enabled
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
 from minifcn.functional.operands import floating, image, same_kind, tensor
@@ -15,6 +15,9 @@ from minifcn.functional.reductions import sum
 from minifcn.functional.shaping import getitem, pad, reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class BatchNorm(Operation):
@@ -35,7 +38,7 @@ class BatchNorm(Operation):
         mean, var = self.statistics
         return channels.normalised(x, mean, weight / array_module(x).sqrt(var + self.eps), bias)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         x, weight, _ = self.operands
         share = -1 / _count(x)
         # A gradient that will be differentiated needs to know how mean and variance depend on x; else numbers will do.
@@ -44,7 +47,7 @@ class BatchNorm(Operation):
         r = divide(1.0, sqrt(add(var, self.eps)))
         total, dot = _sums(grad, x, mean)
 
-        def for_x() -> Any:
+        def for_x() -> Tensor:
             scale = multiply(weight, r)
             slope = multiply(multiply(scale, multiply(r, r)), multiply(dot, share))
             level = subtract(multiply(scale, multiply(total, share)), multiply(slope, mean))
@@ -62,7 +65,7 @@ class BatchStatistics(Operation):
     def forward(self, x: Array) -> Array:
         return channels.moments(x)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
         each = multiply(grad, 1 / _count(x))
         slope = multiply(getitem(each, 1), 2.0)
@@ -78,7 +81,7 @@ class ChannelSums(Operation):
     def forward(self, a: Array, b: Array, centre: Array) -> Array:
         return channels.sums(a, b, centre)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         a, b, centre = self.operands
         plain, centred = getitem(grad, 0), getitem(grad, 1)
         return (
@@ -94,44 +97,44 @@ class ChannelAffine(Operation):
     def forward(self, shift: Array, *terms: Array) -> Array:
         return channels.affine(shift, *terms)
 
-    def backward(self, grad: Variable) -> Any:
+    def backward(self, grad: Tensor) -> Gradients:
         _, *terms = self.operands
 
-        def for_x(scale: Any) -> Any:
+        def for_x(scale: Tensor) -> Gradient:
             return lambda: multiply(grad, _per_channel(scale))
 
-        def for_scale(x: Any) -> Any:
+        def for_scale(x: Tensor) -> Gradient:
             return lambda: _sums(grad, x, type(x).of(array_module(x._array).zeros(x.shape[1], x.dtype)))[1]
 
         pairs = zip(terms[::2], terms[1::2], strict=True)
         return lambda: sum(grad, (0, 2, 3)), *(make for x, scale in pairs for make in (for_x(scale), for_scale(x)))
 
 
-def _sums(a: Any, b: Any, centre: Any) -> tuple[Any, Any]:
+def _sums(a: Tensor, b: Tensor, centre: Tensor) -> tuple[Tensor, Tensor]:
     """Σ a and Σ a·(b − centre), per channel."""
     sums = ChannelSums()(a, b, centre)
     return getitem(sums, 0), getitem(sums, 1)
 
 
-def _count(x: Any) -> int:
+def _count(x: Tensor) -> int:
     """n, the values per channel."""
     return int(x.shape[0] * prod(x.shape[2:]))
 
 
-def _per_channel(values: Any) -> Any:
+def _per_channel(values: Tensor) -> Tensor:
     return reshape(values, (1, values.shape[0], 1, 1))
 
 
 def batch_norm(
-    x: Any,
-    running_mean: Any,
-    running_var: Any,
-    weight: Any = None,
-    bias: Any = None,
+    x: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
     training: bool = False,
     momentum: float = 0.1,
     eps: float = 1e-5,
-) -> Any:
+) -> Tensor:
     """y = (x − mean) / √(var + eps) · weight + bias, per channel.
 
     In training, mean and (biased) variance are those of the batch, over N, H and W, and the running ones move towards
@@ -177,13 +180,13 @@ def batch_norm(
     return astype(reshape(y, x.shape), x.dtype)
 
 
-def _move(running: Any, batch: Array, momentum: float) -> None:
+def _move(running: Tensor, batch: Array, momentum: float) -> None:
     array = running.mutable()
     array *= 1 - momentum
     array += (momentum * batch).astype(array.dtype)
 
 
-def local_response_norm(x: Any, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Any:
+def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """y[c] = x[c] / (k + alpha/size · Σ x[c']²)^beta over the `size` channels c' around c (size//2 of them before c).
 
     x: (N, C, H, W). Alpha is divided by the size, as in Caffe and PyTorch; AlexNet's paper and Chainer do not.

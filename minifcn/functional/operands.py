@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from typing import Any
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
@@ -11,19 +11,32 @@ from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.accepted import same_device as same_device
 from minifcn.autograd import Variable, is_grad_enabled
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.machine.backend import array_module, at_home, is_array
+from minifcn.machine.backend import Array, array_module, at_home, is_array
+
+if TYPE_CHECKING:  # Tensor stands one floor above: here it is only a name in signatures
+    from minifcn.tensor import Tensor
+
+Shape = tuple[int, ...]
+
+# What arithmetic takes: a Tensor, and beside a Tensor also a plain number or an array, which count as constants.
+Operand: TypeAlias = "Tensor | Array | float"
 
 
-def tensor(name: str, value: object, argument: str = "x") -> Any:
+def _is_tensor(value: object) -> TypeGuard[Tensor]:
+    """Whether `value` is a Tensor. (Every Variable that reaches this floor is one.)"""
+    return isinstance(value, Variable)
+
+
+def tensor(name: str, value: object, argument: str = "x") -> Tensor:
     """`value`, which must be a Tensor."""
-    if not isinstance(value, Variable):
+    if not _is_tensor(value):
         raise ArgumentTypeError(
             f"{name}: {argument} must be a Tensor, got {type(value).__name__}; wrap it with minifcn.Tensor(...)."
         )
     return value
 
 
-def floating(name: str, value: object, argument: str = "x") -> Any:
+def floating(name: str, value: object, argument: str = "x") -> Tensor:
     """`value`, which must be a Tensor of floating point numbers. (uint8 images would wrap: 200 + 200 = 144.)"""
     x = tensor(name, value, argument)
     if x.dtype.kind != "f":
@@ -33,23 +46,23 @@ def floating(name: str, value: object, argument: str = "x") -> Any:
     return x
 
 
-def alike(name: str, *values: object) -> tuple[Any, ...]:
+def alike(name: str, *values: Operand) -> tuple[Tensor, ...]:
     """The operands as Tensors of one dtype and device; numbers and arrays become constants beside the first Tensor.
 
     A Python number takes the dtype of the Tensor, an array must have it already: mixing float32 and float64 is an
     error that names both, never a silent conversion.
     """
-    first = next((v for v in values if isinstance(v, Variable)), None)
+    first = next((v for v in values if _is_tensor(v)), None)
     if first is None:
         kinds = " and ".join(type(v).__name__ for v in values)
         raise ArgumentTypeError(f"{name}: expected a Tensor, got {kinds}; wrap one with minifcn.Tensor(...).")
-    made = tuple(v if isinstance(v, Variable) else _constant(name, v, first) for v in values)
+    made = tuple(v if _is_tensor(v) else _constant(name, v, first) for v in values)
     for other in made:
         same_kind(name, first, other)
     return made
 
 
-def same_kind(name: str, first: Variable, other: Variable, what: str = "the operands") -> None:
+def same_kind(name: str, first: Tensor, other: Tensor, what: str = "the operands") -> None:
     """Raise unless both have one dtype and one device."""
     if other.dtype != first.dtype:
         raise ArgumentTypeError(
@@ -58,7 +71,7 @@ def same_kind(name: str, first: Variable, other: Variable, what: str = "the oper
     same_device(name, first._array, other._array, what)
 
 
-def _constant(name: str, value: object, beside: Variable) -> Variable:
+def _constant(name: str, value: Operand, beside: Tensor) -> Tensor:
     xp = array_module(beside._array)
     if is_array(value):
         # Checked and copied as Tensor(value) would be: a later change of the array must not reach a saved operand.
@@ -81,12 +94,12 @@ def _constant(name: str, value: object, beside: Variable) -> Variable:
         ) from None
 
 
-def unchanged(x: Any) -> Any:
+def unchanged(x: Tensor) -> Tensor:
     """The result of an operation that finds nothing to do: x itself. Inside no_grad, x without its graph."""
     return x if is_grad_enabled() or not x.requires_grad else x.detach()
 
 
-def broadcastable(name: str, first: tuple[int, ...], second: tuple[int, ...]) -> None:
+def broadcastable(name: str, first: Shape, second: Shape) -> None:
     """Raise unless the shapes agree from the back, or are 1."""
     for m, n in zip(first[::-1], second[::-1], strict=False):
         if m != n and 1 not in (m, n):
@@ -117,7 +130,7 @@ def dimensions(name: str, dim: int | tuple[int, ...] | None, ndim: int) -> tuple
     return chosen
 
 
-def image(name: str, value: object, argument: str = "x") -> Any:
+def image(name: str, value: object, argument: str = "x") -> Tensor:
     """A floating point Tensor of shape (N, C, H, W)."""
     x = floating(name, value, argument)
     if x.ndim != 4:

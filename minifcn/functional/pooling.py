@@ -1,10 +1,10 @@
-"""Pooling and pooling. Each is linear once the winners are known, and its backward is its transpose."""
+"""Pooling and unpooling. Each is linear once the winners are known, and its backward is its transpose."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Literal, overload
 
-from minifcn.arguments import Pair, pair
+from minifcn.arguments import IntOrPair, Pair, pair
 from minifcn.arrays import pooling
 from minifcn.arrays.accepted import checked_array
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
@@ -13,6 +13,9 @@ from minifcn.functional.operands import image, same_device
 from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array, at_home
 from minifcn.machine.limits import require_memory
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 
 class MaxPool(Operation):
@@ -30,7 +33,7 @@ class MaxPool(Operation):
         y, self.taps = pooling.max_pool(x, self.geometry)
         return y
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return ScatterTaps(self.taps, self.geometry)(grad)
 
 
@@ -43,7 +46,7 @@ class GatherTaps(Movement):
     def forward(self, x: Array) -> Array:
         return pooling.gather_taps(x, self.taps, self.geometry)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return ScatterTaps(self.taps, self.geometry)(grad)
 
 
@@ -53,7 +56,7 @@ class ScatterTaps(GatherTaps):
     def forward(self, y: Array) -> Array:
         return pooling.scatter_taps(y, self.taps, self.geometry)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return GatherTaps(self.taps, self.geometry)(grad)
 
 
@@ -66,7 +69,7 @@ class AvgPool(Operation):
     def forward(self, x: Array) -> Array:
         return pooling.avg_pool(x, self.geometry, *self.counting)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return AvgPoolTransposed(self.geometry, *self.counting)(grad)
 
 
@@ -74,7 +77,7 @@ class AvgPoolTransposed(AvgPool):
     def forward(self, y: Array) -> Array:
         return pooling.avg_pool_transposed(y, self.geometry, *self.counting)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return AvgPool(self.geometry, *self.counting)(grad)
 
 
@@ -85,7 +88,7 @@ class Unpool(Movement):
     def forward(self, y: Array) -> Array:
         return pooling.unpool(y, self.indices, self.size)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return GatherFlat(self.indices, self.size)(grad)
 
 
@@ -93,19 +96,32 @@ class GatherFlat(Unpool):
     def forward(self, x: Array) -> Array:
         return pooling.gather_flat(x, self.indices)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Unpool(self.indices, self.size)(grad)
 
 
+# For type checkers: when it gives one Tensor, and when two. The function itself follows them.
+@overload
+def max_pool2d(x: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
+               dilation: IntOrPair = 1, ceil_mode: bool = False,
+               return_indices: Literal[False] = False) -> Tensor: ...  # fmt: skip
+@overload
+def max_pool2d(x: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
+               dilation: IntOrPair = 1, ceil_mode: bool = False, *,
+               return_indices: Literal[True]) -> tuple[Tensor, Tensor]: ...  # fmt: skip
+@overload
+def max_pool2d(x: Tensor, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0,
+               dilation: IntOrPair = 1, ceil_mode: bool = False,
+               return_indices: bool = False) -> Tensor | tuple[Tensor, Tensor]: ...  # fmt: skip
 def max_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    x: Tensor,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    dilation: IntOrPair = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Any:
+) -> Tensor | tuple[Tensor, Tensor]:
     """y[n, c, i, j] = max over (k, l) of x[n, c, i·s + k·d − p, j·s + l·d − p].
 
     x         (N, C, H, W), H and W at least 1
@@ -127,14 +143,14 @@ def max_pool2d(
 
 
 def avg_pool2d(
-    x: Any,
-    kernel_size: Any,
-    stride: Any = None,
-    padding: Any = 0,
+    x: Tensor,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
-) -> Any:
+) -> Tensor:
     """y[n, c, i, j] = Σ over (k, l) of x[n, c, i·s + k − p, j·s + l − p] / divisor.
 
     The divisor is the number of window places inside the padded image, or with count_include_pad=False inside the
@@ -147,8 +163,13 @@ def avg_pool2d(
 
 
 def max_unpool2d(
-    x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None
-) -> Any:
+    x: Tensor,
+    indices: Tensor | Array,
+    kernel_size: IntOrPair,
+    stride: IntOrPair | None = None,
+    padding: IntOrPair = 0,
+    output_size: IntOrPair | None = None,
+) -> Tensor:
     """y[n, c, indices[n, c, i, j]] += x[n, c, i, j], zero elsewhere; the planes of y are counted row by row.
 
     x, indices   (N, C, H, W), the indices from max_pool2d(..., return_indices=True)

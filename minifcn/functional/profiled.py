@@ -6,7 +6,6 @@ For all others `per_number` in their class is the cost. A product and a sum coun
 from __future__ import annotations
 
 from math import prod
-from typing import Any
 
 from minifcn.arrays import convolution
 from minifcn.functional.conv import Contraction, ToInput, ToOutput
@@ -79,10 +78,9 @@ def _(operation: Resize, operands: Operands, result: Array) -> str:
 # --- pooling: each tap of each window ---------------------------------------------------------------------------------
 
 
-@cost.register(MaxPool)
-@cost.register(AvgPool)
-def _(operation: Any, operands: Operands, result: Array) -> int:
-    return int(result.size) * int(operation.geometry.taps)
+@cost.register
+def _(operation: MaxPool | AvgPool, operands: Operands, result: Array) -> int:
+    return int(result.size) * operation.geometry.taps
 
 
 @cost.register

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING
 
 from minifcn.arrays.half import narrow, wide
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
 from minifcn.functional.operands import dimensions, floating, tensor
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
 
 Dim = int | tuple[int, ...] | None
 
@@ -28,7 +31,7 @@ class Sum(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim), x.dtype))
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         shape = self.shapes[0]
         kept = tuple(1 if i in self.dims else size for i, size in enumerate(shape))
         return broadcast_to(reshape(grad, kept), shape)
@@ -45,7 +48,7 @@ class AMax(Operation):
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(x.max(axis=self.dims, keepdims=self.keepdim))
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
         kept = tuple(1 if i in self.dims else size for i, size in enumerate(x.shape))
         winners = x._array == self.output._array.reshape(kept)
@@ -53,20 +56,20 @@ class AMax(Operation):
         return multiply(broadcast_to(reshape(grad, kept), x.shape), share)
 
 
-def sum(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Σ x over `dim` (default: all)."""
     dims = dimensions("sum", dim, tensor("sum", x).ndim)
     return Sum(dims, keepdim)(x)
 
 
-def mean(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Σ x / n over `dim` (default: all); the mean of nothing is an error."""
     dims = dimensions("mean", dim, floating("mean", x).ndim)
     count = _count("mean", x, dims)
     return astype(multiply(sum(widened(x), dims, keepdim), 1.0 / count), x.dtype)
 
 
-def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Any:
+def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """Σ (x − mean)² / (n − correction) over `dim` (default: all)."""
     dims = dimensions("var", dim, floating("var", x).ndim)
     count = _count("var", x, dims)
@@ -77,14 +80,14 @@ def var(x: Any, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> 
     return astype(multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction)), x.dtype)
 
 
-def amax(x: Any, dim: Dim = None, keepdim: bool = False) -> Any:
+def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest element over `dim` (default: all)."""
     dims = dimensions("amax", dim, floating("amax", x).ndim)
     _count("amax", x, dims)
     return AMax(dims, keepdim)(x)
 
 
-def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
+def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the first largest element along `dim` (default: of the flattened tensor), int64; no gradient."""
     array = tensor("argmax", x)._array
     _count("argmax", x, dimensions("argmax", dim, x.ndim))
@@ -92,7 +95,7 @@ def argmax(x: Any, dim: int | None = None, keepdim: bool = False) -> Any:
         return type(x).of(array_module(array).asarray(array.argmax(axis=dim, keepdims=keepdim)))
 
 
-def _count(name: str, x: Any, dims: tuple[int, ...]) -> int:
+def _count(name: str, x: Tensor, dims: tuple[int, ...]) -> int:
     count = prod(x.shape[d] for d in dims)
     if count == 0:
         raise ArgumentError(f"{name}: nothing to reduce, x has shape {x.shape}; check for an empty batch first.")

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING
 
-from minifcn.arguments import pair
+from minifcn.arguments import IntOrPair, pair
 from minifcn.arrays import resampling
-from minifcn.autograd import Operation, Variable
+from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
 from minifcn.machine.backend import Array, array_module, at_home
 from minifcn.machine.limits import require_memory
+
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
+
+Factor = float | Fraction  # of the size; a Fraction is exact
 
 
 class Resize(Operation):
@@ -25,13 +30,17 @@ class Resize(Operation):
     def forward(self, x: Array) -> Array:
         return resampling.resize(x, self.rows, self.columns)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Resize(self.rows.T, self.columns.T)(grad)
 
 
 def interpolate(
-    x: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
-) -> Any:
+    x: Tensor,
+    size: IntOrPair | None = None,
+    scale_factor: Factor | tuple[Factor, Factor] | None = None,
+    mode: str = "nearest",
+    align_corners: bool = False,
+) -> Tensor:
     """x (N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
 
     mode: "nearest", "nearest-exact" or "bilinear". align_corners (bilinear only): whether the centres of the corner
@@ -43,12 +52,12 @@ def interpolate(
     x = image("interpolate", x)
     if (size is None) == (scale_factor is None):
         raise ArgumentError(f"interpolate: give either size or scale_factor, got {size} and {scale_factor}.")
-    factors: Any = (None, None)
-    if size is None:
-        factors = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
-        if len(factors) != 2 or not all(isinstance(f, int | float | Fraction) and 0 < f < 2**31 for f in factors):
+    factors: tuple[Factor | None, ...] = (None, None)
+    if scale_factor is not None:
+        given = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
+        if len(given) != 2 or not all(isinstance(f, int | float | Fraction) and 0 < f < 2**31 for f in given):
             raise ArgumentError(f"interpolate: scale_factor must be one or two positive numbers, got {scale_factor!r}.")
-        size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
+        size, factors = tuple(int(n * f) for n, f in zip(x.shape[2:], given, strict=True)), given
     size = pair(size, "interpolate: size", 1)
     require_memory("interpolate: a result", (*x.shape[:2], *size), x._array, "choose a smaller size")
     for axis in (0, 1):

@@ -10,22 +10,29 @@ from __future__ import annotations
 import operator
 from collections.abc import Sequence
 from copy import deepcopy
+from functools import partial
 from math import prod
-from typing import Any
+from types import EllipsisType
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
-from minifcn.arguments import integer, pair
+from minifcn.arguments import IntOrPair, integer, pair
 from minifcn.arrays.accepted import same_device
 from minifcn.arrays.scatter import add_at
-from minifcn.autograd import Movement, Variable
+from minifcn.autograd import Gradient, Gradients, Movement, Variable
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import alike, dimension, dimensions, same_kind, tensor, unchanged
+from minifcn.functional.operands import Shape, alike, dimension, dimensions, same_kind, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home, is_array
 from minifcn.machine.limits import require_memory
 
-Shape = tuple[int, ...]
+if TYPE_CHECKING:
+    from minifcn.tensor import Tensor
+
+# What may stand in the brackets of x[...]: one of these or a tuple of them. A list or an array holds indices or a mask.
+Index: TypeAlias = "int | slice | EllipsisType | list[int] | Array | Tensor | None"
+Key: TypeAlias = "Index | tuple[Index, ...]"
 
 
 class Reshape(Movement):
@@ -35,7 +42,7 @@ class Reshape(Movement):
     def forward(self, x: Array) -> Array:
         return x.reshape(self.shape)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return reshape(grad, self.shapes[0])
 
 
@@ -46,7 +53,7 @@ class Permute(Movement):
     def forward(self, x: Array) -> Array:
         return x.transpose(self.dims)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         inverse = tuple(sorted(range(len(self.dims)), key=self.dims.__getitem__))
         return Permute(inverse)(grad)
 
@@ -54,20 +61,20 @@ class Permute(Movement):
 class GetItem(Movement):
     """x[key]; its transpose puts the gradient where it was read, adding where an element was read twice."""
 
-    def __init__(self, key: Any) -> None:
+    def __init__(self, key: Key) -> None:
         self.key = key
 
     def forward(self, x: Array) -> Array:
         return array_module(x).asarray(x[self.key])
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return PutItem(self.key, self.shapes[0])(grad)
 
 
 class PutItem(Movement):
     """Zeros of `shape` with y added at [key]: the transpose of x[key]."""
 
-    def __init__(self, key: Any, shape: Shape) -> None:
+    def __init__(self, key: Key, shape: Shape) -> None:
         self.key, self.shape = key, shape
 
     def forward(self, y: Array) -> Array:
@@ -81,7 +88,7 @@ class PutItem(Movement):
             x[self.key] = y
         return x
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return GetItem(self.key)(grad)
 
 
@@ -92,11 +99,12 @@ class Concatenate(Movement):
     def forward(self, *arrays: Array) -> Array:
         return array_module(*arrays).concatenate(arrays, axis=self.dim)
 
-    def backward(self, grad: Variable) -> Any:
-        parts, start = [], 0
+    def backward(self, grad: Tensor) -> Gradients:
+        parts: list[Gradient] = []
+        start = 0
         for shape in self.shapes:
             key = (slice(None),) * self.dim + (slice(start, start + shape[self.dim]),)
-            parts.append(lambda key=key: GetItem(key)(grad))
+            parts.append(partial(GetItem(key), grad))
             start += shape[self.dim]
         return tuple(parts)
 
@@ -115,11 +123,11 @@ class Pad(Movement):
         padded[target] = x[source]
         return padded
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return Pad(tuple((-before, -after) for before, after in self.widths))(grad)
 
 
-def reshape(x: Any, shape: int | Sequence[int]) -> Any:
+def reshape(x: Tensor, shape: int | Sequence[int]) -> Tensor:
     """The same elements in another shape; one size may be -1. A view where the layout in memory allows one."""
     x = tensor("reshape", x)
     try:
@@ -135,13 +143,13 @@ def reshape(x: Any, shape: int | Sequence[int]) -> Any:
     return unchanged(x) if full == x.shape else Reshape(full)(x)
 
 
-def flatten(x: Any, start_dim: int = 0, end_dim: int = -1) -> Any:
+def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Join the dimensions start_dim..end_dim into one, in row-major order (C, H, W for an image). As `reshape`."""
     first, last = dimension("flatten", start_dim, tensor("flatten", x).ndim), dimension("flatten", end_dim, x.ndim)
     return reshape(x, (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
-def permute(x: Any, dims: Sequence[int]) -> Any:
+def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Dimensions in another order: result.shape[i] = x.shape[dims[i]]. A view."""
     order = dimensions("permute", tuple(dims), tensor("permute", x).ndim)
     if len(order) != x.ndim:
@@ -149,7 +157,7 @@ def permute(x: Any, dims: Sequence[int]) -> Any:
     return Permute(order)(x)
 
 
-def transpose(x: Any, dim0: int, dim1: int) -> Any:
+def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     """Exchange two dimensions. A view."""
     order = list(range(tensor("transpose", x).ndim))
     first, second = dimension("transpose", dim0, x.ndim), dimension("transpose", dim1, x.ndim)
@@ -157,7 +165,7 @@ def transpose(x: Any, dim0: int, dim1: int) -> Any:
     return Permute(tuple(order))(x)
 
 
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: Tensor, key: Key) -> Tensor:
     """x[key], with slices, integers, None, Ellipsis, masks and index arrays (each bounds-checked).
 
     A view, unless a mask or an index array (or list) is in the key: then a copy.
@@ -168,7 +176,7 @@ def getitem(x: Any, key: Any) -> Any:
         return GetItem(parts)(x)
 
 
-def _check_key(x: Any, parts: tuple[Any, ...]) -> None:
+def _check_key(x: Tensor, parts: tuple[Index, ...]) -> None:
     axis = 0
     for position, part in enumerate(parts):
         if part is Ellipsis:
@@ -184,7 +192,7 @@ def _check_key(x: Any, parts: tuple[Any, ...]) -> None:
                 f"shape {x.shape}; make one of shape {x.shape[axis : axis + part.ndim]}."
             )
         if not isinstance(part, slice) and not _is_mask(part):
-            indices = part if is_array(part) else np.asarray(part)  # a number is looked at without asking a GPU
+            indices: Array = part if is_array(part) else np.asarray(part)  # a number is looked at without asking a GPU
             if indices.dtype.kind not in "iu":
                 raise ArgumentTypeError(f"getitem: an index must be an integer, slice or mask, got {part!r}.")
             size = x.shape[axis]
@@ -195,10 +203,10 @@ def _check_key(x: Any, parts: tuple[Any, ...]) -> None:
         axis += _width(part)
 
 
-def plain_key(name: str, x: Array, key: Any) -> tuple[Any, ...]:
+def plain_key(name: str, x: Array, key: Key) -> tuple[Index, ...]:
     """The parts of a key for x, copied: Tensors and arrays (as plain arrays) and lists; backward needs them as now."""
 
-    def plain(part: Any) -> Any:
+    def plain(part: Index) -> Index:
         if not (isinstance(part, Variable) or is_array(part)):
             return deepcopy(part)
         array = array_of(part, name="an index")
@@ -209,16 +217,16 @@ def plain_key(name: str, x: Array, key: Any) -> tuple[Any, ...]:
     return tuple(plain(part) for part in (key if isinstance(key, tuple) else (key,)))
 
 
-def _is_mask(part: Any) -> bool:
-    return getattr(getattr(part, "dtype", None), "kind", "") == "b" and part.ndim > 0
+def _is_mask(part: Index) -> TypeGuard[Array]:
+    return getattr(getattr(part, "dtype", None), "kind", "") == "b" and getattr(part, "ndim", 0) > 0
 
 
-def _width(part: Any) -> int:
+def _width(part: Index) -> int:
     """How many dimensions of x an index uses up."""
     return part.ndim if _is_mask(part) else 1
 
 
-def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
+def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors along an existing dimension; all other sizes must agree."""
     if not tensors:
         raise ArgumentError("cat: nothing to join, the sequence of tensors is empty.")
@@ -232,7 +240,7 @@ def cat(tensors: Sequence[Any], dim: int = 0) -> Any:
     return Concatenate(axis)(*parts)
 
 
-def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
+def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     """Join tensors of one shape along a new dimension."""
     if not tensors:
         raise ArgumentError("stack: nothing to join, the sequence of tensors is empty.")
@@ -243,7 +251,7 @@ def stack(tensors: Sequence[Any], dim: int = 0) -> Any:
     return cat([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts], axis)
 
 
-def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Any:
+def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
     """Extend the last dimensions: pad = (left, right, top, bottom, ...), from the last dimension backwards.
 
     Negative widths cut. Only mode "constant" exists here; 0 is what convolution means by padding. Raises ArgumentError
@@ -268,7 +276,7 @@ def pad(x: Any, pad: Sequence[int], mode: str = "constant", value: float = 0.0) 
     return Pad(full, value)(x)
 
 
-def crop(x: Any, size: object, offset: object = 0) -> Any:
+def crop(x: Tensor, size: IntOrPair, offset: IntOrPair = 0) -> Tensor:
     """The window of `size` (rows, columns) that begins at `offset` in the last two dimensions.
 
     x: (..., H, W) -> (..., size[0], size[1]), a view. ArgumentError if the window leaves the tensor.

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minifcn.arrays.accepted import real_dtype
-from minifcn.autograd import Movement, Variable
+from minifcn.autograd import Movement
 from minifcn.functional.operands import tensor
 from minifcn.machine.backend import Array, device_of, full_name, to_device
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from minifcn.tensor import Tensor
 
 
 class ToDevice(Movement):
@@ -20,12 +25,12 @@ class ToDevice(Movement):
         self.origin = device_of(x)
         return to_device(x, self.device)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return ToDevice(self.origin)(grad)
 
 
 class AsType(Movement):
-    def __init__(self, dtype: Any) -> None:
+    def __init__(self, dtype: np.dtype) -> None:
         self.dtype = dtype
 
     @np.errstate(over="ignore")
@@ -33,17 +38,17 @@ class AsType(Movement):
         self.origin = x.dtype
         return x.astype(self.dtype)
 
-    def backward(self, grad: Variable) -> Variable:
+    def backward(self, grad: Tensor) -> Tensor:
         return AsType(self.origin)(grad)
 
 
-def to(x: Any, device: str) -> Any:
+def to(x: Tensor, device: str) -> Tensor:
     """The tensor on `device` ("cpu", "cuda", "cuda:1"); itself if it is there already."""
     moved = ToDevice(full_name(device))(tensor("to", x))
     return x if moved._array is x._array else moved
 
 
-def astype(x: Any, dtype: Any) -> Any:
+def astype(x: Tensor, dtype: DTypeLike) -> Tensor:
     """The tensor in another dtype; itself if it has it already. What is too large for a float becomes infinite."""
     wanted = real_dtype(dtype, "a Tensor", "astype: ")
     if tensor("astype", x).dtype == wanted:
@@ -51,6 +56,6 @@ def astype(x: Any, dtype: Any) -> Any:
     return AsType(wanted)(x if wanted.kind == "f" else x.detach())
 
 
-def widened(x: Any) -> Any:
+def widened(x: Tensor) -> Tensor:
     """float16 as float32, for what squares or adds up many numbers in several steps; everything else as it is."""
     return astype(x, np.float32) if x.dtype == np.float16 else x
