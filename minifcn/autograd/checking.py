@@ -8,7 +8,7 @@ random v matters: with v = 1 a backward that ignores the incoming gradient would
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,14 +18,17 @@ from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import to_numpy
 
+if TYPE_CHECKING:  # to calculate with gradients takes the operators of a higher floor
+    from minifcn.tensor import Tensor
+
 
 class GradcheckError(AssertionError):
     """The two gradients disagree; the message names the input, the element and both numbers."""
 
 
 def gradcheck(
-    func: Callable[..., Any],
-    inputs: Variable | Sequence[Variable],
+    func: Callable[..., Tensor],
+    inputs: Tensor | Sequence[Tensor],
     *,
     order: int = 1,
     eps: float = 1e-6,
@@ -64,7 +67,7 @@ def gradcheck(
     if order > 1:
         vector.requires_grad = True
 
-        def first_order(*arguments: Any) -> Any:
+        def first_order(*arguments: Tensor) -> Tensor:
             *values, direction = arguments
             wanted = [values[i] for i in checked]
             found = grad(func(*values), wanted, direction, create_graph=True, allow_unused=True)
@@ -74,12 +77,12 @@ def gradcheck(
     return True
 
 
-def gradgradcheck(func: Callable[..., Any], inputs: Variable | Sequence[Variable], **options: Any) -> bool:
+def gradgradcheck(func: Callable[..., Tensor], inputs: Tensor | Sequence[Tensor], **options: Any) -> bool:
     """`gradcheck` of order 2."""
     return gradcheck(func, inputs, order=2, **options)
 
 
-def _joined(gradients: list[Any], direction: Any) -> Any:
+def _joined(gradients: list[Tensor], direction: Tensor) -> Tensor:
     """One number that depends on every element of every gradient, each with a weight of its own."""
     total = None
     for count, gradient in enumerate(gradients):
@@ -91,14 +94,16 @@ def _joined(gradients: list[Any], direction: Any) -> Any:
     return total
 
 
-def _analytic(output: Any, leaves: list[Any], vector: Any) -> list[np.ndarray]:
+def _analytic(output: Tensor, leaves: list[Tensor], vector: Tensor) -> list[np.ndarray]:
     if not output.requires_grad:
         return [np.zeros(x.shape) for x in leaves]
     found = grad(output, leaves, vector, allow_unused=True)
     return [np.zeros(x.shape) if g is None else to_numpy(g.data) for x, g in zip(leaves, found, strict=True)]
 
 
-def _numeric(func: Callable[..., Any], leaves: list[Any], position: int, vector: np.ndarray, eps: float) -> np.ndarray:
+def _numeric(
+    func: Callable[..., Tensor], leaves: list[Tensor], position: int, vector: np.ndarray, eps: float
+) -> np.ndarray:
     values = to_numpy(leaves[position].data).copy()
     numeric = np.empty(values.shape)
 

@@ -11,7 +11,7 @@ adds it to `.grad`, the other puts it aside for the caller.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minifcn.autograd.gradients import owned, start_of
 from minifcn.autograd.mode import set_grad_enabled
@@ -20,6 +20,9 @@ from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError, GraphError
 from minifcn.machine.backend import at_home
 from minifcn.machine.profiling import in_backward
+
+if TYPE_CHECKING:  # what a user differentiates, and is handed, are Tensors; the walk needs only Variables
+    from minifcn.tensor import Tensor
 
 Node = Operation | Variable  # an operation, or a leaf
 
@@ -48,13 +51,13 @@ def backward(
 
 
 def grad(
-    outputs: Variable | Sequence[Variable],
-    inputs: Variable | Sequence[Variable],
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
     grad_outputs: object = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
     allow_unused: bool = False,
-) -> tuple[Any, ...]:
+) -> tuple[Tensor, ...]:
     """The gradients Σ d(outputs)/d(inputs) · grad_outputs, one per input, without touching any `.grad`.
 
     As `torch.autograd.grad`: an input on which the outputs do not depend is an error, or None with `allow_unused`.
@@ -64,7 +67,7 @@ def grad(
     starts = [(result, start_of(result, gradient)) for result, gradient in zip(results, given, strict=True)]
     wanted = {id(_node(target)) for target in targets}
     handed_out = {id(start._array) for _, start in starts}
-    found: dict[int, Any] = {}
+    found: dict[int, Variable] = {}
 
     def arrived(node: Node, total: Variable) -> Variable:
         if id(node) in wanted:
@@ -74,7 +77,8 @@ def grad(
 
     useful = _leading_to(wanted, order)
     _walk(order, starts, arrived, useful, create_graph, retain_graph)
-    gradients = tuple(found.get(id(_node(target))) for target in targets)
+    # To a type checker they are Tensors, as in PyTorch: None comes only to those who allow it.
+    gradients: tuple[Any, ...] = tuple(found.get(id(_node(target))) for target in targets)
     for position, gradient in enumerate(gradients):
         if gradient is None and not allow_unused:
             raise GraphError(
@@ -140,10 +144,12 @@ def _node(variable: Variable) -> Node:
     return variable.grad_fn or variable
 
 
-def _listed(outputs: Any, inputs: Any, grad_outputs: Any) -> tuple[list[Variable], list[Variable], list[object]]:
+def _listed(
+    outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: object
+) -> tuple[list[Variable], list[Variable], list[object]]:
     """The arguments of `grad` as lists: one may stand for itself; there is a grad_output, or None, for each output."""
-    results = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    targets = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    results: list[Variable] = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    targets: list[Variable] = [inputs] if isinstance(inputs, Variable) else list(inputs)
     if grad_outputs is None:
         grad_outputs = [None] * len(results)
     given: list[object] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]

@@ -22,8 +22,8 @@ from minifcn.errors import GraphError
 from minifcn.machine.backend import Array
 from minifcn.machine.running import run
 
-Gradient = Variable | None | Callable[[], Variable]
-Gradients = tuple[Gradient, ...]  # one for each operand
+Gradient = Variable | None | Callable[[], Variable]  # what backward answers for one operand
+Gradients = tuple[Gradient, ...]  # and for all of them, in their order
 
 
 class Operation:
@@ -48,6 +48,8 @@ class Operation:
     _saved_operands: tuple[Saved, ...] = ()
     _saved_output: Saved | None = None
     _retained: ref[Variable] | None = None
+
+    # Any stands for a Variable that has the operators of a higher floor; subclasses there say Tensor.
 
     def forward(self, *arrays: Array) -> Array:
         raise NotImplementedError(f"{self.name} does not define forward.")

@@ -6,8 +6,6 @@ writes into it; whoever saves an array notes the count, and looks again before i
 
 from __future__ import annotations
 
-from typing import Any
-
 from minifcn.autograd.variable import Variable, Version
 from minifcn.errors import GraphError
 
@@ -24,7 +22,7 @@ class Saved:
         self.what = what
         version.holders += 1
 
-    def get(self, operation: str) -> Any:
+    def get(self, operation: str) -> Variable:
         if self.version.count != self.count:
             raise GraphError(
                 f"{operation}: {self.what} (shape {self.variable.shape}) was changed in place after it was used: it is "

@@ -7,13 +7,16 @@ is a Variable that has them as Python operators and methods.
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
+
+if TYPE_CHECKING:  # an operation stands above: here it is only a name in signatures
+    from minifcn.autograd.operation import Operation
 
 
 class Version:
@@ -57,15 +60,15 @@ class Variable:
             self._wrap(array.copy(), None)
         self.requires_grad = requires_grad
 
-    def _wrap(self, array: Array, grad_fn: Any) -> None:
+    def _wrap(self, array: Array, grad_fn: Operation | None) -> None:
         self._array = array
         self._version = Version()
         self._requires_grad = grad_fn is not None
         self.grad: Self | None = None
-        self.grad_fn = grad_fn  # an Operation; this file knows none, so that it stands below them
+        self.grad_fn = grad_fn
 
     @classmethod
-    def of(cls, array: Array, grad_fn: Any = None) -> Self:
+    def of(cls, array: Array, grad_fn: Operation | None = None) -> Self:
         """A Variable around `array` itself, without copy or check: how operations wrap their results."""
         variable = cls.__new__(cls)
         variable._wrap(array, grad_fn)
@@ -127,7 +130,7 @@ class Variable:
         return int(self._array.size)
 
     @property
-    def dtype(self) -> np.dtype[Any]:
+    def dtype(self) -> np.dtype:
         return self._array.dtype
 
     @property

@@ -52,7 +52,7 @@ class SumTo(Operation):
 
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
-    """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, x itself if it has the shape."""
+    """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, or x itself if it has the shape."""
     _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
     return unchanged(x) if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
 

@@ -20,8 +20,8 @@ Generator = np.random.Generator
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Each element is 0 with probability p, else x / (1 − p), so the expectation stays x. Identity if not training.
 
-    generator: the source of randomness; needed in training, since there is no global one. Any shape. On a GPU it gives
-    the key of another one there: the same generator gives the same mask each time, but not that of a CPU.
+    x: any shape. generator: the source of randomness; needed in training, since there is no global one. On a GPU it
+    gives only a key, from which the mask is drawn there: one seed gives one mask, but not that of a CPU.
     Source: Srivastava et al. 2014.
     """
     x = floating("dropout", x)

@@ -1,4 +1,4 @@
-"""What every operation asks of its operands: Tensors of one dtype on one device, with plain numbers let in."""
+"""What operations ask of their operands: Tensors of one dtype on one device, with numbers and arrays let in."""
 
 from __future__ import annotations
 

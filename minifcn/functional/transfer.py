@@ -49,7 +49,10 @@ def to(x: Tensor, device: str) -> Tensor:
 
 
 def astype(x: Tensor, dtype: DTypeLike) -> Tensor:
-    """The tensor in another dtype; itself if it has it already. What is too large for a float becomes infinite."""
+    """The tensor in another dtype; itself if it has it already. Integers carry no gradient.
+
+    What is too large for a float becomes infinite.
+    """
     wanted = real_dtype(dtype, "a Tensor", "astype: ")
     if tensor("astype", x).dtype == wanted:
         return x
