@@ -102,9 +102,10 @@ def conv2d(
     dtypes and devices that differ, AllocationError (MemoryError) for a result larger than all memory.
     Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
 
-    Two things are good to know. An even kernel cannot keep the size, as padding adds the same on both sides; PyTorch's
-    padding="same" puts the odd row and column at the end: F.pad(x, (0, 1, 0, 1)) first. And an infinite weight over the
-    padding gives NaN by the algorithm "im2col", which multiplies it by 0, and infinity by the others, which skip it.
+    Good to know: padding adds the same on both sides, so an even kernel cannot keep the size; PyTorch's padding="same"
+    puts the odd row and column at the end, which is F.pad(x, (0, 1, 0, 1)) first. And "im2col" multiplies the zeros of
+    the padding, which the other algorithms skip: an infinite weight on the border gives NaN by the one, infinity by the
+    others.
 
     >>> import minifcn
     >>> x = minifcn.Tensor([[[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]]])
