@@ -166,7 +166,7 @@ def parser() -> argparse.ArgumentParser:
     read = commands.add_parser(
         "read",
         help="the code as a text, in an order to read it in",
-        description="Print the files that tell the idea, in an order in which nothing is used before it was told.",
+        description="Print which files tell the idea, in an order in which one builds on the other, or one of them.",
     )
     read.add_argument("number", type=int, nargs="?", metavar="N", help="print the N-th text (default: the list)")
 

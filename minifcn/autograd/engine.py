@@ -4,6 +4,10 @@ The order matters. A gradient may be passed on only after every user of a value 
 and c = b + b, handing on b's gradient after the first contribution would count it wrongly. A topological order settles
 that, and it is found with an explicit stack, so that a chain of 10,000 operations needs no recursion.
 
+The walk is that of testing/small_engine.py, but its nodes are the operations, and of the Variables only the leaves: so
+a result that nobody holds can be freed. An operation's own backward sums over what it broadcast. Nodes are known by
+their id, since == between Tensors compares their elements.
+
 `backward` and `grad` are the same walk. They differ in what happens when the whole gradient of a node has arrived: one
 adds it to `.grad`, the other puts it aside for the caller.
 """
@@ -13,11 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from minifcn.autograd.gradients import owned, start_of
+from minifcn.autograd.gradients import listed, owned, start_of
 from minifcn.autograd.mode import set_grad_enabled
 from minifcn.autograd.operation import Operation
 from minifcn.autograd.variable import Variable
-from minifcn.errors import ArgumentError, GraphError
+from minifcn.errors import GraphError
 from minifcn.machine.backend import at_home
 from minifcn.machine.profiling import in_backward
 
@@ -38,7 +42,7 @@ def backward(
     """
     order = _topological_order([output])
     start = start_of(output, gradient)
-    handed_out = {id(start._array)}
+    handed_out = {id(start._array)}  # arrays that somebody holds already: `owned` copies those
 
     def arrived(node: Node, total: Variable) -> Variable:
         keeper = node if isinstance(node, Variable) else node.retained()
@@ -62,7 +66,7 @@ def grad(
 
     As `torch.autograd.grad`: an input on which the outputs do not depend is an error, or None with `allow_unused`.
     """
-    results, targets, given = _listed(outputs, inputs, grad_outputs)
+    results, targets, given = listed(outputs, inputs, grad_outputs)
     order = _topological_order(results)
     starts = [(result, start_of(result, gradient)) for result, gradient in zip(results, given, strict=True)]
     wanted = {id(_node(target)) for target in targets}
@@ -71,7 +75,7 @@ def grad(
 
     def arrived(node: Node, total: Variable) -> Variable:
         if id(node) in wanted:
-            # It goes on as it is handed out, so that gradients of earlier inputs depend on it even if it is a copy.
+            # What is handed out also goes on: if it had to be copied, gradients further down must depend on the copy.
             found[id(node)] = total = owned(total, handed_out)
         return total
 
@@ -102,7 +106,7 @@ def _walk(
     """
     keep = create_graph if retain_graph is None else retain_graph
     pending: dict[int, Variable] = {}  # what each node has received so far
-    with set_grad_enabled(create_graph), in_backward():
+    with set_grad_enabled(create_graph), in_backward():  # in_backward: for the profile
         for result, start in starts:
             _add(pending, _node(result), start)
         for node in order:
@@ -142,23 +146,6 @@ def _add(pending: dict[int, Variable], node: Node, gradient: Variable) -> None:
 
 def _node(variable: Variable) -> Node:
     return variable.grad_fn or variable
-
-
-def _listed(
-    outputs: Tensor | Sequence[Tensor], inputs: Tensor | Sequence[Tensor], grad_outputs: object
-) -> tuple[list[Variable], list[Variable], list[object]]:
-    """The arguments of `grad` as lists: one may stand for itself; there is a grad_output, or None, for each output."""
-    results: list[Variable] = [outputs] if isinstance(outputs, Variable) else list(outputs)
-    targets: list[Variable] = [inputs] if isinstance(inputs, Variable) else list(inputs)
-    if grad_outputs is None:
-        grad_outputs = [None] * len(results)
-    given: list[object] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]
-    if len(given) != len(results):
-        raise ArgumentError(f"grad: {len(results)} outputs but {len(given)} grad_outputs; pass one for each.")
-    for position, target in enumerate(targets):
-        if not target.requires_grad:
-            raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
-    return results, targets, given
 
 
 def _topological_order(outputs: Sequence[Variable]) -> list[Node]:

@@ -1,6 +1,8 @@
-"""Gradients that a user hands in, to begin a walk with, and gradients that he is handed out at its end."""
+"""What a user hands in, to begin a walk with, and the gradients that are handed out at its end."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from minifcn.arrays.accepted import same_device
 from minifcn.autograd.operation import Movement
@@ -8,6 +10,23 @@ from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home
 from minifcn.machine.memory import owns
+
+
+def listed(
+    outputs: Variable | Sequence[Variable], inputs: Variable | Sequence[Variable], grad_outputs: object
+) -> tuple[list[Variable], list[Variable], list[object]]:
+    """The arguments of `grad` as lists: one may stand for itself; there is a grad_output, or None, for each output."""
+    results: list[Variable] = [outputs] if isinstance(outputs, Variable) else list(outputs)
+    targets: list[Variable] = [inputs] if isinstance(inputs, Variable) else list(inputs)
+    if grad_outputs is None:
+        grad_outputs = [None] * len(results)
+    given: list[object] = list(grad_outputs) if isinstance(grad_outputs, list | tuple) else [grad_outputs]
+    if len(given) != len(results):
+        raise ArgumentError(f"grad: {len(results)} outputs but {len(given)} grad_outputs; pass one for each.")
+    for position, target in enumerate(targets):
+        if not target.requires_grad:
+            raise GraphError(f"grad: input {position} does not require grad; set requires_grad=True before using it.")
+    return results, targets, given
 
 
 def start_of(output: Variable, gradient: object) -> Variable:

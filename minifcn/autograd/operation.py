@@ -7,6 +7,11 @@
 `backward` receives the gradient of the result and answers with one entry per operand: a Variable, None (no gradient),
 or a function without arguments that makes it, which is called only if that operand wants a gradient. It is written
 with differentiable operations, so a gradient can be differentiated again, to any order, with no further rules.
+
+A Variable (`variable.py`) is an array, `_array`, with `requires_grad` and, if it was computed, `grad_fn`, the operation
+that made it; a Tensor is one with operators. `Saved` and versions (`saving.py`) notice a change of a saved array, and
+`run` is `forward` with a profile and clear errors: read past them. With one operand the tuple may be left out. An
+operation that broadcasts sums its gradients to `self.shapes`, the shapes of its operands; Multiply here does not.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`minifcn read`: the code as a text, in an order in which nothing is used before it was told.
+"""`minifcn read`: the code as a text, in an order in which one thing builds on the other.
 
 Whoever reads these files in this order has met every idea of the library; what is not among them makes it fast, safe
 and pleasant, and can be skipped without losing the thread.
@@ -15,13 +15,13 @@ from minifcn.errors import ArgumentError
 PATH = (
     ("testing/small_engine.py", "reverse-mode differentiation on one screen: rules, an order, one walk"),
     ("arrays/convolution/loops.py", "the form T(x, w, y) term by term, and its three derivatives"),
-    ("geometry/coordinates.py", "where the centre of a window lies over the image, in exact fractions"),
     ("geometry/window.py", "which pixel meets which result under which tap: sizes, strides, borders"),
     ("arrays/convolution/dense.py", "a convolution is a matrix: where each weight stands in it"),
     ("arrays/convolution/matrix.py", "multiplied by it, by its transpose: convolution and transposed convolution"),
     ("autograd/operation.py", "what an operation is to the engine: forward on arrays, backward on variables"),
     ("autograd/engine.py", "the walk again, for any operation, to any order"),
     ("functional/conv.py", "three operations, each the derivative of the other two"),
+    ("geometry/coordinates.py", "where pixels of the image lie in a feature map, in exact fractions"),
     ("models/alignment.py", "two feature maps laid over one another: every crop is derived"),
     ("models/fusion.py", "a score doubled, and the score of a finer pooling added"),
     ("models/fcn.py", "FCN-32s, 16s and 8s as one column of lines"),

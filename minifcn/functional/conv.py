@@ -2,9 +2,11 @@
 
     T(x, w, y) = Σ x[n, c, i·s + k·d − p, j·s + l·d − p] · w[o, c, k, l] · y[n, o, i, j]
 
-T is linear in each of x, w and y. Its three partial derivatives are the three operations below, and the derivative of
-any one of them is the other two. So transposed convolution *is* the gradient of convolution with respect to its input:
-they are the same class. And since each backward is written with the other two, gradients of any order exist.
+T is linear in each of x, w and y. Its three partial derivatives are the three operations below, and the derivatives of
+each are the other two: if y = ∂T/∂y (x, w) receives g, then x and w receive the derivatives of Σ y·g = T(x, w, g),
+which are ∂T/∂x (w, g) and ∂T/∂w (x, g): g stands in the place of y. So each `backward` below names the gradient it is
+given after its own result. Transposed convolution *is* the gradient of convolution with respect to its input: they are
+the same class. And since each backward is written with the other two, gradients of any order exist.
 """
 
 from __future__ import annotations
@@ -91,7 +93,7 @@ def conv2d(
 
     This is cross-correlation: the kernel is not flipped, as everywhere in deep learning.
 
-    x        (N, C, H, W), of which any may be 0: no images make none, no channels or only padding make the bias
+    x        (N, C, H, W), of which any may be 0: a sum over nothing is 0
     weight   (O, C/groups, KH, KW)
     bias     (O,)
     stride, padding, dilation   integers or pairs (rows, columns); padding adds zeros on both sides
@@ -145,13 +147,13 @@ def conv_transpose2d(
 ) -> Tensor:
     """y[n, c, i·s + k·d − p, j·s + l·d − p] += x[n, o, i, j] · weight[o, c, k, l]: each input stamps the kernel.
 
-    The transpose of `conv2d` with the same weight and parameters, which is the gradient of `conv2d` with respect to
+    The transpose of `conv2d` with the same weight and parameters, that is, the gradient of `conv2d` with respect to
     its input: it restores the size, not the values. `padding` crops the result, as it pads in the convolution.
 
     x        (N, in, H, W)
     weight   (in, out/groups, KH, KW): the layout of the convolution that goes the other way
     bias     (out,)
-    output_padding, output_size   which of the sizes that the convolution maps to (H, W) is made
+    output_padding, output_size   which size is made, of those that the convolution maps to (H, W)
     returns  (N, out, (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 + output_padding, ...)
 
     A weight given as (out, in, KH, KW) by mistake is noticed only where in differs from out.

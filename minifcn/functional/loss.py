@@ -38,7 +38,7 @@ class CrossEntropy(Operation):
 
 
 class CrossEntropyGradient(Operation):
-    """grad · coefficient · (softmax(x) − onehot(label)), made again from x: cheaper than memory to keep softmax in."""
+    """grad · coefficient · (softmax(x) − onehot(label)), made again from x: cheaper than keeping softmax in memory."""
 
     per_number = 7  # largest, difference, exponential, sum, quotient, difference, product
 

@@ -48,6 +48,7 @@ class BatchNorm(Operation):
         total, dot = _sums(grad, x, mean)
 
         def for_x() -> Tensor:
+            # The formula above, with c = x − mean, as level + scale·g + slope·x.
             scale = multiply(weight, r)
             slope = multiply(multiply(scale, multiply(r, r)), multiply(dot, share))
             level = subtract(multiply(scale, multiply(total, share)), multiply(slope, mean))

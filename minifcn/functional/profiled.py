@@ -1,4 +1,4 @@
-"""What a profile says of operations whose cost is not so much per number, and of the sizes of others.
+"""What a profile says of operations whose cost is no fixed amount per number, and of the sizes of others.
 
 For all others `per_number` in their class is the cost. A product and a sum count as one operation each.
 """

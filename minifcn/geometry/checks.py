@@ -54,7 +54,7 @@ def kernel_fits(name: str, size: Pair, padding: Pair, kernel: Pair, dilation: Pa
 
 
 def output_size_can_be_reached(name: str, given: Pair, wanted: Pair, least: Pair, room: Pair) -> None:
-    """A transposed convolution can make sizes from `least` to `least + room`: those that convolve to the given one."""
+    """A transposed convolution can make sizes from `least` to `least + room`."""
     if any(not least[a] <= wanted[a] <= least[a] + room[a] for a in (0, 1)):
         raise ArgumentError(
             f"{name}: output_size {wanted} cannot be reached from {given}; choose rows from {least[0]} to "
@@ -69,7 +69,7 @@ def one_of_the_two(name: str, output_padding: Pair, output_size: object) -> None
 
 
 def output_padding_is_small(name: str, output_padding: Pair, stride: Pair, dilation: Pair, room: Pair) -> None:
-    """It chooses among the sizes that a convolution maps to one; beyond them there is nothing to choose."""
+    """It chooses among as many sizes as the stride is, or the dilation if that is larger."""
     if any(output_padding[a] > room[a] for a in (0, 1)):
         raise ArgumentError(
             f"{name}: output_padding must be smaller than either stride or dilation, got output_padding "

@@ -1,7 +1,8 @@
-"""Where a feature lies over the image: coordinate maps and receptive fields, in exact fractions.
+"""Where a pixel of the image lies in a feature map, and how much of the image a feature sees, in exact fractions.
 
 Every layer moves the centre of a pixel by an affine map. Maps compose, and two feature maps that descend from one
-image are aligned by the crop that makes their maps equal: FCN's crops are derived here and written down nowhere.
+image are aligned by the crop that makes their maps equal (the idea of Caffe's `coord_map.py`): FCN's crops are derived
+here and written down nowhere.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from minifcn.errors import ArgumentError
 class CoordinateMap:
     """Where the centre of a pixel lands: position in the output = scale · position in the input + offset, exactly.
 
-    The idea is Caffe's (`coord_map.py`): each layer is such a map, maps compose, and two feature maps that descend
-    from one image are aligned by the crop that makes their maps equal.
+    0 is the centre of the first pixel. A 2x2 pooling has the map u/2 − 1/4: its first feature, at 0, lies over u = 1/2.
     """
 
     scale: Fraction = Fraction(1)
@@ -25,7 +25,10 @@ class CoordinateMap:
 
     @classmethod
     def of_convolution(cls, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1) -> CoordinateMap:
-        """Convolution or pooling: scale 1/s, offset (p − d·(k − 1)/2) / s."""
+        """Convolution or pooling with a kernel of size K: scale 1/s, offset (p − d·(K − 1)/2) / s.
+
+        Window i begins at input row i·s − p, and its centre lies d·(K − 1)/2 further on. Solved for i, that is the map.
+        """
         centre = Fraction(dilation * (kernel_size - 1), 2)
         return cls(Fraction(1, stride), (padding - centre) / stride)
 
@@ -33,13 +36,13 @@ class CoordinateMap:
     def of_transposed_convolution(
         cls, kernel_size: int, stride: int = 1, padding: int = 0, dilation: int = 1
     ) -> CoordinateMap:
-        """Transposed convolution: scale s, offset d·(k − 1)/2 − p. It is the inverse of the convolution's map."""
+        """Transposed convolution: scale s, offset d·(K − 1)/2 − p. It is the inverse of the convolution's map."""
         return cls.of_convolution(kernel_size, stride, padding, dilation).inverse()
 
     @classmethod
-    def of_crop(cls, offset: int) -> CoordinateMap:
-        """Dropping the first `offset` rows: what was at `offset` is now at 0."""
-        return cls(Fraction(1), Fraction(-offset))
+    def of_crop(cls, rows: int) -> CoordinateMap:
+        """Dropping the first `rows` rows: what was at `rows` is now at 0."""
+        return cls(Fraction(1), Fraction(-rows))
 
     def then(self, later: CoordinateMap) -> CoordinateMap:
         """This map first, then `later`: (a₂·a₁, a₂·b₁ + b₂)."""
@@ -56,7 +59,8 @@ class CoordinateMap:
 def crop_offset(larger: CoordinateMap, smaller: CoordinateMap) -> int:
     """How many rows (or columns) of `larger` come before the first one of `smaller`, exactly.
 
-    Both maps start at the same image. The crop by `o` must make them equal: larger.offset − o = smaller.offset.
+    Pixel 0 of the image lies at larger.offset in the one and at smaller.offset in the other; the rows that are cropped
+    make up for the difference: larger.offset − crop = smaller.offset.
     Raises ArgumentError, with the numbers, if the scales differ, or the offset is negative or not an integer: then
     no crop aligns the two, whatever their sizes.
     """
@@ -87,5 +91,5 @@ class ReceptiveField:
     stride: int = 1
 
     def then(self, kernel_size: int, stride: int = 1, dilation: int = 1) -> ReceptiveField:
-        """Through one more window: size + d·(k − 1)·stride, stride·s (Araujo et al. 2019, eq. 1)."""
+        """Through one more window: size + d·(K − 1)·stride, stride·s (Araujo et al. 2019, eq. 1)."""
         return ReceptiveField(self.size + dilation * (kernel_size - 1) * self.stride, self.stride * stride)

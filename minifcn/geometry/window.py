@@ -5,8 +5,8 @@ The whole library leans on one relation between an input position and an output 
     row of the input = i·s + k·d − p        i output row, k tap of the kernel, s stride, d dilation, p padding,
 
 and the same for columns. `Geometry` holds the numbers of one such relation and settles once which taps meet which
-positions. Convolution, transposed convolution, the weight gradient and pooling all read it here. Where the centre of a
-window lies over the image is told in `coordinates.py`, what is refused, and why, in `checks.py`.
+positions. Convolution, transposed convolution, the weight gradient and pooling all read it here. What is refused, and
+why, is told in `checks.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from minifcn.arguments import Pair, integer, pair
 from minifcn.geometry import checks
-from minifcn.geometry.coordinates import CoordinateMap
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Geometry:
 
     `input_size` (H, W) belongs to x and `output_size` (OH, OW) to y in T(x, w, y), whatever is computed from what:
     a transposed convolution reads y and makes x. Build one with `of_convolution`, `of_transposed_convolution` or
-    `of_pooling`; they check every number and derive the missing size.
+    `of_pooling`: anything may be passed to them, they check every number and derive the missing size.
     """
 
     input_size: Pair
@@ -55,13 +54,13 @@ class Geometry:
         *,
         name: str = "conv2d",
     ) -> Geometry:
-        """From the size of x. Output size: floor((H + 2p − d·(k − 1) − 1) / s) + 1 (Dumoulin and Visin 2016, §4)."""
-        size, k, s, p, d = checks.numbers(name, input_size, kernel_size, stride, padding, dilation, smallest=0)
+        """From the size of x. Output size: floor((H + 2p − d·(K − 1) − 1) / s) + 1 (Dumoulin and Visin 2016, §4)."""
+        size, K, s, p, d = checks.numbers(name, input_size, kernel_size, stride, padding, dilation, smallest=0)
         number = integer(groups, f"{name}: groups", 1)
-        reach = _reach(k, d)
-        checks.kernel_fits(name, size, p, k, d, reach)
+        reach = _reach(K, d)
+        checks.kernel_fits(name, size, p, K, d, reach)
         output = _per_axis(lambda a: (size[a] + 2 * p[a] - reach[a]) // s[a] + 1)
-        return cls(size, k, s, p, d, number, pair(output, f"{name}: output size", 1))
+        return cls(size, K, s, p, d, number, pair(output, f"{name}: output size", 1))
 
     @classmethod
     def of_transposed_convolution(
@@ -79,25 +78,26 @@ class Geometry:
     ) -> Geometry:
         """From the size of y, which is what a transposed convolution is given.
 
-        The size it makes is (h − 1)·s − 2p + d·(k − 1) + 1 + output_padding. Several input sizes of a strided
-        convolution share one output size; `output_padding` (or the wanted `output_size` itself) chooses among them.
-        It appends no zeros: the extra rows receive their real contributions.
+        The size it makes, that of x, is (h − 1)·s − 2p + d·(K − 1) + 1 + output_padding. A convolution maps s input
+        sizes to one output size; `output_padding` chooses among them, or `output_size`, which as in PyTorch is the
+        size made. The extra rows receive the contributions that reach them: none where p = 0. As in PyTorch a dilation
+        d > s allows more extra rows; the convolution of such a size is larger than what was given.
         """
-        given, k, s, p, d = checks.numbers(name, size, kernel_size, stride, padding, dilation, smallest=1)
+        given, K, s, p, d = checks.numbers(name, size, kernel_size, stride, padding, dilation, smallest=1)
         number = integer(groups, f"{name}: groups", 1)
-        reach = _reach(k, d)
+        reach = _reach(K, d)
         least = _per_axis(lambda a: (given[a] - 1) * s[a] - 2 * p[a] + reach[a])
         extra = pair(output_padding, f"{name}: output_padding", 0)
-        room = _per_axis(lambda a: max(s[a], d[a]) - 1)
+        most_extra = _per_axis(lambda a: max(s[a], d[a]) - 1)
         if output_size is not None:
             checks.one_of_the_two(name, extra, output_size)
             wanted = pair(output_size, f"{name}: output_size", 0)
-            checks.output_size_can_be_reached(name, given, wanted, least, room)
+            checks.output_size_can_be_reached(name, given, wanted, least, most_extra)
             extra = _per_axis(lambda a: wanted[a] - least[a])
-        checks.output_padding_is_small(name, extra, s, d, room)
+        checks.output_padding_is_small(name, extra, s, d, most_extra)
         made = _per_axis(lambda a: least[a] + extra[a])
-        checks.something_is_left(name, made, given, k, s, p, d)
-        return cls(pair(made, f"{name}: output size", 1), k, s, p, d, number, given)
+        checks.something_is_left(name, made, given, K, s, p, d)
+        return cls(pair(made, f"{name}: output size", 1), K, s, p, d, number, given)
 
     @classmethod
     def of_pooling(
@@ -113,12 +113,12 @@ class Geometry:
     ) -> Geometry:
         """From the size of x; `stride` defaults to the kernel.
 
-        With `ceil_mode` the last window may hang over the edge: ceil((H + 2p − d·(k − 1) − 1) / s) + 1 windows, less
+        With `ceil_mode` the last window may hang over the edge: ceil((H + 2p − d·(K − 1) − 1) / s) + 1 windows, less
         one if the last would start beyond the input and its left padding (the rule of Caffe and PyTorch).
         """
         stride = kernel_size if stride is None else stride
-        size, k, s, p, d = checks.numbers(name, input_size, kernel_size, stride, padding, dilation, smallest=1)
-        reach = _reach(k, d)
+        size, K, s, p, d = checks.numbers(name, input_size, kernel_size, stride, padding, dilation, smallest=1)
+        reach = _reach(K, d)
 
         def windows(a: int) -> int:
             checks.padding_is_at_most_half(name, a, p, reach)
@@ -127,10 +127,10 @@ class Geometry:
             if ceil_mode and (count - 1) * s[a] >= size[a] + p[a]:
                 count -= 1
             checks.window_fits(name, count, size, p, reach, ceil_mode)
-            checks.every_window_sees_a_pixel(name, size[a], k[a], s[a], p[a], d[a], count)
+            checks.every_window_sees_a_pixel(name, size[a], K[a], s[a], p[a], d[a], count)
             return count
 
-        return cls(size, k, s, p, d, 1, pair(_per_axis(windows), f"{name}: output size", 1))
+        return cls(size, K, s, p, d, 1, pair(_per_axis(windows), f"{name}: output size", 1))
 
     # --- taps: the one place where borders, strides and dilation are settled ----------------------------------------
 
@@ -139,7 +139,8 @@ class Geometry:
 
         Both slices have the same length, and the j-th of the one meets the j-th of the other: row i·s + k·d − p of
         the input with row i of the output. Positions that fall into the padding are left out. With `first` and `last`
-        only the output rows in [first, last) count, and the output slice is given relative to `first`.
+        only the output rows in [first, last) count, and the output slice is given relative to `first`: that is for
+        algorithms that work in blocks of rows.
         """
         stop = self.output_size[axis] if last is None else last
         shift = k * self.dilation[axis] - self.padding[axis]
@@ -157,7 +158,7 @@ class Geometry:
 
     @property
     def reach(self) -> Pair:
-        """Extent of the dilated kernel, d·(k − 1) + 1."""
+        """Extent of the dilated kernel, d·(K − 1) + 1."""
         return _reach(self.kernel_size, self.dilation)
 
     @property
@@ -172,19 +173,11 @@ class Geometry:
     def input_pixels(self) -> int:
         return self.input_size[0] * self.input_size[1]
 
-    def coordinates(self) -> tuple[CoordinateMap, CoordinateMap]:
-        """The maps input position -> output position of the window's centre, for rows and for columns."""
-        rows, columns = (
-            CoordinateMap.of_convolution(self.kernel_size[a], self.stride[a], self.padding[a], self.dilation[a])
-            for a in (0, 1)
-        )
-        return rows, columns
-
 
 def _meeting(size: int, step: int, shift: int, first: int, last: int) -> tuple[slice, slice]:
-    """All j in [first, last) with 0 <= j·step + shift < size: (slice of j·step + shift, slice of j − first)."""
-    low = max(first, -(shift // step))  # the smallest j with j·step + shift >= 0 is ceil(-shift / step)
-    high = min(last, (size - 1 - shift) // step + 1)  # the first j with j·step + shift >= size
+    """All m in [first, last) with 0 <= m·step + shift < size: (slice of m·step + shift, slice of m − first)."""
+    low = max(first, -(shift // step))  # the smallest m with m·step + shift >= 0 is ceil(-shift / step)
+    high = min(last, (size - 1 - shift) // step + 1)  # the first m with m·step + shift >= size
     if high <= low:
         return slice(0, 0), slice(0, 0)
     start = low * step + shift

@@ -42,7 +42,7 @@ class Trace:
             raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
         moved = self.map.then(window.coordinate_map())
         if isinstance(window, ConvTranspose2d):
-            # It makes pixels between pixels: each is taken to see what the one beside it saw before.
+            # An approximation: each new pixel is taken to see what the one beside it saw, and the field's stride stays.
             return Trace(moved, self.field)
         return Trace(moved, window.receptive_field(self.field))
 
@@ -55,7 +55,7 @@ class Trace:
 
 
 def windows(layer: Module) -> Iterator[Window]:
-    """The sliding windows of a layer or a column of layers, in order.
+    """The layers with a sliding window (each a `Window`) in `layer`, which is one or a column of layers, in order.
 
     ArgumentError for a module that has windows inside but is no column: to pass it over would give wrong crops.
     """
@@ -85,7 +85,7 @@ class Alignment:
 
 
 def align(first: Trace, second: Trace) -> Alignment:
-    """Which of the two begins earlier, and by how much; ArgumentError if no crop can align them."""
+    """Which begins earlier (image pixel 0 lies further inside), and by how much; ArgumentError if no crop aligns them."""
     if first.map.offset >= second.map.offset:
         return Alignment(crop_offset(first.map, second.map), 0)
     return Alignment(0, crop_offset(second.map, first.map))

@@ -3,7 +3,7 @@
 A backbone has five stages, each ending in a 2x2 pooling, so that they end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image,
 and a head, the former fully connected layers. FCN takes pool3 and pool4 for its skips.
 
-`alignment` settles how the loss of pixels at the border is made good:
+`alignment` settles how the pixels that are lost at the border are made good:
     "caffe"    the first convolution pads by 100 and the head does not pad: what the reference code does. Any image
                is large enough then, and the crops are 19; 5, 27; 5, 9, 31. It doubles the work.
     "compact"  the first convolution pads by 1 and the head pads to keep its size: the same weights, crops 16; 1, 8;

@@ -1,11 +1,15 @@
 """FCN-32s, FCN-16s and FCN-8s, from one parameter.
 
-    image ─ stage1 ─ stage2 ─ stage3 ─ stage4 ─ stage5 ─ head ─ score      1/32
-                                 │        └── score of pool4 ─(+)── up2     1/16   FCN-16s and 8s
-                                 └─────────── score of pool3 ─(+)── up2     1/8    FCN-8s
-                                                             upscore       1
+    image ─ stage1 ─ stage2 ─ stage3 ─ stage4 ─ stage5 ─ head ─ score        1/32
+                                  │        │                      │ x2
+                                  │        └─── score of pool4 ─ (+)         1/16   FCN-16s and 8s
+                                  │                               │ x2
+                                  └──────────── score of pool3 ─ (+)         1/8    FCN-8s
+                                                                  │ upscore
+                                                               scores        1
 
-A score is one map per class. It is doubled in size by a bilinear transposed convolution, and the score of a finer
+Every stage ends in a pooling that halves the map; the head was once fully connected layers (`backbones.py`). A score is
+one map per class. It is doubled in size by a bilinear transposed convolution, and the score of a finer
 pooling, which sees less but knows better where, is added (`fusion.py`). Sizes never quite fit, since poolings round up;
 which rows of which map belong together is derived from the layers themselves (`alignment.py`), and `explain()` prints
 how (`explanation.py`).
@@ -45,7 +49,7 @@ class FCN(Module):
 
     backbone     "small", "vgg16", or a Backbone of your own
     width        factor on the channels of a backbone given by name
-    alignment    "compact" or "caffe": how the loss of pixels at the border is made good (see backbones.py)
+    alignment    "compact" or "caffe": how much the borders are padded, and so what the crops are (see backbones.py)
     generator    source of the initial weights, numpy.random.default_rng(seed)
 
     A 1x1 convolution scores them, at 1/32 of the image's height and width. It starts at zero, as every score layer
@@ -61,8 +65,8 @@ class FCN(Module):
     learn_upsampling  whether the transposed convolutions that enlarge the score are learned; the reference keeps them
                  bilinear
 
-    Two bilinear steps are not one: they round the peaks off differently. So an FCN-16s or FCN-8s whose skips are zero
-    computes exactly what the FCN-32s does if both are staged; with "single" they agree up to the fused score.
+    Two bilinear steps are not one: they round the peaks off differently. So while the skips are zero, FCN-32s, 16s and
+    8s compute exactly the same if all are "staged", and three different results if they are "single".
 
     Raises ArgumentError or ArgumentTypeError for a setting that is unknown or out of range, and for a backbone whose
     maps no crop can align.
@@ -80,14 +84,14 @@ class FCN(Module):
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
-        C, stride = _checked_settings(num_classes, stride, upsampling)
+        classes, stride = _checked_settings(num_classes, stride, upsampling)
         built = _built(backbone, alignment, width, generator)
-        self.num_classes, self.stride = C, stride
+        self.num_classes, self.stride = classes, stride
         self.backbone = backbone if isinstance(backbone, str) else "custom"
 
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = built.stages
         self.head = built.head
-        self.score = score_layer(built.head_channels, C)
+        self.score = score_layer(built.head_channels, classes)
 
         # Where the maps of `forward` lie over the image; every crop below follows from it.
         pool3 = Trace().through(self.stage1).through(self.stage2).through(self.stage3)  # 1/8
@@ -97,11 +101,11 @@ class FCN(Module):
 
         # From coarse to fine: what each step is, Fuse, Double or Unchanged, follows from stride and upsampling.
         at_pool4, at_pool3 = STEPS[upsampling][stride]
-        self.fuse_pool4 = at_pool4(score, pool4, built.pool4_channels, C, learn_upsampling)
+        self.fuse_pool4 = at_pool4(score, pool4, built.pool4_channels, classes, learn_upsampling)
         score = self.fuse_pool4.after(score)  # 1/16, unless unchanged
-        self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, C, learn_upsampling)
+        self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, classes, learn_upsampling)
         score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
-        self.upscore = Upscore(score, C, learn_upsampling)  # 1
+        self.upscore = Upscore(score, classes, learn_upsampling)  # 1
 
     def forward(self, image: Any) -> Any:
         """Scores before softmax, as large as the image."""
@@ -111,8 +115,8 @@ class FCN(Module):
         pool3 = self.stage3(self.stage2(self.stage1(image)))  # 1/8
         pool4 = self.stage4(pool3)  # 1/16
         score = self.score(self.head(self.stage5(pool4)))  # 1/32
-        score = self.fuse_pool4(score, pool4)  # 1/16   (FCN-16s and 8s)
-        score = self.fuse_pool3(score, pool3)  # 1/8    (FCN-8s)
+        score = self.fuse_pool4(score, pool4)  # 1/16, unless unchanged
+        score = self.fuse_pool3(score, pool3)  # 1/8, unless unchanged
         return self.upscore(score, image)  # 1
 
     def extra_repr(self) -> str:
@@ -128,12 +132,12 @@ class FCN(Module):
 
 def _checked_settings(num_classes: Any, stride: Any, upsampling: str) -> tuple[int, int]:
     """(num_classes, stride) as plain integers."""
-    C, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
+    classes, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
     if stride not in STRIDES:
         raise ArgumentError(f"FCN: stride must be 32, 16 or 8, got {stride!r}.")
     if upsampling not in UPSAMPLINGS:
         raise ArgumentError(f'FCN: upsampling {upsampling!r} is unknown; use "single" or "staged".')
-    return C, stride
+    return classes, stride
 
 
 def _built(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:

@@ -1,13 +1,14 @@
 """From a coarse score to one as large as the image: the steps of FCN on its way back.
 
-At a finer pooling the score meets a `Step`, which does one of three things:
+A score is a map with one channel per class; pool3 and pool4 are the maps that stages 3 and 4 of the backbone end in, at
+1/8 and 1/16 of the image. The score comes from 1/32, and at pool4, then at pool3, it meets a `Step`, one of three:
 
-    Fuse       doubles the score and adds the score of the pooling: a skip
+    Fuse       doubles the score and adds a score computed from that map: a skip
     Double     doubles the score and adds nothing
     Unchanged  leaves the score as it is
 
 At the end `Upscore` goes to the size of the image. Crops are settled when a network is built, from where the maps lie
-over the image (`Trace`): no map need have been seen.
+over the image (`Trace`), before it has seen an image.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ class Step(Module):
     """What happens to the score at a finer pooling.
 
     score, pool    where the two lie over the image
-    pool_channels  the channels of the pooling
+    pool_channels  the channels of that map
     classes        the channels of the score
     learn          whether a transposed convolution is learned
     """

@@ -15,14 +15,15 @@ from minifcn.machine.backend import Array, array_module
 def written_out(w: Array, geometry: Geometry) -> Array:
     """C (O·OH·OW, C·H·W) of the weight w (O, C/groups, KH, KW)."""
     g, xp = geometry, array_module(w)
-    O, C = w.shape[0], w.shape[1] * g.groups
-    full = xp.zeros((O, *g.output_size, C, *g.input_size), w.dtype)
+    O, channels = w.shape[0], w.shape[1] * g.groups
+    full = xp.zeros((O, *g.output_size, channels, *g.input_size), w.dtype)
     for k in range(g.kernel_size[0]):
         for l in range(g.kernel_size[1]):
             i, j, row, column = _ones(g, k, l, xp)
-            # The four index arrays are broadcast to the (rows, columns) of this tap; the channel axes stay whole.
+            # Between index arrays that a slice separates NumPy puts their common axes first: (rows, columns, O, C);
+            # over them the (O, C) is repeated. Assigned, not added: at one output row no two taps meet one input row.
             full[:, i, j, :, row, column] = _block_diagonal(w[:, :, k, l], g.groups)
-    return full.reshape(O * g.output_pixels, C * g.input_pixels)  # (O, OH, OW, C, H, W) -> (O·OH·OW, C·H·W)
+    return full.reshape(O * g.output_pixels, channels * g.input_pixels)  # (O, OH, OW, C, H, W) -> (O·OH·OW, C·H·W)
 
 
 def _ones(geometry: Geometry, k: int, l: int, xp: Array) -> tuple[Array, Array, Array, Array]:

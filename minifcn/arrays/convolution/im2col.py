@@ -52,9 +52,8 @@ def to_input(w: Array, y: Array, geometry: Geometry) -> Array:
         return to_output(y, turned_weight(w, geometry.groups), turned_geometry(geometry))
     x = zeros((len(y), C, *geometry.input_size), y.dtype, y)
 
-    def compute(
-        share: Share,
-    ) -> None:  # some channels of x: the stamps of two blocks overlap, those of two channels not
+    # Some channels of x at a time: the stamps of two blocks overlap, those of two channels do not.
+    def compute(share: Share) -> None:
         part, of_x, of_y, of_w = share
         _add_stamps(w[of_y, of_w], y[:, of_y], x[:, of_x], part)
 

@@ -2,7 +2,12 @@
 
     T(x, w, y) = Σ x[n, c, i·s + k·d − p, j·s + l·d − p] · w[o, c, k, l] · y[n, o, i, j]
 
-The terms are listed once. The three contractions walk the same list and differ only in the operand that receives:
+    x (N, C, H, W)    image n, input channel c              w (O, C, KH, KW)    k, l: one place of the kernel, a tap
+    y (N, O, OH, OW)  output channel o, row i, column j     s stride, d dilation, p padding by zeros, per axis
+
+`Geometry` holds these numbers (`geometry/window.py`); `array_module(x)` is NumPy, or CuPy on a GPU: read it as np.
+
+The terms are listed once. The three derivatives of T walk the same list and differ only in the operand that receives:
 leave out y and you have convolution, leave out x and you have transposed convolution, leave out w and you have the
 gradient of the weight. Slow, short and obviously right: the oracle of the small tests.
 """
@@ -27,7 +32,7 @@ def terms(N: int, C: int, O: int, geometry: Geometry) -> Iterator[tuple[Index, I
     channels = C // geometry.groups
     for n in range(N):
         for o in range(O):
-            first = o // (O // geometry.groups) * channels
+            first = o // (O // geometry.groups) * channels  # the first input channel of o's group
             for c in range(channels):
                 for k in range(KH):
                     for l in range(KW):

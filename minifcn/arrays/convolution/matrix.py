@@ -1,12 +1,12 @@
 """Convolution as a matrix: y = C x, and transposed convolution as its transpose: x = Cᵀ y.
 
-A convolution is linear, so it has a matrix C, of O·OH·OW rows and C·H·W columns. It is built from the geometry alone
-(`dense.py`), for every stride, padding, dilation, group and channel count. So the name "transposed convolution" is
-meant literally: here it is computed by multiplying with the transpose.
+A convolution is linear, so it has a matrix C (O·OH·OW, C·H·W), and T(x, w, y) = yᵀ C x, summed over the images. Where
+each weight stands in it follows from the geometry alone (`dense.py`). "Transposed convolution" is meant literally: here
+it is computed by multiplying with the transpose. (C is its usual name; in sizes, C is the number of input channels.)
 
-The matrix is nearly all zeros. Written out it is to be looked at; where that would be too large, `sparse.py` keeps only
+The matrix is nearly all zeros. Written out it can be looked at; where that would be too large, `sparse.py` keeps only
 the sum over taps. One difference is worth knowing: 0 · NaN is NaN, so the dense matrix spreads one NaN over every
-output, where a convolution (and the sparse form) keeps it inside the windows that see it.
+output of its image, where a convolution (and the sparse form) keeps it inside the windows that see it.
 """
 
 from __future__ import annotations
@@ -42,16 +42,16 @@ def to_weight(x: Array, y: Array, geometry: Geometry) -> Array:
     """
     xp, C, O, G = array_module(x, y), x.shape[1], y.shape[1], geometry.groups
     w = xp.zeros((O, C // G, *geometry.kernel_size), x.dtype)
-    by_group = w.reshape(G, O // G, C // G, geometry.taps)  # the same memory
+    by_group = w.reshape(G, O // G, C // G, geometry.taps)  # a view: what is written into it stands in w
     x = x.reshape(len(x), G, C // G, *geometry.input_size)  # (N, C, H, W) -> (N, G, C/G, H, W)
     y = y.reshape(len(y), G, O // G, *geometry.output_size)  # (N, O, OH, OW) -> (N, G, O/G, OH, OW)
-    for tap, here, there in taps_of(geometry):
+    for tap, here, there in taps_of(geometry):  # x[here] meets y[there] under the tap of that number, k·KW + l
         by_group[..., tap] = xp.einsum("ngohw,ngchw->goc", y[there], x[here])
     return w
 
 
 def _matrix(w: Array, geometry: Geometry) -> Array:
-    """C, written out while that is affordable."""
+    """C, written out (by `dense.py`) while that is affordable."""
     sparse = SparseMatrix(w, geometry)
     rows, columns = sparse.shape
     return sparse.toarray() if rows * columns * w.dtype.itemsize <= DENSE_LIMIT_BYTES else sparse
