@@ -85,7 +85,7 @@ class Alignment:
 
 
 def align(first: Trace, second: Trace) -> Alignment:
-    """Which begins earlier (image pixel 0 lies further inside), and by how much; ArgumentError if no crop aligns them."""
+    """Which begins earlier (image pixel 0 lies further inside), and by how much; ArgumentError if no crop helps."""
     if first.map.offset >= second.map.offset:
         return Alignment(crop_offset(first.map, second.map), 0)
     return Alignment(0, crop_offset(second.map, first.map))
