@@ -9,10 +9,10 @@
                                                                scores        1
 
 Every stage ends in a pooling that halves the map; the head was once fully connected layers (`backbones.py`). A score is
-one map per class. It is doubled in size by a bilinear transposed convolution, and the score of a finer
-pooling, which sees less but knows better where, is added (`fusion.py`). Sizes never quite fit, since poolings round up;
-which rows of which map belong together is derived from the layers themselves (`alignment.py`), and `explain()` prints
-how (`explanation.py`).
+one map per class. It is doubled in size by a bilinear transposed convolution, and the score of a finer pooling, which
+sees less but knows better where, is added (`fusion.py`). Sizes never quite fit, since poolings round up; which rows of
+which map belong together is derived from the layers themselves (`alignment.py`), and `explain()` prints how
+(`explanation.py`).
 
 Source: Long, Shelhamer and Darrell, "Fully convolutional networks for semantic segmentation", CVPR 2015.
 """
