@@ -78,8 +78,8 @@ def changes(of: str, reference: Callable[..., Any] | None = None) -> Callable[[B
     return register
 
 
-def spoils(of: str) -> Callable[[Body], Version]:
-    """Register a mutant that calls minifcn's own `of` and gives something else than its result.
+def spoils(of: str, reference: Callable[..., Any] | None = None) -> Callable[[Body], Version]:
+    """Register a mutant that calls the operation `of` and gives something else than its result.
 
     Before the slash the function names the right result, or its parts where it has several; behind the slash arguments
     that it looks at, which it is handed as `changes` does.
@@ -91,11 +91,12 @@ def spoils(of: str) -> Callable[[Body], Version]:
             return y, column * x.shape[2] + row
 
     If it names `again`, that is the operation itself, for the same call with some arguments changed: again(padding=0).
+    reference: what is called, as for `changes`.
     """
 
     def register(body: Body) -> Version:
         def version(*arguments: Any, **named: Any) -> Any:
-            right = getattr(ours, of)
+            right = reference or getattr(ours, of)
             given = _given(right, arguments, named)
             found = [] if not parts else [right(**given)] if parts == 1 else right(**given)
             known = {**given, "again": lambda **other: right(**given | other)}
@@ -103,7 +104,7 @@ def spoils(of: str) -> Callable[[Body], Version]:
 
         asked = _asked(body)
         parts = len(inspect.signature(body).parameters) - len(asked)
-        return _registered(MUTANTS, of, body, version, [name for name in asked if name != "again"])
+        return _registered(MUTANTS, of, body, version, [name for name in asked if name != "again"], reference)
 
     return register
 
