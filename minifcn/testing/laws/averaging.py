@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from minifcn.testing.law import close, demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, laid_out, layouts, pool_operands
-from minifcn.testing.unrolled import places
+from minifcn.testing.unrolled import places, taps_inside
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,8 @@ def padding_counts_as_zeros(ops: Operations, case: Averaging) -> None:
 
     avg_pool(1)[i, j] = (rows · columns inside the image) / (rows · columns inside the image and its padding)
     """
-    g, inside, counted = case.geometry, [], []
-    for axis in (0, 1):
-        rows, size, padding = places(g, axis), g.input_size[axis], g.padding[axis]
-        inside.append(((rows >= 0) & (rows < size)).sum(1))
-        counted.append((rows < size + padding).sum(1))
-    share = np.outer(*inside) / np.outer(*counted)
+    g = case.geometry
+    share = taps_inside(g) / taps_inside(g, g.padding)
     close(means(ops, case, np.ones_like(case.x)), np.broadcast_to(share, case.y.shape), "the share of the image")
 
 

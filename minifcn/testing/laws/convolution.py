@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from minifcn.testing.law import demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import ConvOperands, conv_operands, geometries, laid_out, layouts
+from minifcn.testing.unrolled import taps_inside
 
 
 def any_case() -> st.SearchStrategy[ConvOperands]:
@@ -186,13 +187,8 @@ def ones_count_taps(ops: Operations, case: ConvOperands) -> None:
     conv(1, 1)[i, j] = C/groups · #{k : 0 ≤ i·s + k·d − p < H} · #{l : ...},   OH = ⌊(H + 2p − d·(KH − 1) − 1) / s⌋ + 1
     """
     g = case.geometry
-    counts = []
-    for axis in (0, 1):
-        rows = np.arange(g.output_size[axis])[:, None] * g.stride[axis] - g.padding[axis]
-        places = rows + np.arange(g.kernel_size[axis]) * g.dilation[axis]
-        counts.append(((places >= 0) & (places < g.input_size[axis])).sum(1))
     y = ops.conv2d(np.ones_like(case.x), np.ones_like(case.weight), **case.options)
-    expected = case.weight.shape[1] * np.outer(*counts)
+    expected = case.weight.shape[1] * taps_inside(g)
     equal(y, np.broadcast_to(expected, (len(case.x), len(case.weight), *g.output_size)), "the count")
 
 

@@ -18,6 +18,7 @@ from minifcn.testing.strategies import (
     layouts,
     transposed_geometries,
 )
+from minifcn.testing.unrolled import taps_inside
 
 
 def any_case() -> st.SearchStrategy[ConvOperands]:
@@ -99,12 +100,7 @@ def the_matrix_holds_each_weight_once_per_place(ops: Operations, case: ConvOpera
     g = case.geometry
     C = np.asarray(ops.convolution_matrix(np.ones_like(case.weight), g.input_size, **case.options))
     demand(((C == 0) | (C == 1)).all(), "A matrix made from a weight of ones holds numbers other than 0 and 1.")
-    inside = []
-    for axis in (0, 1):
-        rows = np.arange(g.output_size[axis])[:, None] * g.stride[axis] - g.padding[axis]
-        places = rows + np.arange(g.kernel_size[axis]) * g.dilation[axis]
-        inside.append(((places >= 0) & (places < g.input_size[axis])).sum(1))
-    taps = case.weight.shape[1] * np.outer(*inside).ravel()
+    taps = case.weight.shape[1] * taps_inside(g).ravel()
     equal(C.sum(1), np.tile(taps, len(case.weight)), "the sums of the rows")
 
 

@@ -8,18 +8,13 @@ import numpy as np
 
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
-from minifcn.testing.unrolled import windows
+from minifcn.testing.unrolled import taps_inside, windows
 from minifcn.testing.version import changes, mutant, spoils
 
 
 def _averaging(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: bool = False,
                count_include_pad: bool = True) -> Geometry:  # fmt: skip
     return Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
-
-
-def _counts(x: Any, g: Geometry) -> np.ndarray:
-    """(OH, OW): how many pixels of the image each window sees."""
-    return windows(np.ones((1, 1, *x.shape[2:])), g, 0).sum((4, 5))[0, 0]
 
 
 @mutant("avg_pool2d")
@@ -146,7 +141,7 @@ def averaged_image_read_as_contiguous(x: Any) -> Any:
 def average_gradient_not_divided(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
     """Each pixel of a window receives all of what the window received."""
     divisor = ours.avg_pool2d(np.ones_like(x), *options, **named)
-    whole = grad_output * _counts(x, _averaging(x, *options, **named)) / divisor
+    whole = grad_output * taps_inside(_averaging(x, *options, **named)) / divisor
     return ours.avg_pool2d_backward(whole, x, *options, **named)
 
 
@@ -156,7 +151,7 @@ def average_gradient_always_divided_by_the_window(
 ) -> Any:
     """The backward pass divides by kh·kw at the border, too, where the forward pass divided by less."""
     g = _averaging(x, kernel_size, stride, padding, ceil_mode)
-    share = _counts(x, g) / g.taps
+    share = taps_inside(g) / g.taps
     return {"grad_output": grad_output * share, "count_include_pad": False}
 
 
