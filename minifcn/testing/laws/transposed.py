@@ -34,10 +34,6 @@ def ungrouped() -> st.SearchStrategy[ConvOperands]:
     return conv_operands(transposed_geometries().filter(lambda geometry: geometry.groups == 1))
 
 
-def conv_case() -> st.SearchStrategy[ConvOperands]:
-    return conv_operands()
-
-
 def stamped(ops: Operations, case: ConvOperands, y: Any = None, **changed: Any) -> np.ndarray:
     """conv_transpose2d of the case's y (or another), with its options changed where given."""
     options = {**case.transposed_options, **changed}
@@ -80,7 +76,7 @@ def it_multiplies_by_the_transposed_matrix(ops: Operations, case: ConvOperands) 
     equal(stamped(ops, case), np.stack([(C.T @ y.ravel()).reshape(case.x.shape[1:]) for y in case.y]))
 
 
-@law("conv2d", "convolution_matrix", cases=conv_case)
+@law("conv2d", "convolution_matrix", cases=conv_operands)
 def convolution_multiplies_by_its_matrix(ops: Operations, case: ConvOperands) -> None:
     """The convolution matrix, times the image as one column, is the convolution.
 
@@ -91,7 +87,7 @@ def convolution_multiplies_by_its_matrix(ops: Operations, case: ConvOperands) ->
     equal(np.stack([(C @ x.ravel()).reshape(y.shape[1:]) for x in case.x]), y, "C · x")
 
 
-@law("convolution_matrix", cases=conv_case)
+@law("convolution_matrix", cases=conv_operands)
 def the_matrix_holds_each_weight_once_per_place(ops: Operations, case: ConvOperands) -> None:
     """Every row of the convolution matrix holds the taps that meet the image, each at a place of its own.
 
