@@ -20,44 +20,44 @@ def _log_softmax(x: Any, axis: int = 1) -> Any:
 
 
 def _from_powers(powers: Any, labels: Any) -> Any:
-    """The cost of each pixel from the exponentials of its scores."""
-    return -np.log(_at(powers, labels) / powers.sum(1))
+    """log p of each pixel's label from the exponentials of its scores."""
+    return np.log(_at(powers, labels) / powers.sum(1))
 
 
-def _cost(x: Any, labels: Any) -> Any:
-    return -_at(_log_softmax(x), labels)
+def log_p_of(x: Any, labels: Any) -> Any:
+    return _at(_log_softmax(x), labels)
 
 
-def _mean(costs: Any, each: Any) -> float:
-    return float((costs * each).sum() / max(each.sum(), 1e-300))
+def mean_of(log_p: Any, each: Any) -> float:
+    return float((-log_p * each).sum() / max(each.sum(), 1e-300))
 
 
-def written_out(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, *, cost: Any = _cost,
-                mean: Any = _mean) -> Any:  # fmt: skip
-    """The formula: the cost of each pixel, of scores and labels that are 0 where it is void, and the weighted mean."""
+def written_out(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, *, log_p: Any = log_p_of,
+                mean: Any = mean_of) -> Any:  # fmt: skip
+    """The formula: log p of each pixel's label, from scores and labels that are 0 where it is void, and the mean."""
     ours.cross_entropy(x, target, weight, ignore_index)  # refuses what must be refused
     counted = target != ignore_index
     labels = np.where(counted, target, 0).astype(int)
     factors = np.ones(x.shape[1]) if weight is None else weight
-    return mean(cost(np.where(counted[:, None], x, 0), labels), np.where(counted, factors[labels], 0))
+    return mean(log_p(np.where(counted[:, None], x, 0), labels), np.where(counted, factors[labels], 0))
 
 
 @changes("cross_entropy", written_out)
 def exponentials_overflow() -> Any:
     """exp is taken of the scores as they are: it is infinite from 710 on."""
-    return {"cost": lambda x, labels: _from_powers(np.exp(x), labels)}
+    return {"log_p": lambda x, labels: _from_powers(np.exp(x), labels)}
 
 
 @changes("cross_entropy", written_out)
 def largest_score_of_the_whole_batch() -> Any:
     """The largest score of all pixels is subtracted instead of each pixel's own: pixels far below it vanish."""
-    return {"cost": lambda x, labels: _from_powers(np.exp(x - x.max()), labels)}
+    return {"log_p": lambda x, labels: _from_powers(np.exp(x - x.max()), labels)}
 
 
 @changes("cross_entropy", written_out)
 def probabilities_clipped() -> Any:
     """Probabilities below 1e-7 are raised to it before the logarithm: no pixel can cost more than 16."""
-    return {"cost": lambda x, labels: -np.log(np.maximum(_at(np.exp(_log_softmax(x)), labels), 1e-7))}
+    return {"log_p": lambda x, labels: np.log(np.maximum(_at(np.exp(_log_softmax(x)), labels), 1e-7))}
 
 
 @spoils("cross_entropy")
@@ -75,13 +75,13 @@ def softmax_taken_twice(x: Any, target: Any, ignore_index: Any) -> Any:
 @changes("cross_entropy", written_out)
 def softmax_over_the_columns() -> Any:
     """The softmax runs over the pixels of a row (axis −1) instead of over the classes (axis 1)."""
-    return {"cost": lambda x, labels: -_at(_log_softmax(x, -1), labels)}
+    return {"log_p": lambda x, labels: _at(_log_softmax(x, -1), labels)}
 
 
 @changes("cross_entropy", written_out)
 def sigmoid_for_each_class() -> Any:
     """Every class has a sigmoid of its own, so the probabilities of a pixel do not sum to 1."""
-    return {"cost": lambda x, labels: np.logaddexp(0, -_at(x, labels))}
+    return {"log_p": lambda x, labels: -np.logaddexp(0, -_at(x, labels))}
 
 
 @spoils("cross_entropy")
@@ -93,7 +93,7 @@ def mean_over_all_pixels(loss: Any, /, target: Any, ignore_index: Any) -> Any:
 @changes("cross_entropy", written_out)
 def mean_over_the_batch_only() -> Any:
     """The sum is divided by the number of images: larger images have larger losses."""
-    return {"mean": lambda costs, each: float((costs * each).sum() / len(costs))}
+    return {"mean": lambda log_p, each: float(-(log_p * each).sum() / len(log_p))}
 
 
 @spoils("cross_entropy")
@@ -105,16 +105,16 @@ def mean_of_the_means_of_images(x: Any, target: Any, again: Any) -> Any:
 @changes("cross_entropy", written_out)
 def weights_not_in_the_denominator() -> Any:
     """The weighted sum is divided by the number of pixels, not by the sum of their weights."""
-    return {"mean": lambda costs, each: float((costs * each).sum() / max((each > 0).sum(), 1))}
+    return {"mean": lambda log_p, each: float(-(log_p * each).sum() / max((each > 0).sum(), 1))}
 
 
 @changes("cross_entropy", written_out)
 def weight_of_the_prediction(x: Any, target: Any, weight: Any, ignore_index: Any) -> Any:
     """A pixel weighs what the predicted class weighs, not what the true one does."""
 
-    def mean(costs: Any, each: Any) -> float:
-        log_p = _log_softmax(np.where((target != ignore_index)[:, None], x, 0))
-        return _mean(costs, each if weight is None else np.where(each > 0, weight[log_p.argmax(1)], 0))
+    def mean(log_p: Any, each: Any) -> float:
+        predicted = _log_softmax(np.where((target != ignore_index)[:, None], x, 0)).argmax(1)
+        return mean_of(log_p, each if weight is None else np.where(each > 0, weight[predicted], 0))
 
     return {"mean": mean}
 
@@ -141,13 +141,13 @@ def void_multiplied_by_zero(loss: Any, /, x: Any, target: Any, ignore_index: Any
 @changes("cross_entropy", written_out)
 def all_void_divides_by_zero() -> Any:
     """With nothing but void pixels the mean is 0/0, which is NaN and stays in the weights for ever."""
-    return {"mean": lambda costs, each: float(np.divide((costs * each).sum(), each.sum()))}
+    return {"mean": lambda log_p, each: float(-np.divide((log_p * each).sum(), each.sum()))}
 
 
 @changes("cross_entropy", written_out)
 def labels_begin_at_one() -> Any:
     """Labels are taken to count from 1: t − 1 picks the score, and 0 wraps around to the last class."""
-    return {"cost": lambda x, labels: _cost(x, (labels - 1) % x.shape[1])}
+    return {"log_p": lambda x, labels: log_p_of(x, (labels - 1) % x.shape[1])}
 
 
 @changes("cross_entropy")
