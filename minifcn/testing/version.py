@@ -55,7 +55,8 @@ def variant(of: str) -> Callable[[Body], Version]:
 def changes(of: str, reference: Callable[..., Any] | None = None) -> Callable[[Body], Version]:
     """Register a mutant that calls the operation `of` with other arguments: those that the function returns.
 
-    The function is handed the arguments that it names, as they were given or by their defaults.
+    The function is handed the arguments that it names, as they were given or by their defaults; a stride, padding or
+    dilation always as a pair.
 
         @changes("conv2d")
         def dilation_exchanged(dilation):
@@ -98,9 +99,15 @@ def spoils(of: str, reference: Callable[..., Any] | None = None) -> Callable[[Bo
         def version(*arguments: Any, **named: Any) -> Any:
             right = reference or getattr(ours, of)
             given = _given(right, arguments, named)
-            found = [] if not parts else [right(**given)] if parts == 1 else right(**given)
-            known = {**given, "again": lambda **other: right(**given | other)}
-            return body(*found, **_picked(asked, known))
+
+            def again(**other: Any) -> Any:
+                return right(**given | other)
+
+            picked = _picked(asked, {**given, "again": again})
+            if not parts:
+                return body(**picked)
+            result = again()
+            return body(*(result if parts > 1 else [result]), **picked)
 
         asked = _asked(body)
         parts = len(inspect.signature(body).parameters) - len(asked)
@@ -122,15 +129,17 @@ def _given(right: Callable[..., Any], arguments: tuple[Any, ...], named: dict[st
     return bound.arguments
 
 
+# What may be one number for rows and columns; a mutant is handed a pair in any case.
 PAIRS = ("kernel_size", "stride", "padding", "output_padding", "dilation")
 
 
 def _picked(asked: Iterable[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Those arguments that were asked for; one number for rows and columns becomes a pair."""
-    return {
-        name: (given[name], given[name]) if name in PAIRS and isinstance(given[name], int) else given[name]
-        for name in asked
-    }
+    """Those arguments that were asked for."""
+    return {name: _paired(given[name]) if name in PAIRS else given[name] for name in asked}
+
+
+def _paired(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
 
 
 def _registered(

@@ -200,9 +200,9 @@ def a_stride_puts_zeros_between_pixels(ops: Operations, case: ConvOperands) -> N
     convᵀ(y, w, stride=s) = convᵀ(y with s − 1 zeros between neighbours, w, stride=1)
     """
     (sh, sw), (N, O, OH, OW) = case.geometry.stride, case.y.shape
-    spread = np.zeros((N, O, (OH - 1) * sh + 1, (OW - 1) * sw + 1), case.y.dtype)
-    spread[:, :, ::sh, ::sw] = case.y
-    equal(stamped(ops, case, output_padding=0, padding=0), stamped(ops, case, spread, stride=1, output_padding=0,
+    sparse = np.zeros((N, O, (OH - 1) * sh + 1, (OW - 1) * sw + 1), case.y.dtype)
+    sparse[:, :, ::sh, ::sw] = case.y
+    equal(stamped(ops, case, output_padding=0, padding=0), stamped(ops, case, sparse, stride=1, output_padding=0,
           padding=0))  # fmt: skip
 
 

@@ -164,8 +164,8 @@ def _walk(layers: Any, half: float = 0.5, padded: float = 1, scaled: bool = True
 
 
 def followed(layers: Any, *, half: float = 0.5, padded: float = 1, scaled: bool = True) -> int:
-    """The offset, with the weight of the kernels and of the paddings, with and without the strides."""
-    ours.crop_offset(layers)  # an error where there is none
+    """The same, after an error where there is no offset."""
+    ours.crop_offset(layers)
     return _walk(layers, half, padded, scaled)
 
 
