@@ -38,7 +38,7 @@ from minifcn.testing.strategies import (
     whole_numbers,
 )
 from minifcn.testing.variants import VARIANTS
-from minifcn.testing.version import Version, mutant, variant
+from minifcn.testing.version import Version, changes, mutant, spoils, variant
 
 __all__ = [
     "LAWS",
@@ -51,6 +51,7 @@ __all__ = [
     "Report",
     "Score",
     "Version",
+    "changes",
     "check",
     "close",
     "conv_operands",
@@ -70,6 +71,7 @@ __all__ = [
     "pool_operands",
     "refuses",
     "score",
+    "spoils",
     "transposed_geometries",
     "variant",
     "whole_numbers",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from inspect import cleandoc
 from typing import Any
 
@@ -117,10 +118,13 @@ class Law:
 LAWS: dict[str, Law] = {}
 
 
-def law(*needs: str, cases: Callable[[], SearchStrategy[Any]]) -> Callable[[Callable[[Operations, Any], None]], Law]:
+def law(
+    *needs: str, cases: Callable[..., SearchStrategy[Any]], **options: Any
+) -> Callable[[Callable[[Operations, Any], None]], Law]:
     """Register a function (operations, case) -> None as a law about the operations `needs`.
 
-    The first line of its docstring is the statement, the second paragraph the formula.
+    cases: makes the strategy that draws them, called with the `options`: `cases=pool_operands, ceil_mode=True`. The
+    first line of the docstring is the statement, the second paragraph the formula.
     """
 
     def register(body: Callable[[Operations, Any], None]) -> Law:
@@ -131,7 +135,7 @@ def law(*needs: str, cases: Callable[[], SearchStrategy[Any]]) -> Callable[[Call
                 f"law {body.__name__}: needs a name of its own, operations that exist (unknown: {sorted(unknown)}) "
                 f"and a docstring of a statement, an empty line and a formula."
             )
-        made = Law(body.__name__, " ".join(statement.split()), formula.strip(), needs, cases, body)
+        made = Law(body.__name__, " ".join(statement.split()), formula.strip(), needs, partial(cases, **options), body)
         LAWS[made.name] = made
         return made
 

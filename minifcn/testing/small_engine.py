@@ -22,8 +22,8 @@ RULES: dict[str, Rule] = {
     "divide": lambda g, a, b: (g / b, -(g * a) / (b * b)),
     "negative": lambda g, a: (-g,),
     "power": lambda g, a, number: (g * number * a ** (number - 1) if number else g * 0,),
-    "fold": lambda g, a, number: (g.spread(a.value.shape),),
-    "spread": lambda g, a, number: (g.fold(a.value.shape),),
+    "fold": lambda g, a, number: (g.repeat(a.value.shape),),
+    "repeat": lambda g, a, number: (g.fold(a.value.shape),),
 }
 
 
@@ -80,8 +80,8 @@ class Value:
     def fold(self, shape: tuple[int, ...]) -> Value:
         return Value(self.engine, folded(self.value, shape), "fold", (self,), shape)
 
-    def spread(self, shape: tuple[int, ...]) -> Value:
-        return Value(self.engine, np.broadcast_to(self.value, shape), "spread", (self,), shape)
+    def repeat(self, shape: tuple[int, ...]) -> Value:
+        return Value(self.engine, np.broadcast_to(self.value, shape), "repeat", (self,), shape)
 
 
 def parts(engine: Engine, node: Value, g: Value) -> list[tuple[Value, Value]]:

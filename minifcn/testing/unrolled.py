@@ -1,4 +1,4 @@
-"""The windows of a pooling laid out one by one, for laws and mutants that look into them."""
+"""Windows laid out one by one, for laws and mutants that look into them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,15 @@ def places(g: Geometry, axis: int) -> np.ndarray:
     return np.arange(g.output_size[axis])[:, None] * g.stride[axis] + (
         np.arange(g.kernel_size[axis]) * g.dilation[axis] - g.padding[axis]
     )
+
+
+def taps_inside(g: Geometry, frame: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """(OH, OW): how many taps of each window meet the image, or a frame of so many rows and columns around it."""
+    counts = []
+    for axis in (0, 1):
+        rows, edge = places(g, axis), frame[axis]
+        counts.append(((rows >= -edge) & (rows < g.input_size[axis] + edge)).sum(1))
+    return np.outer(*counts)
 
 
 def windows(x: Any, g: Geometry, beyond: float) -> np.ndarray:

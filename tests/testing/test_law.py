@@ -150,3 +150,19 @@ def test_a_law_needs_an_operation_a_statement_and_a_formula():
             law(*needs, cases=st.integers)(body)
     assert "nameless" not in LAWS
     assert "unknown" not in LAWS
+
+
+def test_the_strategy_of_a_law_is_made_with_the_options_given():
+    seen = []
+
+    @law("conv2d", cases=st.integers, min_value=3, max_value=4)
+    def threes_and_fours(ops, number):
+        """Numbers are three or four.
+
+        x = 3 or x = 4
+        """
+        seen.append(number)
+
+    assert LAWS.pop("threes_and_fours") is threes_and_fours
+    assert threes_and_fours.falsify(RIGHT, examples=20) is None
+    assert set(seen) == {3, 4}

@@ -7,6 +7,7 @@ from functools import cache
 import pytest
 
 from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
+from minifcn.testing.check import _behaviour, _calls
 from minifcn.testing.score import Score, kills
 
 EXAMPLES = 40  # as `python -m minifcn.testing score` does
@@ -28,6 +29,18 @@ def test_the_law_kills_some_mutant(name):
     assert any(killed(name, mutant) for mutant in candidates), (
         f"{name} kills none of {candidates}; sharpen or remove it"
     )
+
+
+@cache
+def calls_of(operation: str) -> list:
+    return _calls(operation, examples=1, seed=0)
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_mutant_gives_a_result(name):
+    """One that can only raise, say because it names an argument that does not exist, would be killed by every law."""
+    mutant = MUTANTS[name]
+    assert any(_behaviour(mutant.function, call) != "an exception" for call in calls_of(mutant.of))
 
 
 def test_there_are_many_mutants_and_every_operation_has_some():

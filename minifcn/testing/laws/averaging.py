@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from minifcn.testing.law import close, demand, equal, law
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, laid_out, layouts, pool_operands
-from minifcn.testing.unrolled import places
+from minifcn.testing.unrolled import places, taps_inside
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,6 @@ def averagings(draw: Any, include: bool | None = None, ceil_mode: bool | None = 
     return Averaging(case.geometry, case.ceil_mode, x, y, draw(st.booleans()) if include is None else include)
 
 
-def any_case() -> st.SearchStrategy[Averaging]:
-    return averagings()
-
-
-def counting_padding() -> st.SearchStrategy[Averaging]:
-    return averagings(include=True)
-
-
-def counting_pixels() -> st.SearchStrategy[Averaging]:
-    return averagings(include=False)
-
-
-def plain() -> st.SearchStrategy[Averaging]:
-    return averagings(include=True, ceil_mode=False)
-
-
-def floor_mode() -> st.SearchStrategy[Averaging]:
-    return averagings(ceil_mode=False)
-
-
-def in_some_layout() -> st.SearchStrategy[Averaging]:
-    return averagings(layout=True)
-
-
 def means(ops: Operations, case: Averaging, x: Any = None, **changed: Any) -> np.ndarray:
     return ops.avg_pool2d(case.x if x is None else x, **{**case.average_options, **changed})
 
@@ -73,7 +49,7 @@ def received(ops: Operations, case: Averaging, y: Any = None, x: Any = None) -> 
 # --- the mean ---------------------------------------------------------------------------------------------------------
 
 
-@law("avg_pool2d", "conv2d", cases=plain)
+@law("avg_pool2d", "conv2d", cases=averagings, include=True, ceil_mode=False)
 def an_average_is_a_convolution_of_each_channel(ops: Operations, case: Averaging) -> None:
     """A mean weighs each pixel of the window with one part in kh·kw: a convolution, one channel at a time.
 
@@ -84,7 +60,7 @@ def an_average_is_a_convolution_of_each_channel(ops: Operations, case: Averaging
     close(means(ops, case), sums / g.taps)
 
 
-@law("avg_pool2d", cases=counting_pixels)
+@law("avg_pool2d", cases=averagings, include=False)
 def a_constant_stays_constant(ops: Operations, case: Averaging) -> None:
     """The mean of equal numbers is that number, at the border too if padding is not counted.
 
@@ -93,22 +69,18 @@ def a_constant_stays_constant(ops: Operations, case: Averaging) -> None:
     close(means(ops, case, np.full_like(case.x, 6)), np.full_like(case.y, 6))
 
 
-@law("avg_pool2d", cases=counting_padding)
+@law("avg_pool2d", cases=averagings, include=True)
 def padding_counts_as_zeros(ops: Operations, case: Averaging) -> None:
     """By default padding counts as zeros of the mean; what a window shows beyond the padding in ceil mode never counts.
 
     avg_pool(1)[i, j] = (rows · columns inside the image) / (rows · columns inside the image and its padding)
     """
-    g, inside, counted = case.geometry, [], []
-    for axis in (0, 1):
-        rows, size, padding = places(g, axis), g.input_size[axis], g.padding[axis]
-        inside.append(((rows >= 0) & (rows < size)).sum(1))
-        counted.append((rows < size + padding).sum(1))
-    share = np.outer(*inside) / np.outer(*counted)
+    g = case.geometry
+    share = taps_inside(g) / taps_inside(g, g.padding)
     close(means(ops, case, np.ones_like(case.x)), np.broadcast_to(share, case.y.shape), "the share of the image")
 
 
-@law("avg_pool2d", cases=any_case)
+@law("avg_pool2d", cases=averagings)
 def the_modes_differ_in_the_divisor_only(ops: Operations, case: Averaging) -> None:
     """Whatever counts, the pixels that are summed are the same: means differ as the means of an image of ones do.
 
@@ -123,7 +95,7 @@ def the_modes_differ_in_the_divisor_only(ops: Operations, case: Averaging) -> No
     )
 
 
-@law("avg_pool2d", cases=any_case)
+@law("avg_pool2d", cases=averagings)
 def averaging_is_linear(ops: Operations, case: Averaging) -> None:
     """The mean of a sum is the sum of the means.
 
@@ -133,7 +105,7 @@ def averaging_is_linear(ops: Operations, case: Averaging) -> None:
     close(means(ops, case, 2 * x - 3 * other), 2 * means(ops, case) - 3 * means(ops, case, other))
 
 
-@law("avg_pool2d", cases=any_case)
+@law("avg_pool2d", cases=averagings)
 def windows_side_by_side_keep_the_sum(ops: Operations, case: Averaging) -> None:
     """Windows that lie side by side, as they do without a stride, see every pixel once: the sum is conserved.
 
@@ -146,7 +118,7 @@ def windows_side_by_side_keep_the_sum(ops: Operations, case: Averaging) -> None:
     close(KH * KW * y.sum((2, 3)), tiles.sum((2, 3)), "the sum")
 
 
-@law("avg_pool2d", cases=floor_mode)
+@law("avg_pool2d", cases=averagings, ceil_mode=False)
 def an_average_stride_leaves_out_windows(ops: Operations, case: Averaging) -> None:
     """A stride keeps every s-th window of the dense pooling.
 
@@ -156,7 +128,7 @@ def an_average_stride_leaves_out_windows(ops: Operations, case: Averaging) -> No
     close(means(ops, case), means(ops, case, stride=1)[:, :, ::sh, ::sw])
 
 
-@law("avg_pool2d", cases=any_case)
+@law("avg_pool2d", cases=averagings)
 def planes_are_averaged_one_by_one(ops: Operations, case: Averaging) -> None:
     """Every channel of every image is averaged by itself.
 
@@ -167,7 +139,7 @@ def planes_are_averaged_one_by_one(ops: Operations, case: Averaging) -> None:
         close(y[n, c], means(ops, case, case.x[n : n + 1, c : c + 1])[0, 0], f"channel {c} of image {n}")
 
 
-@law("avg_pool2d", cases=any_case)
+@law("avg_pool2d", cases=averagings)
 def nan_spoils_the_means_that_contain_it(ops: Operations, case: Averaging) -> None:
     """A NaN spoils the means of the windows that see it, and no other; neither does an infinity.
 
@@ -188,7 +160,7 @@ def nan_spoils_the_means_that_contain_it(ops: Operations, case: Averaging) -> No
 # --- the gradient -----------------------------------------------------------------------------------------------------
 
 
-@law("avg_pool2d", "avg_pool2d_backward", cases=any_case)
+@law("avg_pool2d", "avg_pool2d_backward", cases=averagings)
 def the_average_gradient_is_the_transpose(ops: Operations, case: Averaging) -> None:
     """Averaging is linear, so its gradient is its transpose: the same shares, read the other way.
 
@@ -199,7 +171,7 @@ def the_average_gradient_is_the_transpose(ops: Operations, case: Averaging) -> N
     close((case.x * found).sum(), (means(ops, case) * case.y).sum(), "⟨x, ∂x(y)⟩", atol=1e-8)
 
 
-@law("avg_pool2d_backward", cases=counting_pixels)
+@law("avg_pool2d_backward", cases=averagings, include=False)
 def every_window_hands_on_all_it_receives(ops: Operations, case: Averaging) -> None:
     """Each window divides what it receives among its pixels, all of it if padding is not counted.
 
@@ -208,7 +180,7 @@ def every_window_hands_on_all_it_receives(ops: Operations, case: Averaging) -> N
     close(received(ops, case).sum((2, 3)), case.y.sum((2, 3)), "the sum of what the pixels receive")
 
 
-@law("avg_pool2d_backward", cases=any_case)
+@law("avg_pool2d_backward", cases=averagings)
 def all_pixels_of_a_window_receive_the_same(ops: Operations, case: Averaging) -> None:
     """If one window receives something, its pixels receive equal shares of it, and the others nothing.
 
@@ -226,7 +198,7 @@ def all_pixels_of_a_window_receive_the_same(ops: Operations, case: Averaging) ->
     close(found, np.where(window, share, 0), "the gradient")
 
 
-@law("avg_pool2d_backward", cases=any_case)
+@law("avg_pool2d_backward", cases=averagings)
 def a_nan_gradient_stays_in_its_window(ops: Operations, case: Averaging) -> None:
     """A window that receives NaN spoils its own pixels and no other.
 
@@ -240,7 +212,7 @@ def a_nan_gradient_stays_in_its_window(ops: Operations, case: Averaging) -> None
 # --- manners ----------------------------------------------------------------------------------------------------------
 
 
-@law("avg_pool2d", "avg_pool2d_backward", cases=any_case)
+@law("avg_pool2d", "avg_pool2d_backward", cases=averagings)
 def averaging_leaves_its_arguments_alone(ops: Operations, case: Averaging) -> None:
     """Arguments are read, never written; the results have the dtype of the image, and memory of their own.
 
@@ -261,7 +233,7 @@ def averaging_leaves_its_arguments_alone(ops: Operations, case: Averaging) -> No
         equal(y, case.y, "what the windows received, afterwards,")
 
 
-@law("avg_pool2d", "avg_pool2d_backward", cases=in_some_layout)
+@law("avg_pool2d", "avg_pool2d_backward", cases=averagings, layout=True)
 def averaging_reads_any_memory_layout(ops: Operations, case: Averaging) -> None:
     """An array that is transposed, reversed, read-only or skips elements in memory counts as its values.
 

@@ -63,10 +63,6 @@ def metrics_cases(draw: Draw, void: bool = True) -> MetricsCase:
     return MetricsCase(C, batches)
 
 
-def without_void() -> st.SearchStrategy[MetricsCase]:
-    return metrics_cases(void=False)
-
-
 def renamed(labels: np.ndarray, case: MetricsCase) -> np.ndarray:
     """Class c becomes C − 1 − c; void stays."""
     return np.where(labels == VOID, VOID, case.num_classes - 1 - labels.astype(int)).astype(np.uint8)
@@ -138,7 +134,7 @@ def other_numbers_move_rows_and_columns_alike(ops: Operations, case: MetricsCase
     equal(ops.confusion_matrix(other, case.num_classes), moved)
 
 
-@law("confusion_matrix", cases=without_void)
+@law("confusion_matrix", cases=metrics_cases, void=False)
 def exchanged_truth_transposes(ops: Operations, case: MetricsCase) -> None:
     """Taking the prediction for the truth exchanges rows and columns.
 

@@ -16,21 +16,9 @@ from minifcn.testing.strategies import PoolOperands, pairs, pool_operands, windo
 from minifcn.testing.unrolled import gathered, places, positions, windows
 
 
-def any_case() -> st.SearchStrategy[PoolOperands]:
-    return pool_operands()
-
-
 def many_ties() -> st.SearchStrategy[PoolOperands]:
     """Few different values."""
     return pool_operands().map(lambda case: replace(case, x=np.floor(case.x / 8)))
-
-
-def floor_mode() -> st.SearchStrategy[PoolOperands]:
-    return pool_operands(ceil_mode=False)
-
-
-def ceil_mode() -> st.SearchStrategy[PoolOperands]:
-    return pool_operands(ceil_mode=True)
 
 
 def pooled(ops: Operations, case: PoolOperands, x: Any = None, **changed: Any) -> Any:
@@ -55,7 +43,7 @@ def framed(x: np.ndarray, g: Geometry, more: Pair = (0, 0)) -> np.ndarray:
 # --- the winner -------------------------------------------------------------------------------------------------------
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def every_maximum_stands_in_its_window(ops: Operations, case: PoolOperands) -> None:
     """Each result is a pixel of its window, and its index says which, counted row by row through the whole image.
 
@@ -67,7 +55,7 @@ def every_maximum_stands_in_its_window(ops: Operations, case: PoolOperands) -> N
     equal(gathered(case.x, index), y, "the image at the indices")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def no_pixel_of_a_window_is_larger(ops: Operations, case: PoolOperands) -> None:
     """A maximum is at least as large as every pixel of its window.
 
@@ -89,7 +77,7 @@ def the_first_of_equal_pixels_wins(ops: Operations, case: PoolOperands) -> None:
     equal(index, first, "the index")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def in_an_even_image_the_first_pixel_of_each_window_wins(ops: Operations, case: PoolOperands) -> None:
     """If all pixels are equal, even all −∞, each window's first pixel wins; padding never does.
 
@@ -104,7 +92,7 @@ def in_an_even_image_the_first_pixel_of_each_window_wins(ops: Operations, case: 
         equal(index, np.broadcast_to(first, index.shape), f"the index in an image that is {value} everywhere")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def it_commutes_with_increasing_maps(ops: Operations, case: PoolOperands) -> None:
     """A map that keeps the order of numbers may be applied before or after: the same pixels win.
 
@@ -116,7 +104,7 @@ def it_commutes_with_increasing_maps(ops: Operations, case: PoolOperands) -> Non
     equal(same, index, "the index")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def nan_wins_its_windows(ops: Operations, case: PoolOperands) -> None:
     """A NaN is never overlooked: it wins the windows that see it, and no other.
 
@@ -136,7 +124,7 @@ def nan_wins_its_windows(ops: Operations, case: PoolOperands) -> None:
 # --- the window -------------------------------------------------------------------------------------------------------
 
 
-@law("max_pool2d", cases=floor_mode)
+@law("max_pool2d", cases=pool_operands, ceil_mode=False)
 def padding_is_minus_infinity(ops: Operations, case: PoolOperands) -> None:
     """Padding counts as −∞, below every pixel; padded with zeros, a negative image would lose to its padding.
 
@@ -146,7 +134,7 @@ def padding_is_minus_infinity(ops: Operations, case: PoolOperands) -> None:
     equal(y, pooled(ops, case, framed(case.x, case.geometry), padding=0)[0])
 
 
-@law("max_pool2d", cases=ceil_mode)
+@law("max_pool2d", cases=pool_operands, ceil_mode=True)
 def ceil_mode_extends_the_image(ops: Operations, case: PoolOperands) -> None:
     """In ceil mode a last window may hang over the edge, but must begin inside the image or its left padding.
 
@@ -158,7 +146,7 @@ def ceil_mode_extends_the_image(ops: Operations, case: PoolOperands) -> None:
     equal(pooled(ops, case)[0], all_of_them[:, :, : -(-(H + ph) // sh), : -(-(W + pw) // sw)])
 
 
-@law("max_pool2d", cases=floor_mode)
+@law("max_pool2d", cases=pool_operands, ceil_mode=False)
 def a_pool_stride_leaves_out_windows(ops: Operations, case: PoolOperands) -> None:
     """A stride keeps every s-th window of the dense pooling, with the same winners.
 
@@ -170,7 +158,7 @@ def a_pool_stride_leaves_out_windows(ops: Operations, case: PoolOperands) -> Non
     equal(kept[1], dense[1][:, :, ::sh, ::sw], "the index")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def windows_lie_side_by_side_by_default(ops: Operations, case: PoolOperands) -> None:
     """Without a stride the kernel size is the stride.
 
@@ -180,7 +168,7 @@ def windows_lie_side_by_side_by_default(ops: Operations, case: PoolOperands) -> 
     equal(ops.max_pool2d(case.x, **options)[0], pooled(ops, case, stride=case.geometry.kernel_size)[0])
 
 
-@law("max_pool2d", cases=floor_mode)
+@law("max_pool2d", cases=pool_operands, ceil_mode=False)
 def a_dilated_window_sees_every_other_pixel(ops: Operations, case: PoolOperands) -> None:
     """A dilated window stays within one of the d·d images made of every d-th pixel, and pools that one densely.
 
@@ -193,7 +181,7 @@ def a_dilated_window_sees_every_other_pixel(ops: Operations, case: PoolOperands)
         equal(y[:, :, a::dh, b::dw], thinned, f"every {(dh, dw)}-th result from {(a, b)} on")
 
 
-@law("max_pool2d", cases=any_case)
+@law("max_pool2d", cases=pool_operands)
 def planes_are_pooled_one_by_one(ops: Operations, case: PoolOperands) -> None:
     """Every channel of every image is pooled by itself.
 

@@ -8,14 +8,10 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minifcn.testing.law import demand, equal, law
-from minifcn.testing.laws.pooling import any_case, pooled
+from minifcn.testing.laws.pooling import pooled
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import PoolOperands, laid_out, layouts, pool_operands
 from minifcn.testing.unrolled import scattered
-
-
-def without_ties() -> st.SearchStrategy[PoolOperands]:
-    return pool_operands(ties=False)
 
 
 def received(ops: Operations, case: PoolOperands, y: Any = None, x: Any = None) -> np.ndarray:
@@ -23,7 +19,7 @@ def received(ops: Operations, case: PoolOperands, y: Any = None, x: Any = None) 
     return ops.max_pool2d_backward(case.y if y is None else y, case.x if x is None else x, **case.max_options)
 
 
-@law("max_pool2d_backward", "max_pool2d", cases=any_case)
+@law("max_pool2d_backward", "max_pool2d", cases=pool_operands)
 def each_gradient_goes_to_its_winner(ops: Operations, case: PoolOperands) -> None:
     """What a window receives goes to the pixel that won it, undivided; a pixel that won several windows gets the sum.
 
@@ -33,7 +29,7 @@ def each_gradient_goes_to_its_winner(ops: Operations, case: PoolOperands) -> Non
     equal(received(ops, case), scattered(case.y, index, case.geometry.input_size), "the gradient")
 
 
-@law("max_pool2d_backward", cases=any_case)
+@law("max_pool2d_backward", cases=pool_operands)
 def no_gradient_is_lost(ops: Operations, case: PoolOperands) -> None:
     """The pixels receive together what the windows received, in an image of nothing but −∞, too.
 
@@ -43,7 +39,7 @@ def no_gradient_is_lost(ops: Operations, case: PoolOperands) -> None:
         equal(received(ops, case, x=x).sum((2, 3)), case.y.sum((2, 3)), f"the sum of what {what} receives")
 
 
-@law("max_pool2d_backward", "max_pool2d", cases=without_ties)
+@law("max_pool2d_backward", "max_pool2d", cases=pool_operands, ties=False)
 def a_small_step_moves_the_maxima(ops: Operations, case: PoolOperands) -> None:
     """As long as no other pixel takes over, the maxima follow their winners: the gradient is an exact difference.
 
@@ -54,7 +50,7 @@ def a_small_step_moves_the_maxima(ops: Operations, case: PoolOperands) -> None:
     equal((u * received(ops, case)).sum(), slope, "⟨u, ∂x⟩")
 
 
-@law("max_pool2d_backward", cases=any_case)
+@law("max_pool2d_backward", cases=pool_operands)
 def the_pooling_gradient_is_linear(ops: Operations, case: PoolOperands) -> None:
     """The winners are settled by x: in what the windows receive, the gradient is linear.
 
@@ -64,7 +60,7 @@ def the_pooling_gradient_is_linear(ops: Operations, case: PoolOperands) -> None:
     equal(received(ops, case, 2 * y - 3 * other), 2 * received(ops, case) - 3 * received(ops, case, other))
 
 
-@law("max_pool2d_backward", "max_pool2d", cases=any_case)
+@law("max_pool2d_backward", "max_pool2d", cases=pool_operands)
 def a_nan_gradient_reaches_one_pixel(ops: Operations, case: PoolOperands) -> None:
     """A window that receives NaN spoils its winner and no other pixel (0 · NaN would be NaN).
 
@@ -80,7 +76,7 @@ def a_nan_gradient_reaches_one_pixel(ops: Operations, case: PoolOperands) -> Non
 # --- manners ----------------------------------------------------------------------------------------------------------
 
 
-@law("max_pool2d", "max_pool2d_backward", cases=any_case)
+@law("max_pool2d", "max_pool2d_backward", cases=pool_operands)
 def pooling_leaves_its_arguments_alone(ops: Operations, case: PoolOperands) -> None:
     """Arguments are read, never written; the results have the dtype of the image, and the indices are integers.
 

@@ -18,6 +18,7 @@ from minifcn.testing.strategies import (
     layouts,
     transposed_geometries,
 )
+from minifcn.testing.unrolled import taps_inside
 
 
 def any_case() -> st.SearchStrategy[ConvOperands]:
@@ -31,10 +32,6 @@ def there_and_back() -> st.SearchStrategy[ConvOperands]:
 
 def ungrouped() -> st.SearchStrategy[ConvOperands]:
     return conv_operands(transposed_geometries().filter(lambda geometry: geometry.groups == 1))
-
-
-def conv_case() -> st.SearchStrategy[ConvOperands]:
-    return conv_operands()
 
 
 def stamped(ops: Operations, case: ConvOperands, y: Any = None, **changed: Any) -> np.ndarray:
@@ -79,7 +76,7 @@ def it_multiplies_by_the_transposed_matrix(ops: Operations, case: ConvOperands) 
     equal(stamped(ops, case), np.stack([(C.T @ y.ravel()).reshape(case.x.shape[1:]) for y in case.y]))
 
 
-@law("conv2d", "convolution_matrix", cases=conv_case)
+@law("conv2d", "convolution_matrix", cases=conv_operands)
 def convolution_multiplies_by_its_matrix(ops: Operations, case: ConvOperands) -> None:
     """The convolution matrix, times the image as one column, is the convolution.
 
@@ -90,7 +87,7 @@ def convolution_multiplies_by_its_matrix(ops: Operations, case: ConvOperands) ->
     equal(np.stack([(C @ x.ravel()).reshape(y.shape[1:]) for x in case.x]), y, "C · x")
 
 
-@law("convolution_matrix", cases=conv_case)
+@law("convolution_matrix", cases=conv_operands)
 def the_matrix_holds_each_weight_once_per_place(ops: Operations, case: ConvOperands) -> None:
     """Every row of the convolution matrix holds the taps that meet the image, each at a place of its own.
 
@@ -99,12 +96,7 @@ def the_matrix_holds_each_weight_once_per_place(ops: Operations, case: ConvOpera
     g = case.geometry
     C = np.asarray(ops.convolution_matrix(np.ones_like(case.weight), g.input_size, **case.options))
     demand(((C == 0) | (C == 1)).all(), "A matrix made from a weight of ones holds numbers other than 0 and 1.")
-    inside = []
-    for axis in (0, 1):
-        rows = np.arange(g.output_size[axis])[:, None] * g.stride[axis] - g.padding[axis]
-        places = rows + np.arange(g.kernel_size[axis]) * g.dilation[axis]
-        inside.append(((places >= 0) & (places < g.input_size[axis])).sum(1))
-    taps = case.weight.shape[1] * np.outer(*inside).ravel()
+    taps = case.weight.shape[1] * taps_inside(g).ravel()
     equal(C.sum(1), np.tile(taps, len(case.weight)), "the sums of the rows")
 
 
@@ -208,9 +200,9 @@ def a_stride_puts_zeros_between_pixels(ops: Operations, case: ConvOperands) -> N
     convᵀ(y, w, stride=s) = convᵀ(y with s − 1 zeros between neighbours, w, stride=1)
     """
     (sh, sw), (N, O, OH, OW) = case.geometry.stride, case.y.shape
-    spread = np.zeros((N, O, (OH - 1) * sh + 1, (OW - 1) * sw + 1), case.y.dtype)
-    spread[:, :, ::sh, ::sw] = case.y
-    equal(stamped(ops, case, output_padding=0, padding=0), stamped(ops, case, spread, stride=1, output_padding=0,
+    sparse = np.zeros((N, O, (OH - 1) * sh + 1, (OW - 1) * sw + 1), case.y.dtype)
+    sparse[:, :, ::sh, ::sw] = case.y
+    equal(stamped(ops, case, output_padding=0, padding=0), stamped(ops, case, sparse, stride=1, output_padding=0,
           padding=0))  # fmt: skip
 
 

@@ -65,15 +65,7 @@ def unpool_operands(draw: Any, single: bool = False) -> UnpoolOperands:
     )
 
 
-def any_case() -> st.SearchStrategy[UnpoolOperands]:
-    return unpool_operands()
-
-
-def each_place_once() -> st.SearchStrategy[UnpoolOperands]:
-    return unpool_operands(single=True)
-
-
-@law("max_unpool2d", cases=each_place_once)
+@law("max_unpool2d", cases=unpool_operands, single=True)
 def unpooling_puts_values_at_their_indices(ops: Operations, case: UnpoolOperands) -> None:
     """Every value is found again at its index, row·W + column of its own plane, and there is nothing elsewhere.
 
@@ -85,7 +77,7 @@ def unpooling_puts_values_at_their_indices(ops: Operations, case: UnpoolOperands
     equal(np.abs(x).sum((2, 3)), np.abs(case.y).sum((2, 3)), "the sum of the absolute values")
 
 
-@law("max_pool2d", "max_unpool2d", cases=each_place_once)
+@law("max_pool2d", "max_unpool2d", cases=unpool_operands, single=True)
 def pooling_undoes_unpooling(ops: Operations, case: UnpoolOperands) -> None:
     """Positive values that were unpooled into windows side by side are the maxima of these windows.
 
@@ -97,7 +89,7 @@ def pooling_undoes_unpooling(ops: Operations, case: UnpoolOperands) -> None:
     equal(index, case.index, "the index")
 
 
-@law("max_unpool2d", cases=any_case)
+@law("max_unpool2d", cases=unpool_operands)
 def values_with_one_index_add_up(ops: Operations, case: UnpoolOperands) -> None:
     """Where two values have the same index, their sum stands: unpooling is the transpose of reading at the indices.
 
@@ -110,7 +102,7 @@ def values_with_one_index_add_up(ops: Operations, case: UnpoolOperands) -> None:
     equal((made * x).sum(), (case.y * gathered(x, case.index)).sum(), "⟨unpool(y, index), x⟩ with x = 1, 2, 3, …")
 
 
-@law("max_unpool2d", cases=any_case)
+@law("max_unpool2d", cases=unpool_operands)
 def the_size_is_that_of_the_smallest_image(ops: Operations, case: UnpoolOperands) -> None:
     """Without output_size the result is as large as its windows reach, less the padding.
 
@@ -124,7 +116,7 @@ def the_size_is_that_of_the_smallest_image(ops: Operations, case: UnpoolOperands
     equal(x, scattered(case.y, index, (rows, columns)))
 
 
-@law("max_unpool2d", cases=each_place_once)
+@law("max_unpool2d", cases=unpool_operands, single=True)
 def a_nan_value_stays_at_its_index(ops: Operations, case: UnpoolOperands) -> None:
     """A value that is NaN spoils the pixel at its index and no other.
 
@@ -136,7 +128,7 @@ def a_nan_value_stays_at_its_index(ops: Operations, case: UnpoolOperands) -> Non
     equal(np.isnan(ops.max_unpool2d(y, case.index, **case.options)), expected, "what is NaN")
 
 
-@law("max_unpool2d", cases=any_case)
+@law("max_unpool2d", cases=unpool_operands)
 def an_index_outside_the_image_is_refused(ops: Operations, case: UnpoolOperands) -> None:
     """An index below 0 or beyond the last pixel is an error; −1 must not mean the last pixel.
 
@@ -148,7 +140,7 @@ def an_index_outside_the_image_is_refused(ops: Operations, case: UnpoolOperands)
         refuses(partial(ops.max_unpool2d, case.y, index, **case.options), f"The index {wrong}")
 
 
-@law("max_unpool2d", cases=any_case)
+@law("max_unpool2d", cases=unpool_operands)
 def unpooling_leaves_its_arguments_alone(ops: Operations, case: UnpoolOperands) -> None:
     """Values and indices are read, never written, and the result keeps the dtype.
 

@@ -40,10 +40,6 @@ def tents(draw: Any, powers: bool = False) -> Tent:
     return Tent(factor, odd, whole_numbers(draw(seeds()), (1, 1, *draw(pairs(1, 4)))))
 
 
-def powers_of_two() -> st.SearchStrategy[Tent]:
-    return tents(powers=True)
-
-
 @law("bilinear_kernel", cases=tents)
 def the_tent_is_symmetric(ops: Operations, case: Tent) -> None:
     """The kernel is the same from above and below, from left and right; its middle is the middle of its taps.
@@ -56,7 +52,7 @@ def the_tent_is_symmetric(ops: Operations, case: Tent) -> None:
     close(ops.bilinear_kernel(case.kernel_size[::-1]), w.T, "the kernel of the exchanged size", atol=1e-12)
 
 
-@law("bilinear_kernel", cases=powers_of_two)
+@law("bilinear_kernel", cases=tents, powers=True)
 def the_tent_is_a_product(ops: Operations, case: Tent) -> None:
     """The kernel is a column of weights times a row of weights, so rows and columns are interpolated independently.
 
@@ -67,7 +63,7 @@ def the_tent_is_a_product(ops: Operations, case: Tent) -> None:
     equal(w * w.sum(), np.outer(w.sum(1), w.sum(0)), "the kernel times its sum")
 
 
-@law("bilinear_kernel", cases=powers_of_two)
+@law("bilinear_kernel", cases=tents, powers=True)
 def shares_sum_to_one(ops: Operations, case: Tent) -> None:
     """The taps that meet in one pixel of the enlarged image sum to 1, so a constant image stays constant.
 
@@ -152,22 +148,6 @@ def resizings(draw: Any, mode: str | None = None, align: bool | None = None, lay
     return Resizing(x, y, *chosen)
 
 
-def nearest() -> st.SearchStrategy[Resizing]:
-    return resizings("nearest")
-
-
-def bilinear() -> st.SearchStrategy[Resizing]:
-    return resizings("bilinear")
-
-
-def aligned() -> st.SearchStrategy[Resizing]:
-    return resizings("bilinear", True)
-
-
-def in_some_layout() -> st.SearchStrategy[Resizing]:
-    return resizings(layout=True)
-
-
 def resized(ops: Operations, case: Resizing, x: Any = None, size: Any = None) -> np.ndarray:
     return ops.interpolate(case.x if x is None else x, case.size if size is None else size, **case.options)
 
@@ -197,7 +177,7 @@ def interpolation_keeps_constants_and_sums(ops: Operations, case: Resizing) -> N
     close(resized(ops, case, 2 * x - 3 * other), 2 * resized(ops, case) - 3 * resized(ops, case, other))
 
 
-@law("interpolate", cases=aligned)
+@law("interpolate", cases=resizings, mode="bilinear", align=True)
 def aligned_corners_stay(ops: Operations, case: Resizing) -> None:
     """With align_corners the four corner pixels keep their values.
 
@@ -210,7 +190,7 @@ def aligned_corners_stay(ops: Operations, case: Resizing) -> None:
     close(found[:, :, rows][..., columns], case.x[:, :, rows][..., columns], "the corner", atol=1e-12)
 
 
-@law("interpolate", cases=bilinear)
+@law("interpolate", cases=resizings, mode="bilinear")
 def one_line_is_numpys_interpolation(ops: Operations, case: Resizing) -> None:
     """Along one axis it is linear interpolation at the places of the new pixels, clamped to the border.
 
@@ -239,7 +219,7 @@ def rows_and_columns_are_resized_independently(ops: Operations, case: Resizing) 
     close(resized(ops, case, turned, case.size[::-1]).swapaxes(2, 3), found, "the transposed image")
 
 
-@law("interpolate", cases=bilinear)
+@law("interpolate", cases=resizings, mode="bilinear")
 def a_mirror_image_stays_one(ops: Operations, case: Resizing) -> None:
     """No side is preferred: the mirror image is resized to the mirror image.
 
@@ -250,7 +230,7 @@ def a_mirror_image_stays_one(ops: Operations, case: Resizing) -> None:
     close(resized(ops, case, case.x[:, :, ::-1, ::-1]), resized(ops, case)[:, :, ::-1, ::-1])
 
 
-@law("interpolate", cases=nearest)
+@law("interpolate", cases=resizings, mode="nearest")
 def nearest_repeats_pixels(ops: Operations, case: Resizing) -> None:
     """Enlarged by whole factors every pixel becomes a block; made smaller by them, the block's first pixel is left.
 
@@ -301,7 +281,7 @@ def the_interpolation_gradient_loses_nothing(ops: Operations, case: Resizing) ->
 # --- manners ----------------------------------------------------------------------------------------------------------
 
 
-@law("interpolate", "interpolate_backward", cases=in_some_layout)
+@law("interpolate", "interpolate_backward", cases=resizings, layout=True)
 def resizing_minds_its_manners(ops: Operations, case: Resizing) -> None:
     """Any memory layout will do, arguments are read and never written, and results have the dtype of the image.
 

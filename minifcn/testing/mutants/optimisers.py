@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.testing.version import mutant
+from minifcn.testing.version import changes, spoils
 
 
 @dataclass
@@ -44,14 +44,14 @@ def moved(s: Step, direction: Any) -> Any:
     return s.weight - s.lr * direction
 
 
-def run(arguments: tuple[Any, ...], decayed: Callable[[Step], Any] = decayed,
-        gathered: Callable[[Step, Any], Any] = gathered, chosen: Callable[[Step, Any, Any], Any] = chosen,
-        moved: Callable[[Step, Any], Any] = moved) -> list[np.ndarray]:  # fmt: skip
+def written_out(weight: Any, gradients: Any, lr: float, momentum: float = 0.0, dampening: float = 0.0,
+                weight_decay: float = 0.0, nesterov: bool = False, *, decayed: Callable[[Step], Any] = decayed,
+                gathered: Callable[[Step, Any], Any] = gathered, chosen: Callable[[Step, Any, Any], Any] = chosen,
+                moved: Callable[[Step, Any], Any] = moved) -> list[np.ndarray]:  # fmt: skip
     """SGD, each of whose four lines can be replaced: decay, momentum, Nesterov, the step."""
-    weight, gradients, *settings = arguments
     path, buffer, dtype, start = [], None, weight.dtype, weight
     for number, grad in enumerate(gradients, 1):
-        s = Step(weight, grad, buffer, number, *settings)
+        s = Step(weight, grad, buffer, number, lr, momentum, dampening, weight_decay, nesterov)
         pulled = decayed(s)
         buffer = gathered(s, pulled)
         weight = np.asarray(moved(s, chosen(s, pulled, buffer)))
@@ -59,45 +59,47 @@ def run(arguments: tuple[Any, ...], decayed: Callable[[Step], Any] = decayed,
     return path
 
 
-def _sgd(weight: Any, gradients: Any, lr: float, momentum: float = 0.0, dampening: float = 0.0,
-         weight_decay: float = 0.0, nesterov: bool = False) -> tuple[Any, ...]:  # fmt: skip
-    return weight, gradients, lr, momentum, dampening, weight_decay, nesterov
-
-
-@mutant("sgd")
-def up_the_slope(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def up_the_slope() -> Any:
     """The step is added instead of subtracted: the loss grows."""
-    return run(_sgd(*arguments, **named), moved=lambda s, direction: s.weight + s.lr * direction)
+    return {"moved": lambda s, direction: s.weight + s.lr * direction}
 
 
-@mutant("sgd")
-def learning_rate_twice(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def learning_rate_twice() -> Any:
     """The learning rate is applied to the gradient and once more to the step."""
-    return run(_sgd(*arguments, **named), decayed=lambda s: s.lr * decayed(s))
+    return {"decayed": lambda s: s.lr * decayed(s)}
 
 
-@mutant("sgd")
-def momentum_as_a_mean(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def momentum_as_a_mean() -> Any:
     """The buffer is a running mean, μ·b + (1 − μ)·g, as in Adam: steps do not gather speed."""
-    return run(_sgd(*arguments, **named), gathered=lambda s, g: g if s.buffer is None or not s.momentum else
-               s.momentum * s.buffer + (1 - s.momentum) * g)  # fmt: skip
+
+    def gather(s: Step, grad: Any) -> Any:
+        return grad if s.buffer is None or not s.momentum else s.momentum * s.buffer + (1 - s.momentum) * grad
+
+    return {"gathered": gather}
 
 
-@mutant("sgd")
-def momentum_from_a_mean_of_zero(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def momentum_from_a_mean_of_zero() -> Any:
     """The buffer begins at 0 and dampening is applied in the first step, too."""
-    return run(_sgd(*arguments, **named), gathered=lambda s, g: g if not s.momentum else
-               s.momentum * (0 if s.buffer is None else s.buffer) + (1 - s.dampening) * g)  # fmt: skip
+
+    def gather(s: Step, grad: Any) -> Any:
+        before = 0 if s.buffer is None else s.buffer
+        return s.momentum * before + (1 - s.dampening) * grad if s.momentum else grad
+
+    return {"gathered": gather}
 
 
-@mutant("sgd")
-def momentum_forgotten(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def momentum_forgotten() -> Any:
     """The buffer is made anew in every step: nothing is ever remembered."""
-    return run(_sgd(*arguments, **named), gathered=lambda s, g: g)
+    return {"gathered": lambda s, g: g}
 
 
-@mutant("sgd")
-def momentum_of_the_last_gradient(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def momentum_of_the_last_gradient() -> Any:
     """Only the gradient before this one is remembered, not the sum of all."""
     last: list[Any] = [0]
 
@@ -105,108 +107,99 @@ def momentum_of_the_last_gradient(*arguments: Any, **named: Any) -> Any:
         before, last[0] = last[0], grad
         return s.momentum * before + grad * (1 if s.buffer is None or not s.momentum else 1 - s.dampening)
 
-    return run(_sgd(*arguments, **named), gathered=gather)
+    return {"gathered": gather}
 
 
-@mutant("sgd")
-def dampening_ignored(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def dampening_ignored() -> Any:
     """The dampening is not looked at."""
-    weight, gradients, lr, momentum, _, decay, nesterov = _sgd(*arguments, **named)
-    return run((weight, gradients, lr, momentum, 0.0, decay, nesterov))
+    return {"dampening": 0.0}
 
 
-@mutant("sgd")
-def decay_after_momentum(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def decay_after_momentum() -> Any:
     """The decay is subtracted from the weight directly, past the momentum."""
-    return run(_sgd(*arguments, **named), decayed=lambda s: s.grad,
-               moved=lambda s, direction: moved(s, direction) - s.lr * s.decay * s.weight)  # fmt: skip
+    return {"decayed": lambda s: s.grad, "moved": lambda s, direction: moved(s, direction) - s.lr * s.decay * s.weight}
 
 
-@mutant("sgd")
-def decay_grows(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def decay_grows() -> Any:
     """The decay has the wrong sign: weights grow instead of shrinking."""
-    return run(_sgd(*arguments, **named), decayed=lambda s: s.grad - s.decay * s.weight)
+    return {"decayed": lambda s: s.grad - s.decay * s.weight}
 
 
-@mutant("sgd")
-def decay_of_the_first_weight(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def decay_of_the_first_weight(weight: Any) -> Any:
     """The decay is that of the weight as it was at the start."""
-    weight = _sgd(*arguments, **named)[0]
-    return run(_sgd(*arguments, **named), decayed=lambda s: s.grad + s.decay * weight)
+    return {"decayed": lambda s: s.grad + s.decay * weight}
 
 
-@mutant("sgd")
-def decay_by_the_sign(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def decay_by_the_sign() -> Any:
     """The decay pulls by the sign of the weight (L1) instead of by the weight (L2)."""
-    return run(_sgd(*arguments, **named), decayed=lambda s: s.grad + s.decay * np.sign(s.weight))
+    return {"decayed": lambda s: s.grad + s.decay * np.sign(s.weight)}
 
 
-@mutant("sgd")
-def nesterov_ignored(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def nesterov_ignored() -> Any:
     """nesterov=True changes nothing."""
-    return run(_sgd(*arguments, **named), chosen=lambda s, grad, buffer: buffer)
+    return {"chosen": lambda s, grad, buffer: buffer}
 
 
-@mutant("sgd")
-def nesterov_without_the_gradient(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def nesterov_without_the_gradient() -> Any:
     """Nesterov's step is μ times the buffer, without the gradient itself."""
-    return run(_sgd(*arguments, **named), chosen=lambda s, grad, buffer: s.momentum * buffer if s.nesterov else buffer)
+    return {"chosen": lambda s, grad, buffer: s.momentum * buffer if s.nesterov else buffer}
 
 
-@mutant("sgd")
-def nesterov_looks_too_far(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def nesterov_looks_too_far() -> Any:
     """Nesterov's step adds μ times the buffer to the buffer instead of to the gradient."""
-    return run(_sgd(*arguments, **named),
-               chosen=lambda s, grad, buffer: buffer + s.momentum * buffer if s.nesterov else buffer)  # fmt: skip
+    return {"chosen": lambda s, grad, buffer: buffer + s.momentum * buffer if s.nesterov else buffer}
 
 
-@mutant("sgd")
-def gradients_never_zeroed(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def gradients_never_zeroed(weight: Any, gradients: Any) -> Any:
     """zero_grad is forgotten: every step sees the sum of all gradients so far."""
-    weight, gradients, *settings = _sgd(*arguments, **named)
-    return run((weight, list(np.cumsum(gradients, 0, dtype=weight.dtype)), *settings))
+    return {"gradients": list(np.cumsum(gradients, 0, dtype=weight.dtype))}
 
 
-@mutant("sgd")
-def averaged_over_all_steps(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def averaged_over_all_steps(weight: Any, gradients: Any) -> Any:
     """The gradients of all steps are averaged before the first one is made."""
-    weight, gradients, *settings = _sgd(*arguments, **named)
-    return run((weight, [np.mean(gradients, 0, dtype=weight.dtype)] * len(gradients), *settings))
+    return {"gradients": [np.mean(gradients, 0, dtype=weight.dtype)] * len(gradients)}
 
 
-@mutant("sgd")
-def gradient_clipped_by_its_length(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def gradient_clipped_by_its_length() -> Any:
     """Gradients longer than 4 are shortened inside the optimiser, by the length of the whole tensor."""
-    return run(_sgd(*arguments, **named),
-               decayed=lambda s: decayed(s) * min(1, 4 / max(float(np.linalg.norm(decayed(s))), 1e-9)))  # fmt: skip
+    return {"decayed": lambda s: decayed(s) * min(1, 4 / max(float(np.linalg.norm(decayed(s))), 1e-9))}
 
 
-@mutant("sgd")
-def gradient_divided_by_its_length(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def gradient_divided_by_its_length() -> Any:
     """Every step has the length of the learning rate, whatever the gradient; and a zero gradient gives 0/0."""
-    return run(_sgd(*arguments, **named), decayed=lambda s: decayed(s) / np.linalg.norm(decayed(s)))
+    return {"decayed": lambda s: decayed(s) / np.linalg.norm(decayed(s))}
 
 
-@mutant("sgd")
-def rests_where_nothing_pulls(*arguments: Any, **named: Any) -> Any:
+@spoils("sgd", written_out)
+def rests_where_nothing_pulls(weight: Any, gradients: Any, again: Any) -> Any:
     """A step with a zero gradient is left out, to save time: momentum and decay rest, too."""
-    weight, gradients, *settings = _sgd(*arguments, **named)
     path, kept = [], []
     for gradient in gradients:
         kept += [gradient] if gradient.any() else []
-        path.append(run((weight, kept, *settings))[-1] if kept else weight.copy())
+        path.append(again(gradients=kept)[-1] if kept else weight.copy())
     return path
 
 
-@mutant("sgd")
-def every_weight_is_the_last(*arguments: Any, **named: Any) -> Any:
+@spoils("sgd", written_out)
+def every_weight_is_the_last(path: Any, /) -> Any:
     """The same array is returned for every step: all of them show the last one."""
-    path = run(_sgd(*arguments, **named))
     return [path[-1]] * len(path)
 
 
-@mutant("sgd")
-def buffer_is_the_callers_gradient(*arguments: Any, **named: Any) -> Any:
+@changes("sgd", written_out)
+def buffer_is_the_callers_gradient() -> Any:
     """The first gradient itself is kept as buffer, without a copy, and later steps write into it."""
 
     def gather(s: Step, grad: Any) -> Any:
@@ -221,18 +214,17 @@ def buffer_is_the_callers_gradient(*arguments: Any, **named: Any) -> Any:
             s.grad[...] += s.decay * s.weight
         return s.grad if s.number == 1 else decayed(s)
 
-    return run(_sgd(*arguments, **named), decayed=pull, gathered=gather)
+    return {"decayed": pull, "gathered": gather}
 
 
-@mutant("sgd")
-def weight_moved_in_place(*arguments: Any, **named: Any) -> Any:
+@spoils("sgd", written_out)
+def weight_moved_in_place(path: Any, /, weight: Any) -> Any:
     """The steps are made in the caller's own array."""
-    path = run(_sgd(*arguments, **named))
-    arguments[0][...] = path[-1]
+    weight[...] = path[-1]
     return path
 
 
-@mutant("sgd")
-def weights_in_double_precision(*arguments: Any, **named: Any) -> Any:
+@spoils("sgd", written_out)
+def weights_in_double_precision(path: Any, /) -> Any:
     """The weights become float64 in the first step."""
-    return [w.astype(np.float64) for w in run(_sgd(*arguments, **named))]
+    return [weight.astype(np.float64) for weight in path]

@@ -6,11 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arguments import pair
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
 from minifcn.testing.unrolled import gathered, positions, windows
-from minifcn.testing.version import mutant
+from minifcn.testing.version import changes, mutant, spoils
 
 
 def winners(x: Any, g: Geometry, order: str = "first", padding: float | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -43,43 +42,43 @@ def geometry(x: Any, *options: Any, **named: Any) -> Geometry:
     return Geometry.of_pooling(x.shape[2:], *options, **named)
 
 
+def searched(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+             ceil_mode: bool = False, *, order: str = "first", beyond: float | None = None) -> Any:  # fmt: skip
+    """Max pooling window by window; order, beyond: which of ties wins and what stands in the padding, see `winners`."""
+    g = geometry(x, kernel_size, stride, padding, dilation, ceil_mode)
+    y, taps = winners(x, g, order, beyond)
+    return y, index_of(taps, g)
+
+
 @mutant("max_pool2d")
 def zeros_of_the_padding_win(x: Any, *options: Any, **named: Any) -> Any:
     """The image is padded with zeros, which win wherever all pixels of a window are negative."""
-    g = geometry(x, *options, **named)
-    y, taps = winners(x, g, padding=0)
-    return y, np.maximum(index_of(taps, g), 0)
+    y, index = searched(x, *options, **named, beyond=0)
+    return y, np.maximum(index, 0)
 
 
-@mutant("max_pool2d")
-def maximum_starts_at_the_lowest_number(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def maximum_starts_at_the_lowest_number(y: Any, index: Any, /) -> Any:
     """The maximum starts at the lowest finite number instead of −∞, and leaks out where all pixels are −∞."""
-    y, index = ours.max_pool2d(x, *options, **named)
     return np.maximum(y, np.finfo(y.dtype).min), index
 
 
-@mutant("max_pool2d")
-def the_last_of_ties(x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d", searched)
+def the_last_of_ties() -> Any:
     """The comparison is ≥ instead of >, so of equal pixels the last one wins."""
-    g = geometry(x, *options, **named)
-    y, taps = winners(x, g, "last")
-    return y, index_of(taps, g)
+    return {"order": "last"}
 
 
-@mutant("max_pool2d")
-def ties_by_columns(x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d", searched)
+def ties_by_columns() -> Any:
     """The window is searched column by column, so of equal pixels the leftmost wins."""
-    g = geometry(x, *options, **named)
-    y, taps = winners(x, g, "by columns")
-    return y, index_of(taps, g)
+    return {"order": "by columns"}
 
 
-@mutant("max_pool2d")
-def padding_ties_with_minus_infinity(x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d", searched)
+def padding_ties_with_minus_infinity() -> Any:
     """In a window of nothing but −∞ the first place wins, even if it is padding: the index is −1."""
-    g = geometry(x, *options, **named)
-    y, taps = winners(x, g, padding=-np.inf)
-    return y, index_of(taps, g)
+    return {"beyond": -np.inf}
 
 
 @mutant("max_pool2d")
@@ -88,35 +87,30 @@ def index_within_the_window(x: Any, *options: Any, **named: Any) -> Any:
     return ours.max_pool2d(x, *options, **named)[0], winners(x, geometry(x, *options, **named))[1]
 
 
-@mutant("max_pool2d")
-def index_in_the_padded_image(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *options: Any,
-                              **named: Any) -> Any:  # fmt: skip
+@spoils("max_pool2d")
+def index_in_the_padded_image(y: Any, index: Any, /, x: Any, padding: Any) -> Any:
     """The index counts the pixels of the padded image."""
-    y, index = ours.max_pool2d(x, kernel_size, stride, padding, *options, **named)
-    (ph, pw), (row, column) = pair(padding, "", 0), np.divmod(index, x.shape[3])
+    (ph, pw), (row, column) = padding, np.divmod(index, x.shape[3])
     return y, (row + ph) * (x.shape[3] + 2 * pw) + column + pw
 
 
-@mutant("max_pool2d")
-def index_through_the_batch(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def index_through_the_batch(y: Any, index: Any, /, x: Any) -> Any:
     """The index counts through all channels and images, instead of beginning at 0 in each plane."""
-    y, index = ours.max_pool2d(x, *options, **named)
     first = np.arange(x.shape[0] * x.shape[1]) * x.shape[2] * x.shape[3]
     return y, index + first.reshape(*x.shape[:2], 1, 1)
 
 
-@mutant("max_pool2d")
-def index_column_by_column(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def index_column_by_column(y: Any, index: Any, /, x: Any) -> Any:
     """The index is column·H + row."""
-    y, index = ours.max_pool2d(x, *options, **named)
     row, column = np.divmod(index, x.shape[3])
     return y, column * x.shape[2] + row
 
 
-@mutant("max_pool2d")
-def index_in_a_byte(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def index_in_a_byte(y: Any, index: Any, /) -> Any:
     """The index is kept in a byte, to save memory: 256 becomes 0."""
-    y, index = ours.max_pool2d(x, *options, **named)
     return y, index.astype(np.uint8)
 
 
@@ -128,67 +122,59 @@ def tap_in_a_byte(x: Any, *options: Any, **named: Any) -> Any:
     return gathered(x, index), index
 
 
-@mutant("max_pool2d")
-def pool_stride_ignored(x: Any, kernel_size: Any, stride: Any = None, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d")
+def pool_stride_ignored() -> Any:
     """Windows lie side by side whatever the stride, as if it were the kernel size."""
-    return ours.max_pool2d(x, kernel_size, None, *options, **named)
+    return {"stride": None}
 
 
-@mutant("max_pool2d")
-def pool_stride_one_by_default(x: Any, kernel_size: Any, stride: Any = None, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d")
+def pool_stride_one_by_default(stride: Any) -> Any:
     """Without a stride the window moves by one pixel, as in a convolution."""
-    return ours.max_pool2d(x, kernel_size, 1 if stride is None else stride, *options, **named)
+    return {"stride": 1 if stride is None else stride}
 
 
-@mutant("max_pool2d")
-def pool_strides_exchanged(x: Any, kernel_size: Any, stride: Any = None, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d")
+def pool_strides_exchanged(stride: Any) -> Any:
     """The stride of the columns moves the window down, that of the rows to the right."""
-    steps = stride if stride is None else pair(stride, "stride", 1)[::-1]
-    return ours.max_pool2d(x, kernel_size, steps, *options, **named)
+    return {"stride": stride if stride is None else stride[::-1]}
 
 
 @mutant("max_pool2d")
-def window_always_square(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                         ceil_mode: bool = False) -> Any:  # fmt: skip
+def window_always_square(x: Any, kernel_size: Any, *options: Any, **named: Any) -> Any:
     """Columns beyond the height of the window are not looked at: kh is used for kw where it is smaller."""
-    kh, kw = pair(kernel_size, "", 1)
-    g = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    seen = windows(x, g, -np.inf)[..., : min(kh, kw)]
-    places = np.broadcast_to(positions(g)[..., : min(kh, kw)], seen.shape).reshape(*seen.shape[:4], -1)
+    g = geometry(x, kernel_size, *options, **named)
+    side = min(g.kernel_size)
+    seen = windows(x, g, -np.inf)[..., :side]
+    places = np.broadcast_to(positions(g)[..., :side], seen.shape).reshape(*seen.shape[:4], -1)
     flat = seen.reshape(places.shape)
     best = flat.argmax(-1)
     return flat.max(-1), np.take_along_axis(places, best[..., None], -1)[..., 0]
 
 
-@mutant("max_pool2d")
-def pool_padding_of_rows_for_columns(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *options: Any,
-                                     **named: Any) -> Any:  # fmt: skip
+@changes("max_pool2d")
+def pool_padding_of_rows_for_columns(padding: Any) -> Any:
     """The padding of the rows is used for the columns, too."""
-    return ours.max_pool2d(x, kernel_size, stride, pair(padding, "padding", 0)[0], *options, **named)
+    return {"padding": padding[0]}
 
 
-@mutant("max_pool2d")
-def pool_padded_on_one_side(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                            ceil_mode: bool = False) -> Any:  # fmt: skip
+@changes("max_pool2d")
+def pool_padded_on_one_side(x: Any, padding: Any) -> Any:
     """All the padding is put above and to the left."""
-    g = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    (ph, pw), (H, W) = g.padding, g.input_size
-    moved = np.pad(x, ((0, 0), (0, 0), (ph, 0), (pw, 0)), constant_values=-np.inf)[:, :, :H, :W]
-    return ours.max_pool2d(moved, kernel_size, stride, padding, dilation, ceil_mode)
+    (ph, pw), (H, W) = padding, x.shape[2:]
+    return {"x": np.pad(x, ((0, 0), (0, 0), (ph, 0), (pw, 0)), constant_values=-np.inf)[:, :, :H, :W]}
 
 
-@mutant("max_pool2d")
-def pool_dilation_ignored(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                          ceil_mode: bool = False) -> Any:  # fmt: skip
+@changes("max_pool2d")
+def pool_dilation_ignored() -> Any:
     """The window has no holes, whatever the dilation."""
-    return ours.max_pool2d(x, kernel_size, stride, padding, 1, ceil_mode)
+    return {"dilation": 1}
 
 
-@mutant("max_pool2d")
-def ceil_mode_ignored(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                      ceil_mode: bool = False) -> Any:  # fmt: skip
+@changes("max_pool2d")
+def ceil_mode_ignored() -> Any:
     """The size is always rounded down; what is left over at the bottom and right is never seen."""
-    return ours.max_pool2d(x, kernel_size, stride, padding, dilation, False)
+    return {"ceil_mode": False}
 
 
 @mutant("max_pool2d")
@@ -196,7 +182,7 @@ def ceil_window_in_the_padding(x: Any, kernel_size: Any, stride: Any = None, pad
                                ceil_mode: bool = False) -> Any:  # fmt: skip
     """In ceil mode a window that begins beyond the image and its left padding counts, although it sees nothing."""
     y, index = ours.max_pool2d(x, kernel_size, stride, padding, dilation, ceil_mode)
-    g = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
+    g = geometry(x, kernel_size, stride, padding, dilation, ceil_mode)
     more = [(0, 0), (0, 0)]
     for size, step, edge, reach, windows_ in zip(g.input_size, g.stride, g.padding, g.reach, g.output_size,
                                                  strict=True):  # fmt: skip
@@ -204,52 +190,48 @@ def ceil_window_in_the_padding(x: Any, kernel_size: Any, stride: Any = None, pad
     return np.pad(y, more, constant_values=-np.inf), np.pad(index, more)
 
 
-@mutant("max_pool2d")
-def nan_overlooked(x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d")
+def nan_overlooked(x: Any) -> Any:
     """A comparison with NaN is false, so a NaN never wins."""
-    return ours.max_pool2d(np.where(np.isnan(x), -np.inf, x), *options, **named)
+    return {"x": np.where(np.isnan(x), -np.inf, x)}
 
 
-@mutant("max_pool2d")
-def largest_magnitude(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def largest_magnitude(x: Any, again: Any) -> Any:
     """The pixel farthest from zero wins, −5 before 3."""
-    _, index = ours.max_pool2d(np.abs(x), *options, **named)
+    _, index = again(x=np.abs(x))
     return gathered(x, index), index
 
 
-@mutant("max_pool2d")
-def negative_maxima_cut(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def negative_maxima_cut(y: Any, index: Any, /) -> Any:
     """The maximum starts at 0, which is right behind a ReLU only."""
-    y, index = ours.max_pool2d(x, *options, **named)
     return np.maximum(y, 0), index
 
 
-@mutant("max_pool2d")
-def maximum_over_channels(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def maximum_over_channels(x: Any, again: Any) -> Any:
     """The maximum is taken over the channels, too."""
-    y, index = ours.max_pool2d(x.max(1, keepdims=True), *options, **named)
+    y, index = again(x=x.max(1, keepdims=True))
     return np.repeat(y, x.shape[1], 1), np.repeat(index, x.shape[1], 1)
 
 
-@mutant("max_pool2d")
-def maxima_always_double(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def maxima_always_double(y: Any, index: Any, /) -> Any:
     """The maxima are float64 whatever was given."""
-    y, index = ours.max_pool2d(x, *options, **named)
     return y.astype(np.float64), index
 
 
-@mutant("max_pool2d")
-def pooled_image_read_as_contiguous(x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d")
+def pooled_image_read_as_contiguous(x: Any) -> Any:
     """A Fortran-ordered image is read as if it were in C order."""
-    if x.flags.f_contiguous and not x.flags.c_contiguous:
-        x = x.ravel(order="K").reshape(x.shape)
-    return ours.max_pool2d(x, *options, **named)
+    fortran = x.flags.f_contiguous and not x.flags.c_contiguous
+    return {"x": x.ravel(order="K").reshape(x.shape) if fortran else x}
 
 
-@mutant("max_pool2d")
-def winners_marked_in_the_image(x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d")
+def winners_marked_in_the_image(y: Any, index: Any, /, x: Any) -> Any:
     """The winners are struck out in the caller's image, to find ties."""
-    y, index = ours.max_pool2d(x, *options, **named)
     if x.flags.writeable:
         x[0, 0, 0, 0] = -np.inf
     return y, index

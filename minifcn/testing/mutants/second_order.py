@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minifcn.testing import ours
 from minifcn.testing.small_engine import RULES, Engine, Value
-from minifcn.testing.version import mutant
+from minifcn.testing.version import changes, mutant, spoils
 
 
 def _constant(value: Value) -> Value:
@@ -17,8 +16,9 @@ def _constant(value: Value) -> Value:
     return Value(value.engine, value.value)
 
 
-def _with_rule(name: str, rule: Callable[..., Any]) -> Engine:
-    return Engine({**RULES, name: rule})
+def differentiated_twice(function: Any, x: Any, direction: Any, *, rules: Any = RULES) -> Any:
+    """`hessian_vector` by the small engine, whose rules can be exchanged."""
+    return Engine(rules).hessian_vector(function, x, direction)
 
 
 @mutant("hessian_vector")
@@ -27,53 +27,50 @@ def graph_of_the_gradient_cut(function: Any, x: Any, direction: Any) -> Any:
     return np.zeros_like(x)
 
 
-@mutant("hessian_vector")
-def first_factor_taken_for_a_constant(function: Any, x: Any, direction: Any) -> Any:
+@changes("hessian_vector", differentiated_twice)
+def first_factor_taken_for_a_constant() -> Any:
     """The backward pass of a product reads one factor as a bare array: half of the second derivative is lost."""
-    return _with_rule("multiply", lambda g, a, b: (g * _constant(b), g * a)).hessian_vector(function, x, direction)
+    return {"rules": RULES | {"multiply": lambda g, a, b: (g * _constant(b), g * a)}}
 
 
-@mutant("hessian_vector")
-def base_of_a_power_taken_for_a_constant(function: Any, x: Any, direction: Any) -> Any:
+@changes("hessian_vector", differentiated_twice)
+def base_of_a_power_taken_for_a_constant() -> Any:
     """The backward pass of a power reads its base as a bare array."""
-    rule = _with_rule("power", lambda g, a, k: (g * k * _constant(a) ** (k - 1),))
-    return rule.hessian_vector(function, x, direction)
+    return {"rules": RULES | {"power": lambda g, a, k: (g * k * _constant(a) ** (k - 1),)}}
 
 
-@mutant("hessian_vector")
-def divisor_saved_as_an_array(function: Any, x: Any, direction: Any) -> Any:
+@changes("hessian_vector", differentiated_twice)
+def divisor_saved_as_an_array() -> Any:
     """The backward pass of a quotient reads its divisor as a bare array."""
-    rule = _with_rule("divide", lambda g, a, b: (g / b, -(g * a) / (_constant(b) * _constant(b))))
-    return rule.hessian_vector(function, x, direction)
+    return {"rules": RULES | {"divide": lambda g, a, b: (g / b, -(g * a) / (_constant(b) * _constant(b)))}}
 
 
-@mutant("hessian_vector")
-def incoming_gradient_taken_for_a_constant(function: Any, x: Any, direction: Any) -> Any:
+@changes("hessian_vector", differentiated_twice)
+def incoming_gradient_taken_for_a_constant() -> Any:
     """What comes in for a product is read as a bare array: the slopes of what follows are missing."""
-    rule = _with_rule("multiply", lambda g, a, b: (_constant(g) * b, _constant(g) * a))
-    return rule.hessian_vector(function, x, direction)
+    return {"rules": RULES | {"multiply": lambda g, a, b: (_constant(g) * b, _constant(g) * a)}}
 
 
-@mutant("hessian_vector")
-def first_gradient_left_in_grad(function: Any, x: Any, direction: Any) -> Any:
+@spoils("hessian_vector")
+def first_gradient_left_in_grad(right: Any, /, function: Any, x: Any) -> Any:
     """.grad is not cleared between the two backward passes: the first derivative is still in it."""
-    return ours.hessian_vector(function, x, direction) + ours.backward([function], [x])[0]
+    return right + ours.backward([function], [x])[0]
 
 
-@mutant("hessian_vector")
-def direction_ignored(function: Any, x: Any, direction: Any) -> Any:
+@changes("hessian_vector")
+def direction_ignored(direction: Any) -> Any:
     """The gradient is summed without the direction."""
-    return ours.hessian_vector(function, x, np.ones_like(direction))
+    return {"direction": np.ones_like(direction)}
 
 
-@mutant("hessian_vector")
-def only_the_diagonal(function: Any, x: Any, direction: Any) -> Any:
+@spoils("hessian_vector")
+def only_the_diagonal(x: Any, direction: Any, again: Any) -> Any:
     """Every element's second derivative by itself: what elements have to do with each other is left out."""
     found = np.zeros_like(x)
     for at in np.ndindex(*x.shape):
         unit = np.zeros_like(x)
         unit[at] = 1
-        found[at] = ours.hessian_vector(function, x, unit)[at] * direction[at]
+        found[at] = again(direction=unit)[at] * direction[at]
     return found
 
 
@@ -84,9 +81,8 @@ def by_a_difference_of_gradients(function: Any, x: Any, direction: Any) -> Any:
     return (ahead - here) / 1e-3
 
 
-@mutant("hessian_vector")
-def direction_scratched(function: Any, x: Any, direction: Any) -> Any:
+@spoils("hessian_vector")
+def direction_scratched(right: Any, /, direction: Any) -> Any:
     """The direction is multiplied in place and is another one afterwards."""
-    found = ours.hessian_vector(function, x, direction)
     direction *= 2
-    return found
+    return right

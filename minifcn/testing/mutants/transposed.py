@@ -8,7 +8,7 @@ import numpy as np
 
 from minifcn.arguments import pair
 from minifcn.testing import ours
-from minifcn.testing.version import mutant
+from minifcn.testing.version import changes, mutant, spoils
 
 
 @mutant("conv_transpose2d")
@@ -29,136 +29,111 @@ def stamps_overwritten(x: Any, weight: Any, bias: Any = None, stride: Any = 1, p
     return made if bias is None else made + bias[:, None, None]
 
 
-@mutant("conv_transpose2d")
-def stamps_flipped(x: Any, weight: Any, *options: Any, **named: Any) -> Any:
+@changes("conv_transpose2d")
+def stamps_flipped(weight: Any) -> Any:
     """The kernel is flipped before it is stamped, as a dense convolution of the image would need it."""
-    return ours.conv_transpose2d(x, weight[:, :, ::-1, ::-1], *options, **named)
+    return {"weight": weight[:, :, ::-1, ::-1]}
 
 
-@mutant("conv_transpose2d")
-def stamps_averaged(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-                    groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def stamps_averaged(x: Any, weight: Any, bias: Any, groups: Any, again: Any) -> Any:
     """The sum of overlapping stamps is divided by how many there are, to even the brightness out."""
-    options = stride, padding, output_padding, groups, dilation
-    ones = ours.conv_transpose2d(np.ones_like(x[:, :groups]), np.ones_like(weight[:groups]), None, *options)
-    made = ours.conv_transpose2d(x, weight, None, *options) / np.maximum(ones, 1)
+    ones = again(x=np.ones_like(x[:, :groups]), weight=np.ones_like(weight[:groups]), bias=None)
+    made = again(bias=None) / np.maximum(ones, 1)
     return (made if bias is None else made + bias[:, None, None]).astype(x.dtype)
 
 
-@mutant("conv_transpose2d")
-def transposed_stride_ignored(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                              output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def transposed_stride_ignored(right: Any, /, again: Any) -> Any:
     """Stamps are moved by one pixel, whatever the stride, in a result of the right size."""
-    right = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    dense = ours.conv_transpose2d(x, weight, bias, 1, padding, 0, groups, dilation)
-    H, W = right.shape[2:]
+    dense, (H, W) = again(stride=1, output_padding=0), right.shape[2:]
     room = ((0, 0), (0, 0), (0, max(0, H - dense.shape[2])), (0, max(0, W - dense.shape[3])))
     return np.pad(dense, room)[:, :, :H, :W]
 
 
-@mutant("conv_transpose2d")
-def transposed_strides_exchanged(x: Any, weight: Any, bias: Any = None, stride: Any = 1, *options: Any,
-                                 **named: Any) -> Any:  # fmt: skip
+@changes("conv_transpose2d")
+def transposed_strides_exchanged(stride: Any) -> Any:
     """The stride of the columns moves the stamps down, that of the rows moves them to the right."""
-    return ours.conv_transpose2d(x, weight, bias, pair(stride, "stride", 1)[::-1], *options, **named)
+    return {"stride": stride[::-1]}
 
 
-@mutant("conv_transpose2d")
-def padding_enlarges(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, *options: Any,
-                     **named: Any) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def padding_enlarges(padding: Any, again: Any) -> Any:
     """Padding puts zeros around the result instead of cutting it."""
-    ph, pw = pair(padding, "padding", 0)
-    made = ours.conv_transpose2d(x, weight, bias, stride, 0, *options, **named)
-    return np.pad(made, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    ph, pw = padding
+    return np.pad(again(padding=0), ((0, 0), (0, 0), (ph, ph), (pw, pw)))
 
 
-@mutant("conv_transpose2d")
-def padding_cropped_at_the_end(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                               *options: Any, **named: Any) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def padding_cropped_at_the_end(padding: Any, again: Any) -> Any:
     """What the padding cuts off is cut at the bottom and right only, twice as much."""
-    ph, pw = pair(padding, "padding", 0)
-    made = ours.conv_transpose2d(x, weight, bias, stride, 0, *options, **named)
+    (ph, pw), made = padding, again(padding=0)
     return made[:, :, : made.shape[2] - 2 * ph, : made.shape[3] - 2 * pw]
 
 
-@mutant("conv_transpose2d")
-def output_padding_of_zeros(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                            output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def output_padding_of_zeros(right: Any, /, output_padding: Any) -> Any:
     """output_padding appends rows of zeros, although stamps reach there."""
-    eh, ew = pair(output_padding, "output_padding", 0)
-    right = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation).copy()
-    right[:, :, right.shape[2] - eh :], right[:, :, :, right.shape[3] - ew :] = 0, 0
-    return right
+    (eh, ew), made = output_padding, right.copy()
+    made[:, :, made.shape[2] - eh :], made[:, :, :, made.shape[3] - ew :] = 0, 0
+    return made
 
 
-@mutant("conv_transpose2d")
-def output_padding_ignored(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                           output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@changes("conv_transpose2d")
+def output_padding_ignored() -> Any:
     """The result has the smallest possible size, whatever output_padding says."""
-    return ours.conv_transpose2d(x, weight, bias, stride, padding, 0, groups, dilation)
+    return {"output_padding": 0}
 
 
-@mutant("conv_transpose2d")
-def output_padding_in_front(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                            output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def output_padding_in_front(right: Any, /, output_padding: Any) -> Any:
     """output_padding makes the result larger at the top and left: everything moves down by as many rows."""
-    eh, ew = pair(output_padding, "output_padding", 0)
-    made = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    H, W = made.shape[2:]
-    return np.pad(made, ((0, 0), (0, 0), (eh, 0), (ew, 0)))[:, :, :H, :W]
+    (eh, ew), (H, W) = output_padding, right.shape[2:]
+    return np.pad(right, ((0, 0), (0, 0), (eh, 0), (ew, 0)))[:, :, :H, :W]
 
 
-@mutant("conv_transpose2d")
-def transposed_dilation_ignored(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                                output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def transposed_dilation_ignored(right: Any, /, padding: Any, again: Any) -> Any:
     """The taps of a stamp lie side by side, in a result of the right size."""
-    right = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
-    packed = ours.conv_transpose2d(x, weight, bias, stride, 0, 0, groups, 1)
-    (ph, pw), (H, W) = pair(padding, "padding", 0), right.shape[2:]
-    room = ((0, 0), (0, 0), (0, H + ph), (0, W + pw))
-    return np.pad(packed, room)[:, :, ph : ph + H, pw : pw + W]
+    packed = again(padding=0, output_padding=0, dilation=1)
+    (ph, pw), (H, W) = padding, right.shape[2:]
+    return np.pad(packed, ((0, 0), (0, 0), (0, H + ph), (0, W + pw)))[:, :, ph : ph + H, pw : pw + W]
 
 
-@mutant("conv_transpose2d")
-def channels_exchanged(x: Any, weight: Any, bias: Any = None, *options: Any, **named: Any) -> Any:
+@changes("conv_transpose2d")
+def channels_exchanged(weight: Any) -> Any:
     """The weight is read as (out, in) instead of (in, out) where both are equal."""
     square = weight.shape[0] == weight.shape[1]
-    return ours.conv_transpose2d(x, weight.swapaxes(0, 1) if square else weight, bias, *options, **named)
+    return {"weight": weight.swapaxes(0, 1) if square else weight}
 
 
-@mutant("conv_transpose2d")
-def bias_per_stamp(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-                   groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def bias_per_stamp(x: Any, weight: Any, bias: Any, groups: Any, again: Any) -> Any:
     """The bias is part of every stamp, so it is added wherever stamps overlap."""
-    options = stride, padding, output_padding, groups, dilation
-    made = ours.conv_transpose2d(x, weight, None, *options)
+    made = again(bias=None)
     if bias is None:
         return made
-    stamps = ours.conv_transpose2d(np.ones_like(x[:, :groups]), np.ones_like(weight[:groups, :1]), None, *options)
+    stamps = again(x=np.ones_like(x[:, :groups]), weight=np.ones_like(weight[:groups, :1]), bias=None)
     return made + stamps[:, :1] * bias[:, None, None]
 
 
-@mutant("conv_transpose2d")
-def first_group_stamps_everywhere(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                                  output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@changes("conv_transpose2d")
+def first_group_stamps_everywhere(weight: Any, groups: Any) -> Any:
     """Every group stamps with the weights of the first one."""
-    first = np.tile(weight[: len(weight) // groups], (groups, 1, 1, 1))
-    return ours.conv_transpose2d(x, first, bias, stride, padding, output_padding, groups, dilation)
+    return {"weight": np.tile(weight[: len(weight) // groups], (groups, 1, 1, 1))}
 
 
-@mutant("conv_transpose2d")
-def through_the_transposed_matrix(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                                  output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose2d")
+def through_the_transposed_matrix(right: Any, /) -> Any:
     """A dense matrix multiplies every pixel with every output, so one NaN spoils the whole result."""
-    right = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
     right[np.isnan(right).any((1, 2, 3))] = np.nan
     return right
 
 
-@mutant("conv_transpose2d")
-def stamps_in_double_precision(x: Any, weight: Any, *options: Any, **named: Any) -> Any:
+@spoils("conv_transpose2d")
+def stamps_in_double_precision(right: Any, /) -> Any:
     """The result is float64 whatever was given."""
-    return ours.conv_transpose2d(x, weight, *options, **named).astype(np.float64)
+    return right.astype(np.float64)
 
 
 @mutant("conv2d_input")
@@ -172,10 +147,10 @@ def input_gradient_without_dilation(input_size: Any, weight: Any, grad_output: A
     return ours.conv2d_input(input_size, weight, wide, stride, padding, 1, groups)
 
 
-@mutant("conv2d_input")
-def incoming_gradient_ignored(input_size: Any, weight: Any, grad_output: Any, *options: Any, **named: Any) -> Any:
+@changes("conv2d_input")
+def incoming_gradient_ignored(grad_output: Any) -> Any:
     """The backward pass takes 1 for the gradient that comes in: right only at the end of a network."""
-    return ours.conv2d_input(input_size, weight, np.ones_like(grad_output), *options, **named)
+    return {"grad_output": np.ones_like(grad_output)}
 
 
 @mutant("conv2d_input")
@@ -187,17 +162,14 @@ def rows_beyond_the_last_window(input_size: Any, weight: Any, grad_output: Any, 
     return np.pad(made, ((0, 0), (0, 0), (H - h, 0), (W - w, 0)))
 
 
-@mutant("conv_transpose_output_size")
-def output_size_without_output_padding(size: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                                       output_padding: Any = 0, dilation: Any = 1) -> Any:  # fmt: skip
+@changes("conv_transpose_output_size")
+def output_size_without_output_padding() -> Any:
     """output_padding is left out of the size."""
-    return ours.conv_transpose_output_size(size, kernel_size, stride, padding, 0, dilation)
+    return {"output_padding": 0}
 
 
-@mutant("conv_transpose_output_size")
-def output_size_without_dilation(size: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0,
-                                 output_padding: Any = 0, dilation: Any = 1) -> Any:  # fmt: skip
+@spoils("conv_transpose_output_size")
+def output_size_without_dilation(H: Any, W: Any, /, kernel_size: Any, dilation: Any) -> Any:
     """The kernel counts without its holes."""
-    h, w = ours.conv_transpose_output_size(size, kernel_size, stride, padding, output_padding, dilation)
-    (kh, kw), (dh, dw) = pair(kernel_size, "", 1), pair(dilation, "", 1)
-    return h - (dh - 1) * (kh - 1), w - (dw - 1) * (kw - 1)
+    (KH, KW), (dh, dw) = kernel_size, dilation
+    return H - (dh - 1) * (KH - 1), W - (dw - 1) * (KW - 1)

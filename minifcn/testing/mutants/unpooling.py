@@ -8,9 +8,9 @@ import numpy as np
 
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
-from minifcn.testing.mutants.pooling import geometry, index_of, winners
+from minifcn.testing.mutants.pooling import geometry, searched
 from minifcn.testing.unrolled import scattered, windows
-from minifcn.testing.version import mutant
+from minifcn.testing.version import changes, mutant, spoils
 
 
 def _handed_back(y: Any, shares: np.ndarray, g: Geometry) -> np.ndarray:
@@ -46,16 +46,15 @@ def gradient_divided_among_ties(grad_output: Any, x: Any, *options: Any, **named
 @mutant("max_pool2d_backward")
 def gradient_to_the_last_tie(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
     """Of equal pixels the last one receives, although the first one won."""
-    g = geometry(x, *options, **named)
-    return scattered(grad_output, index_of(winners(x, g, "last")[1], g), g.input_size)
+    _, index = searched(x, *options, **named, order="last")
+    return scattered(grad_output, index, x.shape[2:])
 
 
 @mutant("max_pool2d_backward")
 def gradient_lost_in_the_padding(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
     """Where all pixels of a window are −∞ its padding wins, and what it receives is cut off with it."""
-    g = geometry(x, *options, **named)
-    index = index_of(winners(x, g, padding=-np.inf)[1], g)
-    return scattered(np.where(index < 0, 0, grad_output), np.maximum(index, 0), g.input_size)
+    _, index = searched(x, *options, **named, beyond=-np.inf)
+    return scattered(np.where(index < 0, 0, grad_output), np.maximum(index, 0), x.shape[2:])
 
 
 @mutant("max_pool2d_backward")
@@ -67,11 +66,10 @@ def gradient_overwritten_on_overlap(grad_output: Any, x: Any, *options: Any, **n
     return gradient.reshape(x.shape)
 
 
-@mutant("max_pool2d_backward")
-def gradient_divided_by_the_window(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d_backward")
+def gradient_divided_by_the_window(right: Any, /, x: Any, kernel_size: Any) -> Any:
     """The winner receives one part in kh·kw, as in average pooling."""
-    taps = geometry(x, *options, **named).taps
-    return (ours.max_pool2d_backward(grad_output, x, *options, **named) / taps).astype(x.dtype)
+    return (right / (kernel_size[0] * kernel_size[1])).astype(x.dtype)
 
 
 @mutant("max_pool2d_backward")
@@ -82,10 +80,10 @@ def gradient_spread_over_the_window(grad_output: Any, x: Any, *options: Any, **n
     return _handed_back(grad_output, pixels / pixels.sum((4, 5), keepdims=True), g).astype(x.dtype)
 
 
-@mutant("max_pool2d_backward")
-def pooling_gradient_of_ones(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d_backward")
+def pooling_gradient_of_ones(grad_output: Any) -> Any:
     """The gradient that comes in is taken for 1 everywhere."""
-    return ours.max_pool2d_backward(np.ones_like(grad_output), x, *options, **named)
+    return {"grad_output": np.ones_like(grad_output)}
 
 
 @mutant("max_pool2d_backward")
@@ -97,116 +95,107 @@ def gradient_times_a_mask(grad_output: Any, x: Any, *options: Any, **named: Any)
     return _handed_back(grad_output, (places == index[..., None, None]).astype(x.dtype), g)
 
 
-@mutant("max_pool2d_backward")
-def gradient_of_the_last_window_lost(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
+@changes("max_pool2d_backward")
+def gradient_of_the_last_window_lost(grad_output: Any) -> Any:
     """The loop over the windows ends one row early where there are several."""
     kept = grad_output.copy()
     if kept.shape[2] > 1:
         kept[:, :, -1] = 0
-    return ours.max_pool2d_backward(kept, x, *options, **named)
+    return {"grad_output": kept}
 
 
-@mutant("max_pool2d_backward")
-def gradient_summed_over_images(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d_backward")
+def gradient_summed_over_images(right: Any, /) -> Any:
     """The buffer is not cleared between images: each one gets the gradients of those before it on top."""
-    return np.cumsum(ours.max_pool2d_backward(grad_output, x, *options, **named), 0)
+    return np.cumsum(right, 0)
 
 
-@mutant("max_pool2d_backward")
-def what_came_in_is_scratched(grad_output: Any, x: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_pool2d_backward")
+def what_came_in_is_scratched(right: Any, /, grad_output: Any) -> Any:
     """The gradient that comes in is used as scratch memory and is another one afterwards."""
-    made = ours.max_pool2d_backward(grad_output, x, *options, **named)
     if grad_output.flags.writeable:
         grad_output *= 0
-    return made
+    return right
 
 
-@mutant("max_unpool2d")
-def rows_and_columns_of_the_index_exchanged(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def rows_and_columns_of_the_index_exchanged(right: Any, /, indices: Any, again: Any) -> Any:
     """The index is taken apart as column·H + row."""
-    _, _, H, W = ours.max_unpool2d(x, indices, *options, **named).shape
+    H, W = right.shape[2:]
     column, row = np.divmod(indices, H)
-    return ours.max_unpool2d(x, row * W + column, *options, **named)
+    return again(indices=row * W + column)
 
 
-@mutant("max_unpool2d")
-def last_of_equal_indices_stays(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def last_of_equal_indices_stays(right: Any, /, x: Any, indices: Any) -> Any:
     """Where an index occurs twice the last value stays, instead of the sum."""
-    made = np.zeros_like(ours.max_unpool2d(x, indices, *options, **named))
+    made = np.zeros_like(right)
     planes = made.reshape(*made.shape[:2], made.shape[2] * made.shape[3])
     np.put_along_axis(planes, indices.reshape(*indices.shape[:2], -1), x.reshape(*x.shape[:2], -1), 2)
     return made
 
 
-@mutant("max_unpool2d")
-def values_in_the_corner_of_their_window(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                                         output_size: Any = None) -> Any:  # fmt: skip
+@spoils("max_unpool2d")
+def values_in_the_corner_of_their_window(right: Any, /, x: Any, kernel_size: Any, stride: Any) -> Any:
     """The index is not looked at: each value is put in the first pixel of its window."""
-    made = np.zeros_like(ours.max_unpool2d(x, indices, kernel_size, stride, padding, output_size))
-    steps = kernel_size if stride is None else stride
-    sh, sw = (steps, steps) if isinstance(steps, int) else steps
+    made, (sh, sw) = np.zeros_like(right), kernel_size if stride is None else stride
     for i, j in np.ndindex(*x.shape[2:]):
         made[:, :, min(i * sh, made.shape[2] - 1), min(j * sw, made.shape[3] - 1)] += x[:, :, i, j]
     return made
 
 
-@mutant("max_unpool2d")
-def wanted_size_ignored(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                        output_size: Any = None) -> Any:  # fmt: skip
+@changes("max_unpool2d")
+def wanted_size_ignored() -> Any:
     """output_size is not looked at, so indices of an image with a remainder land in another row."""
-    return ours.max_unpool2d(x, indices, kernel_size, stride, padding)
+    return {"output_size": None}
 
 
-@mutant("max_unpool2d")
-def unpooled_size_without_padding(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                                  output_size: Any = None) -> Any:  # fmt: skip
+@changes("max_unpool2d")
+def unpooled_size_without_padding(padding: Any, output_size: Any) -> Any:
     """The padding is not taken off the size."""
-    return ours.max_unpool2d(x, indices, kernel_size, stride, padding if output_size else 0, output_size)
+    return {"padding": padding if output_size else 0}
 
 
-@mutant("max_unpool2d")
-def unpooled_size_of_stride_times_size(x: Any, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0,
-                                       output_size: Any = None) -> Any:  # fmt: skip
+@spoils("max_unpool2d")
+def unpooled_size_of_stride_times_size(x: Any, indices: Any, kernel_size: Any, stride: Any, output_size: Any,
+                                       again: Any) -> Any:  # fmt: skip
     """The size is taken for H·s, which is right only if the stride is the kernel."""
-    if output_size is None:
-        steps = kernel_size if stride is None else stride
-        sh, sw = (steps, steps) if isinstance(steps, int) else steps
-        return scattered(x, indices % (x.shape[2] * sh * x.shape[3] * sw), (x.shape[2] * sh, x.shape[3] * sw))
-    return ours.max_unpool2d(x, indices, kernel_size, stride, padding, output_size)
+    if output_size is not None:
+        return again()
+    sh, sw = kernel_size if stride is None else stride
+    H, W = x.shape[2] * sh, x.shape[3] * sw
+    return scattered(x, indices % (H * W), (H, W))
 
 
-@mutant("max_unpool2d")
-def negative_index_from_the_end(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def negative_index_from_the_end(indices: Any, again: Any) -> Any:
     """The index −1 means the last pixel, as Python has it."""
-    size = ours.max_unpool2d(x, np.zeros_like(indices), *options, **named)[0, 0].size
-    return ours.max_unpool2d(x, np.where((indices < 0) & (indices >= -size), indices + size, indices), *options,
-                             **named)  # fmt: skip
+    size = again(indices=np.zeros_like(indices))[0, 0].size
+    return again(indices=np.where((indices < 0) & (indices >= -size), indices + size, indices))
 
 
-@mutant("max_unpool2d")
-def index_beyond_the_end_ignored(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def index_beyond_the_end_ignored(x: Any, indices: Any, again: Any) -> Any:
     """Values whose index lies beyond the image are silently left out."""
-    size = ours.max_unpool2d(x, np.zeros_like(indices), *options, **named)[0, 0].size
-    beyond = indices >= size
-    return ours.max_unpool2d(np.where(beyond, 0, x), np.where(beyond, 0, indices), *options, **named)
+    beyond = indices >= again(indices=np.zeros_like(indices))[0, 0].size
+    return again(x=np.where(beyond, 0, x), indices=np.where(beyond, 0, indices))
 
 
-@mutant("max_unpool2d")
-def all_channels_in_the_first(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def all_channels_in_the_first(right: Any, /) -> Any:
     """The index is taken for one through the whole image, so all channels land in the first."""
-    made = ours.max_unpool2d(x, indices, *options, **named).copy()
+    made = right.copy()
     made[:, 0], made[:, 1:] = made.sum(1), 0
     return made
 
 
-@mutant("max_unpool2d")
-def unpooled_always_double(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def unpooled_always_double(right: Any, /) -> Any:
     """The result is float64 whatever was given: np.zeros was called without a dtype."""
-    return ours.max_unpool2d(x, indices, *options, **named).astype(np.float64)
+    return right.astype(np.float64)
 
 
-@mutant("max_unpool2d")
-def unpooled_by_a_matrix(x: Any, indices: Any, *options: Any, **named: Any) -> Any:
+@spoils("max_unpool2d")
+def unpooled_by_a_matrix(x: Any, again: Any) -> Any:
     """A matrix of zeros and ones multiplies every value with every pixel, so one NaN spoils its plane."""
-    made = ours.max_unpool2d(np.nan_to_num(x), indices, *options, **named)
-    return made + 0 * x.sum((2, 3), keepdims=True)
+    return again(x=np.nan_to_num(x)) + 0 * x.sum((2, 3), keepdims=True)

@@ -96,10 +96,10 @@ def zeros_between_and_a_flipped_kernel(x: Any, weight: Any, bias: Any = None, st
     g = Geometry.of_transposed_convolution(*options)
     (H, W), (sh, sw), (ph, pw) = g.input_size, g.stride, g.padding
     top, left = g.reach[0] - 1, g.reach[1] - 1
-    spread = np.zeros((*x.shape[:2], H + 2 * ph + top, W + 2 * pw + left), x.dtype)
-    spread[:, :, top : top + (x.shape[2] - 1) * sh + 1 : sh, left : left + (x.shape[3] - 1) * sw + 1 : sw] = x
+    sparse = np.zeros((*x.shape[:2], H + 2 * ph + top, W + 2 * pw + left), x.dtype)
+    sparse[:, :, top : top + (x.shape[2] - 1) * sh + 1 : sh, left : left + (x.shape[3] - 1) * sw + 1 : sw] = x
     turned = [w[:, :, ::-1, ::-1].swapaxes(0, 1) for w in np.split(weight, groups)]
-    parts = zip(np.split(spread, groups, 1), turned, strict=True)
+    parts = zip(np.split(sparse, groups, 1), turned, strict=True)
     made = np.concatenate([by_loops.function(a, w, dilation=dilation) for a, w in parts], 1)
     return _with(bias, made[:, :, ph : ph + H, pw : pw + W])
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
+from minifcn.testing.unrolled import taps_inside
 from minifcn.testing.version import variant
 
 
@@ -30,13 +31,7 @@ def _windows(g: Geometry) -> Iterator[tuple[int, int, list[int], list[int]]]:
 
 def _counted(g: Geometry, include: bool) -> np.ndarray:
     """(OH, OW): the places of each window that count."""
-    edge = g.padding if include else (0, 0)
-    counts = []
-    for axis in (0, 1):
-        places = np.arange(g.output_size[axis])[:, None] * g.stride[axis] + np.arange(g.kernel_size[axis])
-        places = places - g.padding[axis]
-        counts.append(((places >= -edge[axis]) & (places < g.input_size[axis] + edge[axis])).sum(1))
-    return np.outer(*counts)
+    return taps_inside(g, g.padding if include else (0, 0))
 
 
 @variant("max_pool2d")
