@@ -1,7 +1,10 @@
-"""Reverse-mode differentiation on one screen, with every step exchangeable: what the mutants of the engine break.
+"""Reverse-mode differentiation on one screen, with every step exchangeable.
 
-It knows numbers and arrays, + − * / **, unary minus and .sum(), and can be differentiated twice. `Engine()` is right;
-each of its five fields can be replaced by a mistake.
+Every value has a gradient, the derivative of the output (a single number) with respect to it; the text says that the
+value *receives* it. The output receives 1. By the chain rule an operation turns what its result receives into what its
+operands receive (RULES), and a value that is used twice receives the sum. The rules compute with Values, not arrays, so
+what they give can be differentiated once more. Numbers and arrays, + − * / **, unary minus and .sum() are known.
+`Engine()` is right; each of its five fields can be replaced by a mistake (a "mutant"), to see which laws notice it.
 """
 
 from __future__ import annotations
@@ -14,38 +17,38 @@ import numpy as np
 
 Rule = Callable[..., tuple[Any, ...]]
 
-# What the operands a, b of an operation receive when its result receives g. `number` is the exponent or a shape.
+# What the operands a, b of an operation receive when its result receives g; `extra` is the exponent or a shape.
 RULES: dict[str, Rule] = {
     "add": lambda g, a, b: (g, g),
     "subtract": lambda g, a, b: (g, -g),
     "multiply": lambda g, a, b: (g * b, g * a),
     "divide": lambda g, a, b: (g / b, -(g * a) / (b * b)),
     "negative": lambda g, a: (-g,),
-    "power": lambda g, a, number: (g * number * a ** (number - 1) if number else g * 0,),
-    "fold": lambda g, a, number: (g.repeat(a.value.shape),),
-    "repeat": lambda g, a, number: (g.fold(a.value.shape),),
+    "power": lambda g, a, extra: (g * extra * a ** (extra - 1) if extra else g * 0,),
+    "fold": lambda g, a, extra: (g.repeat(a.value.shape),),
+    "repeat": lambda g, a, extra: (g.fold(a.value.shape),),
 }
 
 
 def folded(x: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Summed over every axis along which `shape` is repeated to that of x."""
-    extra = x.ndim - len(shape)
-    axes = tuple(i for i in range(x.ndim) if i < extra or (shape[i - extra] == 1 and x.shape[i] != 1))
+    """x summed to `shape`, over the axes that broadcasting `shape` to that of x would add or repeat."""
+    new = x.ndim - len(shape)
+    axes = tuple(i for i in range(x.ndim) if i < new or (shape[i - new] == 1 and x.shape[i] != 1))
     return x.sum(axes).reshape(shape)
 
 
 class Value:
     """An array, and which operation made it of which operands."""
 
-    def __init__(self, engine: Engine, value: Any, name: str = "", operands: Any = (), *number: Any) -> None:
+    def __init__(self, engine: Engine, value: Any, name: str = "", operands: Any = (), *extra: Any) -> None:
         self.engine, self.value, self.name = engine, np.asarray(value, float), name
         self.operands: tuple[Value, ...] = tuple(operands)
-        self.number = number
+        self.extra = extra
         self.grad: np.ndarray | None = None
 
-    def _with(self, name: str, other: Any, compute: Any, turned: bool = False) -> Value:
+    def _with(self, name: str, other: Any, compute: Any, swapped: bool = False) -> Value:
         other = other if isinstance(other, Value) else Value(self.engine, other)
-        a, b = (other, self) if turned else (self, other)
+        a, b = (other, self) if swapped else (self, other)
         return Value(self.engine, compute(a.value, b.value), name, (a, b))
 
     def __add__(self, other: Any) -> Value:
@@ -88,7 +91,7 @@ def parts(engine: Engine, node: Value, g: Value) -> list[tuple[Value, Value]]:
     """Every operand of `node` with what it receives when `node` receives g, in the operand's own shape."""
     if not node.operands:
         return []
-    received = engine.rules[node.name](g, *node.operands, *node.number)
+    received = engine.rules[node.name](g, *node.operands, *node.extra)
     return [(a, engine.unbroadcast(part, a.value.shape)) for a, part in zip(node.operands, received, strict=True)]
 
 
@@ -129,7 +132,7 @@ def store(leaf: Value, gradient: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Engine:
-    """rules, unbroadcast, walk, store: as the functions above; numbers_on_the_left: whether 3 − x is not x − 3."""
+    """The first four fields are functions, not methods: walk is given the engine. Last: whether 3 − x is not x − 3."""
 
     rules: dict[str, Rule] = field(default_factory=lambda: dict(RULES))
     unbroadcast: Callable[[Value, tuple[int, ...]], Value] = unbroadcast
@@ -138,6 +141,7 @@ class Engine:
     numbers_on_the_left: bool = True
 
     def backward(self, functions: Sequence[Callable[..., Any]], arrays: Sequence[Any]) -> list[np.ndarray]:
+        """The gradient of each array, added up over the functions (single numbers), as `.grad` does over backwards."""
         leaves = [Value(self, array) for array in arrays]
         for function in functions:
             received = self.walk(self, function(*leaves))
@@ -147,6 +151,7 @@ class Engine:
         return [np.zeros(x.value.shape) if x.grad is None else np.array(x.grad) for x in leaves]
 
     def hessian_vector(self, function: Callable[..., Any], x: Any, direction: Any) -> np.ndarray:
+        """H · direction: the gradient of the number ⟨gradient, direction⟩."""
         leaf = Value(self, x)
         first = self.walk(self, function(leaf))[leaf]
         second = self.walk(self, (first * Value(self, direction)).sum())
