@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import filecmp
+import gc
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -23,10 +25,50 @@ import minifcn  # noqa: E402
 from minifcn.arrays.convolution import algorithms  # noqa: E402
 from minifcn.machine import deferred  # noqa: E402
 from minifcn.testing.profiles import load_profile  # noqa: E402
-from tests.played_cupy import playing  # noqa: E402
+from tests.played_cupy import kernels, playing  # noqa: E402
 from tests.played_cupy.kernels import compiler  # noqa: E402
 
 load_profile()
+
+MOST_PROCESSES = 8  # each takes some seconds to start and up to 2 GiB of memory
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """All the tests are shared between as many processes as there are cores, unless -n says otherwise.
+
+    A part of them, or what is to be watched at work, runs in this process: it starts sooner and can be stopped at a
+    line. `worksteal` deals out neighbours together, which share what they have computed or compiled.
+    """
+    options = config.option
+    if (
+        not config.pluginmanager.hasplugin("xdist")
+        or hasattr(config, "workerinput")
+        or options.numprocesses is not None
+    ):
+        return
+    everything = [Path(given).resolve() for given in config.args] == [Path(__file__).parent]
+    watched = options.usepdb or options.trace or options.collectonly or options.capture == "no"
+    if everything and not (watched or options.keyword or options.lf or options.failedfirst):
+        options.numprocesses, options.maxprocesses = "auto", options.maxprocesses or MOST_PROCESSES
+        if options.dist == "no":
+            options.dist = "worksteal"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What g++ has compiled for the double is kept beside pytest's own notes, `pytest --cache-clear` removes both."""
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        with suppress(OSError):  # of a folder that cannot be written to
+            kernels.kept_in.append(config.cache.mkdir("played-kernels"))
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays until the last: garbage need not be looked for in it again and again.
+
+    Half a million objects are, and tests of memory have all of them searched, many times.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionstart() -> None:
