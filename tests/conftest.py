@@ -20,17 +20,23 @@ os.environ.setdefault("MINIFCN_NUM_THREADS", "2")  # so that work is shared betw
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 import minifcn  # noqa: E402
 from minifcn.arrays.convolution import algorithms  # noqa: E402
 from minifcn.machine import deferred  # noqa: E402
 from minifcn.testing.profiles import load_profile  # noqa: E402
+from tests import quick  # noqa: E402
 from tests.played_cupy import kernels, playing  # noqa: E402
 from tests.played_cupy.kernels import compiler  # noqa: E402
 
-load_profile()
+PROFILE = load_profile()
 
 MOST_PROCESSES = 8  # each takes some seconds to start and up to 2 GiB of memory
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="on NumPy alone, with few examples, nothing that takes long")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -60,6 +66,15 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.pluginmanager.hasplugin("cacheprovider"):
         with suppress(OSError):  # of a folder that cannot be written to
             kernels.kept_in.append(config.cache.mkdir("played-kernels"))
+    if config.option.quick:  # before any test is read, which is when Hypothesis asks
+        settings.register_profile("quick", settings.get_profile(PROFILE), max_examples=quick.EXAMPLES)
+        settings.load_profile("quick")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.option.quick:
+        config.hook.pytest_deselected(items=[item for item in items if not quick.is_quick(item)])
+        items[:] = filter(quick.is_quick, items)
 
 
 def pytest_collection_finish() -> None:
