@@ -47,15 +47,13 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     line. `worksteal` deals out neighbours together, which share what they have computed or compiled.
     """
     options = config.option
-    if (
-        not config.pluginmanager.hasplugin("xdist")
-        or hasattr(config, "workerinput")
-        or options.numprocesses is not None
-    ):
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
         return
     everything = [Path(given).resolve() for given in config.args] == [Path(__file__).parent]
+    part = options.keyword or config.getoption("lf", False) or config.getoption("failedfirst", False)
     watched = options.usepdb or options.trace or options.collectonly or options.capture == "no"
-    if everything and not (watched or options.keyword or options.lf or options.failedfirst):
+    one_card = os.environ.get("MINIFCN_REQUIRE_GPU") == "1"  # and so much memory on it
+    if options.numprocesses is None and everything and not (part or watched or one_card):
         options.numprocesses, options.maxprocesses = "auto", options.maxprocesses or MOST_PROCESSES
         if options.dist == "no":
             options.dist = "worksteal"
@@ -71,7 +69,9 @@ def pytest_configure(config: pytest.Config) -> None:
         settings.load_profile("quick")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[quick.COLLECTED] = list(items)
     if config.option.quick:
         config.hook.pytest_deselected(items=[item for item in items if not quick.is_quick(item)])
         items[:] = filter(quick.is_quick, items)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pytest
 
+COLLECTED = pytest.StashKey[list[pytest.Item]]()  # in a run's configuration: the tests, before any was left out
 EXAMPLES = 10  # of Hypothesis, in place of the profile's 50
 
 # What took a second and more of its own, and why: programs that are searched, trained or killed, processes that are
