@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import filecmp
+import gc
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -18,15 +20,70 @@ os.environ.setdefault("MINIFCN_NUM_THREADS", "2")  # so that work is shared betw
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
 
 import minifcn  # noqa: E402
 from minifcn.arrays.convolution import algorithms  # noqa: E402
 from minifcn.machine import deferred  # noqa: E402
 from minifcn.testing.profiles import load_profile  # noqa: E402
-from tests.played_cupy import playing  # noqa: E402
+from tests import quick  # noqa: E402
+from tests.played_cupy import kernels, playing  # noqa: E402
 from tests.played_cupy.kernels import compiler  # noqa: E402
 
-load_profile()
+PROFILE = load_profile()
+
+MOST_PROCESSES = 8  # each takes some seconds to start and up to 2 GiB of memory
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="on NumPy alone, with few examples, nothing that takes long")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """All the tests are shared between as many processes as there are cores, unless -n says otherwise.
+
+    A part of them, or what is to be watched at work, runs in this process: it starts sooner and can be stopped at a
+    line. `worksteal` deals out neighbours together, which share what they have computed or compiled.
+    """
+    options = config.option
+    if not config.pluginmanager.hasplugin("xdist") or hasattr(config, "workerinput"):
+        return
+    everything = [Path(given).resolve() for given in config.args] == [Path(__file__).parent]
+    part = options.keyword or config.getoption("lf", False) or config.getoption("failedfirst", False)
+    watched = options.usepdb or options.trace or options.collectonly or options.capture == "no"
+    one_card = os.environ.get("MINIFCN_REQUIRE_GPU") == "1"  # and so much memory on it
+    if options.numprocesses is None and everything and not (part or watched or one_card):
+        options.numprocesses, options.maxprocesses = "auto", options.maxprocesses or MOST_PROCESSES
+        if options.dist == "no":
+            options.dist = "worksteal"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """What g++ has compiled for the double is kept beside pytest's own notes, `pytest --cache-clear` removes both."""
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        with suppress(OSError):  # of a folder that cannot be written to
+            kernels.kept_in.append(config.cache.mkdir("played-kernels"))
+    if config.option.quick:  # before any test is read, which is when Hypothesis asks
+        settings.register_profile("quick", settings.get_profile(PROFILE), max_examples=quick.EXAMPLES)
+        settings.load_profile("quick")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    config.stash[quick.COLLECTED] = list(items)
+    if config.option.quick:
+        config.hook.pytest_deselected(items=[item for item in items if not quick.is_quick(item)])
+        items[:] = filter(quick.is_quick, items)
+
+
+def pytest_collection_finish() -> None:
+    """What is there before the first test stays until the last: garbage need not be looked for in it again and again.
+
+    Half a million objects are, and tests of memory have all of them searched, many times.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionstart() -> None:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import hashlib
 import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -29,7 +31,6 @@ PRELUDE = r"""
 #include <cmath>
 #include <cstdint>
 #include <numeric>
-#include <random>
 #include <setjmp.h>
 #include <ucontext.h>
 #include <vector>
@@ -42,6 +43,13 @@ static Place threadIdx, blockIdx, blockDim, gridDim;
 #define __launch_bounds__(n)
 #define __forceinline__ inline
 #define __constant__ static const
+// A permutation drawn with a seed: <random> would take longer to compile than a kernel.
+[[maybe_unused]] static void shuffle(std::vector<unsigned>& order, uint64_t& state) {
+    for (size_t left = order.size(); left > 1; left--) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        std::swap(order[left - 1], order[(state >> 33) % left]);
+    }
+}
 // A thread of a block is a stack of its own; from one to another leads longjmp, which asks nothing of the system.
 struct Fiber { ucontext_t beginning; jmp_buf place; bool begun; };
 static jmp_buf scheduler;
@@ -82,12 +90,12 @@ extern "C" int launch(unsigned blocks, unsigned threads, unsigned seed, void** a
     given = arguments;
     gridDim = {blocks, 1, 1};
     blockDim = {threads, 1, 1};
-    std::mt19937 random(seed);
+    uint64_t random = seed;
     std::vector<unsigned> order(blocks), within(threads);
     std::iota(order.begin(), order.end(), 0u);
     std::iota(within.begin(), within.end(), 0u);
-    std::shuffle(order.begin(), order.end(), random);
-    std::shuffle(within.begin(), within.end(), random);
+    shuffle(order, random);
+    shuffle(within, random);
     for (unsigned block : order) {
         blockIdx = {block, 0, 0};
         if (!%(barriers)d) {
@@ -118,9 +126,26 @@ extern "C" int launch(unsigned blocks, unsigned threads, unsigned seed, void** a
 """
 
 
+# The folder that conftest.py keeps from one run of the tests to the next, and for all processes of a run. Without one,
+# what is compiled ends with this process.
+kept_in: list[Path] = []
+
+
 def compiler() -> str | None:
     """The C++ compiler of this machine, or None."""
     return shutil.which("g++")
+
+
+COMMAND = (
+    compiler() or "g++",
+    "-std=c++17",
+    "-O1",
+    "-Wall",
+    "-Werror",
+    "-Wno-unknown-pragmas",
+    "-Wno-tautological-compare",
+    "-fPIC",
+)
 
 
 class RawKernel:
@@ -163,13 +188,6 @@ def _guarded(values: np.ndarray) -> np.ndarray:
     return guarded
 
 
-@cache
-def _folder() -> Path:
-    folder = tempfile.mkdtemp(prefix="played-kernels-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return Path(folder)
-
-
 def _parameters(code: str, name: str) -> list[str]:
     found = re.search(rf"\b{name}\((.*?)\)\s*\{{", code, re.DOTALL)
     assert found, f"no function {name}"
@@ -180,24 +198,51 @@ def _parameters(code: str, name: str) -> list[str]:
 def _compiled(code: str, name: str) -> Any:
     kinds = [text.rpartition(" ")[0].replace("__restrict__", "") for text in _parameters(code, name)]
     arguments = ", ".join(f"*({kind}*)given[{number}]" for number, kind in enumerate(kinds))
-    text = PRELUDE + code + LAUNCH % {"name": name, "arguments": arguments, "barriers": "__syncthreads()" in code}
-    source = _folder() / f"{name}-{abs(hash(code))}.cpp"
-    source.write_text(text, encoding="utf-8")
-    library = source.with_suffix(".so")
-    command = [
-        compiler() or "g++",
-        "-std=c++17",
-        "-O1",
-        "-Wall",
-        "-Werror",
-        "-Wno-unknown-pragmas",
-        "-Wno-tautological-compare",
-        "-shared",
-        "-fPIC",
-    ]
-    made = subprocess.run([*command, "-o", library, source], capture_output=True, text=True)
-    if made.returncode:
-        raise AssertionError(f"{name} does not compile:\n{made.stderr}\n{code}")
+    text = code + LAUNCH % {"name": name, "arguments": arguments, "barriers": "__syncthreads()" in code}
+    prelude = _prelude()
+
+    def compile_to(library: Path) -> None:
+        source = library.with_suffix(".cpp")
+        source.write_text(f'#include "{prelude}"\n{text}', encoding="utf-8")
+        made = subprocess.run([*COMMAND, "-shared", "-o", library, source], capture_output=True, text=True)
+        if made.returncode:
+            raise AssertionError(f"{name} does not compile:\n{made.stderr}\n{code}")
+
+    library = _made_once(prelude.with_name(f"{name}-{_digest(text)}.so"), compile_to)
     run = ctypes.CDLL(str(library)).launch
     run.argtypes = [ctypes.c_uint, ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p]
     return run
+
+
+@cache
+def _prelude() -> Path:
+    """The header of all kernels, and beside it what g++ made of it, which saves half of its work for each of them.
+
+    Its folder is named after everything but the kernels: what lies there was made of the same source by the same g++.
+    """
+    if kept_in:
+        folder = kept_in[-1]
+    else:
+        folder = Path(tempfile.mkdtemp(prefix="played-kernels-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    version = subprocess.run([COMMAND[0], "-v"], capture_output=True, text=True).stderr
+    folder /= _digest("\n".join((version, *COMMAND, PRELUDE)))
+    folder.mkdir(parents=True, exist_ok=True)
+    header = _made_once(folder / "prelude.hpp", lambda place: place.write_text(PRELUDE, encoding="utf-8"))
+    precompile = [*COMMAND, "-x", "c++-header", header, "-o"]
+    _made_once(folder / "prelude.hpp.gch", lambda place: subprocess.run([*precompile, place], check=True))
+    return header
+
+
+def _made_once(path: Path, make: Callable[[Path], Any]) -> Path:
+    """`path`, made elsewhere and moved there in one step: another process sees all of it or nothing, and may make it,
+    too."""
+    if not path.exists():
+        with tempfile.TemporaryDirectory(dir=path.parent) as elsewhere:
+            make(Path(elsewhere) / path.name)
+            (Path(elsewhere) / path.name).replace(path)
+    return path
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

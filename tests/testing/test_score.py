@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
+from itertools import chain
 
 import pytest
 
@@ -18,15 +20,26 @@ def killed(law: str, mutant: str) -> bool:
     return kills(LAWS[law], MUTANTS[mutant], EXAMPLES)
 
 
+def one_kills(pairs: Iterable[tuple[str, str]]) -> bool:
+    """Whether in one of these pairs the law kills the mutant.
+
+    A law that does not takes all of its examples to say so, and most that do need two. Whichever pairs two examples
+    find, and then eight, are asked first: nearly always the first answer is yes.
+    """
+    pairs = list(pairs)
+    likely = (pair for few in (2, 8) for pair in pairs if kills(LAWS[pair[0]], MUTANTS[pair[1]], few))
+    return any(killed(*pair) for pair in chain(likely, pairs))
+
+
 @pytest.mark.parametrize("name", MUTANTS)
 def test_some_law_kills_the_mutant(name):
-    assert any(killed(law.name, name) for law in laws_about(MUTANTS[name].of)), MUTANTS[name].remark
+    assert one_kills((law.name, name) for law in laws_about(MUTANTS[name].of)), MUTANTS[name].remark
 
 
 @pytest.mark.parametrize("name", LAWS)
 def test_the_law_kills_some_mutant(name):
     candidates = [mutant.name for mutant in MUTANTS.values() if mutant.of in LAWS[name].needs]
-    assert any(killed(name, mutant) for mutant in candidates), (
+    assert one_kills((name, mutant) for mutant in candidates), (
         f"{name} kills none of {candidates}; sharpen or remove it"
     )
 
