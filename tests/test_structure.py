@@ -65,8 +65,7 @@ TESTED_IN: dict[str, str] = {
     "__main__.py": "test_cli.py",
     # Errors are asserted by content wherever they are raised.
     "errors.py": "test_cli.py",
-    # What is refused, and where centres lie, is asked of a whole geometry.
-    "geometry/checks.py": "geometry/test_window.py",
+    # Where centres lie is asked of a whole geometry.
     "geometry/coordinates.py": "geometry/test_window.py",
     # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
     "arrays/convolution/columns.py": "arrays/convolution/test_im2col.py",
@@ -87,7 +86,6 @@ TESTED_IN: dict[str, str] = {
     "arrays/drawing.py": "functional/test_dropout.py",
     "arrays/elementwise.py": "functional/test_activation.py",
     "arrays/void.py": "functional/test_loss.py",
-    "autograd/gradients.py": "autograd/test_engine.py",
     "autograd/saving.py": "autograd/test_operation.py",
     "functional/profiled.py": "machine/test_profiling.py",
     "machine/running.py": "autograd/test_operation.py",
