@@ -8,7 +8,7 @@ from itertools import chain
 
 import pytest
 
-from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
+from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, ours, score
 from minifcn.testing.check import _behaviour, _calls
 from minifcn.testing.score import Score, kills
 
@@ -84,3 +84,9 @@ def test_the_score_names_who_kills_whom_and_who_lives():
 def test_the_same_seed_gives_the_same_score():
     chosen = [MUTANTS["matrix_wraps_around"]]
     assert score(chosen, examples=5, seed=3) == score(chosen, examples=5, seed=3)
+
+
+def test_a_mistake_of_ceil_mode_is_none_without_it():
+    counted = MUTANTS["window_beyond_the_image_counted"].function
+    assert counted((5, 7), 2) == ours.pool_output_size((5, 7), 2) == (2, 3)
+    assert counted((5, 7), 2, padding=1, ceil_mode=True) != ours.pool_output_size((5, 7), 2, padding=1, ceil_mode=True)

@@ -20,7 +20,7 @@ from minifcn.testing import (
     transposed_geometries,
     whole_numbers,
 )
-from minifcn.testing.strategies import LAYOUTS, keeping_default, shown
+from minifcn.testing.strategies import LAYOUTS, keeping_default, pairs, shown
 
 
 def drawn(strategy, number=300):
@@ -143,3 +143,7 @@ def test_cases_are_told_in_words():
     assert shown(x=np.array([[1.0, -2.0]])) == "    x = [[ 1, -2]]   (float64, shape (1, 2))"
     assert shown(x=np.array([0.5])) == "    x = [0.5]   (float64, shape (1,))"
     assert "..." in shown(x=np.zeros(1000))
+
+
+def test_two_axes_may_have_but_one_size():
+    assert set(drawn(pairs(2, 2), 5)) == {(2, 2)}
