@@ -46,12 +46,11 @@ def contents() -> str:
     """The path as a table: number, lines, file, what it tells; and how many lines it is in all."""
     counts = [len(_file(name).read_text(encoding="utf-8").splitlines()) for name, _ in PATH]
     width = max(len(name) for name, _ in PATH)
-    lines = ["", f"    lines  {'file':{width}}  what it tells"]
+    lines = [f"    lines  {'file':{width}}  what it tells"]
     for place, ((name, tells), count) in enumerate(zip(PATH, counts, strict=True), start=1):
         lines.append(f"{place:2}  {count:5}  {name:{width}}  {tells}")
-    lines += [f"    {sum(counts):5}  in all", "", "`minifcn read 1` prints the first. The files are in"]
-    lines.append(str(_file("")))
-    return "\n".join(lines[1:])
+    lines += [f"    {sum(counts):5}  in all", "", "`minifcn read 1` prints the first. The files are in", str(_file(""))]
+    return "\n".join(lines)
 
 
 def _file(name: str) -> Path:
