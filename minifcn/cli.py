@@ -11,12 +11,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import Any
 
-from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
+from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
+from minifcn.commands.parsing import Parser
+from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
 from minifcn.data import SCENE_COUNTS
 from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
+from minifcn.starting import STATUS
 
 
 def size(text: str) -> tuple[int, int]:
@@ -53,30 +57,34 @@ def default(name: str) -> str:
     return "; ".join(known + [f"{kind} {shown(value)}" for kind, value in others.items()])
 
 
-def parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
+def parser() -> Parser:
+    top = Parser(
         prog="minifcn", description="Fully Convolutional Networks for semantic segmentation, from scratch on NumPy."
     )
     top.add_argument("--version", action="store_true", help="print the version and leave")
     commands = top.add_subparsers(dest="command", metavar="command")
 
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument(
         "--device", type=device, metavar="cpu|cuda", help=f"where to compute (default: {default('device')})"
     )
     common.add_argument(
         "--tf32", action="store_true", help="on a GPU, multiply float32 in TF32: faster, three digits (default: no)"
     )
-    common.add_argument("--quiet", action="store_true", help="no progress bar")
+    common.add_argument(
+        "--quiet", action="store_true", help="no progress bar; there is none without a terminal, either"
+    )
 
-    source = argparse.ArgumentParser(add_help=False)
-    source.add_argument("--root", metavar="PATH", help="the folder of camvid or folder data")
+    source = Parser(add_help=False)
+    source.add_argument("--root", metavar="PATH", help="the folder of camvid or folder data; a run knows its own")
 
     train = commands.add_parser(
         "train",
         parents=[source, common],
         help="train an FCN",
         description="Train an FCN, by default on generated scenes.",
+        epilog=f"the folder of --data folder:\n\n{FOLDER_FORMAT}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
     def choice(name: str, what: str, kind: type = str) -> None:
@@ -121,7 +129,9 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
     train.add_argument(
-        "--resume", metavar="RUN", help="go on with the run in this folder; only --epochs, --device, --root may change"
+        "--resume",
+        metavar="RUN",
+        help="go on with the run in this folder; only --epochs, --device and --root may change",
     )
 
     evaluate = commands.add_parser(
@@ -136,17 +146,20 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as in training)")
     scenes = ", ".join(f"{split} {count}" for split, count in SCENE_COUNTS.items())
     evaluate.add_argument("--count", type=int, metavar="N", help=f"how many scenes to generate (default: {scenes})")
-    evaluate.add_argument("--seed", type=int, metavar="N", help="seed of the scenes (default: 0)")
+    evaluate.add_argument("--seed", type=int, metavar="N", help="seed of the scenes (default: as in training)")
     evaluate.add_argument("--out", metavar="DIR", help="where metrics and the confusion picture go (default: here)")
 
     segment = commands.add_parser(
         "segment",
         parents=[common],
         help="label images",
-        description="Write a label image (palette PNG) and an overlay for every image.",
+        description="Write a label image (palette PNG) and an overlay with a legend for every image. Those that cannot "
+        "be read are named at the end, and the exit status is 1.",
     )
     segment.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
-    segment.add_argument("images", nargs="+", metavar="IMAGE", help="a picture file, of any size")
+    segment.add_argument(
+        "images", nargs="+", metavar="IMAGE", help='a picture of any size, a folder of them, or a pattern ("in/*.jpg")'
+    )
     segment.add_argument(
         "--size", type=size, metavar="HxW", help="look at the images at this size (default: as high as in training)"
     )
@@ -179,41 +192,57 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 2 for bad input, 130 after Ctrl-C."""
-    top = parser()
-    arguments = vars(top.parse_args(argv))
-    command, version, tf32 = (arguments.pop(name, None) for name in ("command", "version", "tf32"))
+    """Run one command; returns the exit status: 0, 1 if part of the work could not be done, 2 for bad input, 130 after
+    Ctrl-C, 141 if the pipe was closed into which it wrote.
+    """
+    with one_interrupt(), lasting_streams() as (out, err):
+        who = "minifcn"
+        try:
+            arguments = vars(parser().parse_args(argv))
+            who = f"minifcn {arguments['command']}"
+            with plain_warnings(who):
+                status = dispatch(arguments)
+        except SystemExit as leaving:  # of the parser, after its help or its complaint
+            out.flush()
+            if leaving.code == 0 and (status := status_after(out, err, 0, who)):
+                raise SystemExit(status) from None
+            raise
+        except KeyboardInterrupt:
+            print(f"{who}: interrupted.", file=err)
+            return STATUS
+        out.flush()
+        return status_after(out, err, status, who)
+
+
+def dispatch(arguments: dict[str, Any]) -> int:
+    """The status of the command that is named in the arguments; what went wrong is one sentence on stderr."""
+    command, version = arguments.pop("command"), arguments.pop("version")
     if version:
         from minifcn import __version__
 
         print(f"minifcn {__version__}")
         return 0
     if command is None:
-        top.print_help()
+        parser().print_help()
         return 0
     before = get_float32_matmul_precision()
     try:
-        if tf32:
+        if arguments.get("tf32"):
             set_float32_matmul_precision("high")
-        status: int = import_module(f"minifcn.commands.{command}").run(arguments)
+        status: int = import_module(f"minifcn.commands.{command.replace('-', '_')}").run(arguments)
         return status
     except MinifcnError as error:
-        print(f"minifcn {command}: {error}", file=sys.stderr)
-        return 2
+        said = str(error)
     except MemoryError as error:
         smaller = "--batch-size or --size" if command == "train" else "--size"
-        print(f"minifcn {command}: out of memory ({error}); choose a smaller {smaller}.", file=sys.stderr)
-        return 2
+        said = f"out of memory ({error}); choose a smaller {smaller}."
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        reason = error.strerror or error
-        print(f"minifcn {command}: {place}{reason}; check the path and its permissions.", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"minifcn {command}: interrupted.", file=sys.stderr)
-        return 130
+        said = f"{place}{error.strerror or error}; check the path and its permissions."
     finally:
         set_float32_matmul_precision(before)
+    print(f"minifcn {command}: {said}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID, first_of, outside, values_of
 from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
+from minifcn.text import padded, width
 
 TITLES = {
     "pixel_accuracy": "pixel accuracy",
@@ -193,15 +194,15 @@ class ConfusionMatrix:
         """A table to print, in percent: a row per class, then the four metrics. Raises as `summary` does."""
         summary = self.summary(class_names)
         metrics = {title: summary[key] for key, title in TITLES.items()}
-        width = max(len(text) for text in [*summary["classes"], *metrics])
-        lines = [f"{'in percent':{width}}  {'IU':>6}  accuracy  share of pixels"]
+        places = max(width(text) for text in [*summary["classes"], *metrics])
+        lines = [f"{padded('in percent', places)}  {'IU':>6}  accuracy  share of pixels"]
         rule = "-" * len(lines[0])
         lines.append(rule)
         for name, row in summary["classes"].items():
             share = _percent(row["pixels"] / summary["pixels"] if summary["pixels"] else None)
-            lines.append(f"{name:{width}}  {_percent(row['iu'])}  {_percent(row['accuracy']):>8}  {share:>15}")
+            lines.append(f"{padded(name, places)}  {_percent(row['iu'])}  {_percent(row['accuracy']):>8}  {share:>15}")
         lines.append(rule)
-        lines += [f"{title:{width}}  {_percent(value)}" for title, value in metrics.items()]
+        lines += [f"{padded(title, places)}  {_percent(value)}" for title, value in metrics.items()]
         return "\n".join(lines)
 
     def _checked_names(self, class_names: Sequence[str]) -> list[str]:

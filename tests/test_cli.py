@@ -47,11 +47,11 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_the_whole_way_of_a_user(here: Path) -> None:
     first = call(here, *TRAIN, "--epochs", "1", "--seed", "7")
-    assert (first.returncode, "epoch 1/1" in first.stderr) == (0, True), first.stderr
+    assert (first.returncode, first.stderr) == (0, ""), "no bar where there is no terminal"
+    assert "epoch 1/1  loss " in first.stdout and "\r" not in first.stdout
     run = "runs/folder-fcn8s-1"
     assert {path.name for path in (here / run).iterdir()} == RUN
     assert f"{run}/{WEIGHTS_FILE}  the weights" in first.stdout and "mean IU" in first.stdout
-    assert "Warning" not in first.stderr and "Traceback" not in first.stderr
 
     second = call(here, *TRAIN, "--epochs", "1", "--seed", "7", "--quiet")
     assert (second.returncode, second.stderr) == (0, "")
@@ -119,7 +119,9 @@ def test_ctrl_c_saves_says_how_to_go_on_and_going_on_gives_the_same_bits(here: P
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err
     assert re.fullmatch(
-        r"stopped after epoch 2, step [1-3]\. Everything is saved; go on with: minifcn train --resume run\n", err
+        r"\nCtrl-C: finishing this step, then saving; once more to stop now\n"
+        r"stopped after epoch 2, step [1-3]\. Everything is saved; go on with: minifcn train --resume run\n",
+        err,
     )
     assert {path.name for path in (here / "run").iterdir()} == {WEIGHTS_FILE, CHECKPOINT_FILE}
     command = err.split("go on with: minifcn ")[1].split()
@@ -146,7 +148,9 @@ def test_a_second_ctrl_c_kills_at_once_and_breaks_nothing(here: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
     assert time.monotonic() - begin < 25
-    assert (process.returncode, err) == (130, "minifcn train: interrupted.\n")
+    assert (process.returncode, err.splitlines()[2:]) == (
+        130, ["stopped at once; saved is what was done after epoch 2; go on with: minifcn train --resume run"],
+    )  # fmt: skip
     before.pop("metrics.json")
     assert {path.name: path.read_bytes() for path in (here / "run").iterdir()} == before
 
@@ -246,11 +250,14 @@ BY_MINIFCN = [
     (f"{S} --out yard", "--out yard exists and is not an empty folder; name a new one, or use --resume yard."),
     (f"{S} --out a.png", "--out a.png exists and is not an empty folder"),
     (f"{S} --out a.png/b", "a.png/b cannot be made (Not a directory); choose another --out."),
-    ("train --resume yard", f"yard/{CHECKPOINT_FILE} does not exist; check the path."),
-    ("train --resume nowhere", f"nowhere/{CHECKPOINT_FILE} does not exist; check the path."),
-    ("train --resume yard --out new", "--out new cannot be given with --resume; the run goes on in yard."),
+    ("train --resume yard", f"yard has no {CHECKPOINT_FILE}, so there is nothing to go on with; give the folder of a"),
+    ("train --resume nowhere", "nowhere does not exist; check the path."),
+    ("train --resume w.safetensors", f". has no {CHECKPOINT_FILE}, so there is nothing to go on with; give"),
+    (f"{S} --tf32", "--tf32 is for a GPU and would change nothing on cpu; leave it out or pass --device cuda."),
+    (f"{E} --root yard --tf32", "--tf32 is for a GPU and would change nothing on cpu; leave it out or pass"),
+    ("segment --weights w.safetensors a.png --tf32", "--tf32 is for a GPU and would change nothing on cpu; leave it"),
     ("evaluate --weights nowhere.npz", "nowhere.npz does not exist; check the path."),
-    ("evaluate --weights nowhere", "nowhere has no suffix; name a file of arrays *.safetensors or *.npz."),
+    ("evaluate --weights nowhere", "nowhere does not exist; check the path."),
     ("evaluate --weights yard", f"yard is a folder without {WEIGHTS_FILE}; give a run or a weights file."),
     ("evaluate --weights text.safetensors", "text.safetensors is damaged or not a .safetensors file"),
     ("evaluate --weights cut.safetensors", "cut.safetensors is damaged"),
@@ -258,13 +265,10 @@ BY_MINIFCN = [
     ("evaluate --weights a.png", "a.png has the suffix '.png'; name a file of arrays"),
     (E, "the data set folder needs a root"),
     (f"{E} --root nowhere", "nowhere: there is no such folder"),
-    (f"{E} --root yard --out nowhere", "--out nowhere is not a folder; make it first."),
+    (f"{E} --root yard --out a.png", "a.png cannot be made (File exists); choose another --out."),
     (f"{E} --root yard --count 2", "--count is for generated scenes; --data folder is used whole."),
     (f"{E} --data scenes", "w.safetensors knows the 3 classes ground, block, sky but scenes has the 8 classes"),
     (f"{E} --data camvid --root road", "w.safetensors knows the 3 classes ground, block, sky but camvid has the 11"),
-    ("segment --weights w.safetensors nowhere.png", "nowhere.png: the image does not exist or is not a file."),
-    ("segment --weights w.safetensors yard", "yard: the image does not exist or is not a file."),
-    ("segment --weights w.safetensors a.png text.png", "text.png: the image cannot be read as a picture"),
     (
         "segment --weights w.safetensors a.png b/a.png",
         "a.png and b/a.png would both be written to segmented/a_label.png;",
@@ -323,9 +327,9 @@ def test_a_gpu_without_cupy(stocked: Path, monkeypatch: pytest.MonkeyPatch, caps
 
 def test_misuse_in_a_real_process(stocked: Path) -> None:
     before = everything(stocked)
-    result = call(stocked, "segment", "--weights", "w.safetensors", "a.png", "text.png")
+    result = call(stocked, "segment", "--weights", "cut.safetensors", "a.png")
     assert result.returncode == 2
-    assert re.fullmatch(r"minifcn segment: text\.png: the image cannot be read as a picture \(.*\)\.\n", result.stderr)
+    assert re.fullmatch(r"minifcn segment: cut\.safetensors is damaged .*\.\n", result.stderr)
     assert everything(stocked) == before
 
 

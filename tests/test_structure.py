@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "minifcn"
 
 FLOORS = [
-    {"errors", "labels"},
+    {"errors", "labels", "starting", "text"},
     {"arguments"},
     {"geometry", "machine"},
     {"arrays"},
@@ -93,6 +93,7 @@ TESTED_IN: dict[str, str] = {
     "machine/tf32.py": "machine/test_product.py",
     "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
+    "commands/resuming.py": "commands/test_train.py",
     "optim": "test_optim.py",
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "data/test_folder.py",

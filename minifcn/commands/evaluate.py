@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from minifcn import data
+from minifcn.commands.options import check_tf32
 from minifcn.commands.reporting import Counter, metrics_table, versions
 from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
-from minifcn.training import Card, evaluate, load_network
+from minifcn.training import Card, evaluate, load_network, options_of_run
 from minifcn.weights import write_text_atomic
 
 
 def run(arguments: dict[str, Any]) -> int:
-    folder = Path(arguments["out"] or ".")
-    if not folder.is_dir():
-        raise FileError(f"--out {folder} is not a folder; make it first.")
+    device = arguments["device"] or "cpu"
+    check_tf32(arguments.get("tf32", False), device)
     model, card = load_network(arguments["weights"])
     kind = arguments["data"] or card.data
     if arguments["count"] is not None and kind != "scenes":
         raise ArgumentError(f"--count is for generated scenes; --data {kind} is used whole.")
+    # What is not said is as it was in training, if the run is there to tell.
+    told = options_of_run(arguments["weights"]) if kind == card.data else {}
     size = arguments["size"] or card.size
-    dataset = data.open_dataset(
-        kind, arguments["root"], arguments["split"], size, arguments["seed"] or 0, arguments["count"]
-    )
+    root = root_of(arguments["root"], told.get("root"))
+    seed = arguments["seed"] if arguments["seed"] is not None else told.get("seed", 0)
+    dataset = data.open_dataset(kind, root, arguments["split"], size, seed, arguments["count"])
     card.check_classes(dataset, str(arguments["weights"]))
-    model.to(arguments["device"] or "cpu")
+    folder = writable_folder(Path(arguments["out"] or "."))
+    model.to(device)
     with Counter(len(dataset), "evaluate", arguments["quiet"]) as counter:
         matrix = evaluate(model, Prepared(dataset, card), counter)
         seconds = counter.seconds()
+    print(metrics_table(matrix, dataset, arguments["split"]), flush=True)  # before anything that a full disk could stop
     from minifcn.plot import confusion, save_figure
 
     metrics, picture = folder / f"metrics-{arguments['split']}.json", folder / f"confusion-{arguments['split']}.png"
@@ -44,13 +49,32 @@ def run(arguments: dict[str, Any]) -> int:
         "metrics": matrix.summary(list(dataset.classes)),
         "confusion": matrix.hist.tolist(),
         "seconds": seconds,
-        "versions": versions(arguments["device"] or "cpu"),
+        "versions": versions(device),
     }
     write_text_atomic(metrics, json.dumps(report, indent=1) + "\n")
     save_figure(confusion(matrix.hist, dataset.classes), picture)
-    print(metrics_table(matrix, dataset, arguments["split"]))
     print(f"\n  {metrics}  all numbers\n  {picture}  which class is taken for which")
     return 0
+
+
+def root_of(given: str | None, told: str | None) -> str | None:
+    """Where the data are: as given, or where the run found them; FileError if they are no longer there."""
+    if given is None and told is not None and not Path(told).exists():
+        raise FileError(
+            f"the data of the run were in {told}, which is no longer there; say with --root where they are."
+        )
+    return told if given is None else given
+
+
+def writable_folder(folder: Path) -> Path:
+    """`folder`, made where it is missing; FileError, now and not after the work, if nothing can be written to it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"{folder} cannot be written to; change its permissions or choose another --out.")
+    return folder
 
 
 class Prepared:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from minifcn.data import KINDS
@@ -12,6 +13,21 @@ from minifcn.models.fcn import STRIDES, UPSAMPLINGS
 
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
+
+# The folder of one's own, as `train --help` and the README show it.
+FOLDER_FORMAT = """\
+    yard/classes.toml         the classes in the order of their values in the masks; an example is below
+    yard/images/a.jpg ...     the images
+    yard/masks/a.png ...      of each image a PNG of its size and name: every pixel 0, 1, ... or 255, which is void
+    yard/train.txt, val.txt, test.txt     which image is for what, a name per line; without them minifcn divides
+
+    [[class]]                 # the value 0 in the masks
+    name = "grass"
+    color = [0, 128, 0]       # how it is drawn; may be left out
+
+    [[class]]                 # the value 1
+    name = "path"
+"""
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "data": KINDS,
@@ -69,7 +85,8 @@ class Options:
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """As it is stored: with the whole path of the data, so that the run finds them from wherever it goes on."""
+        return {**asdict(self), "root": None if self.root is None else str(Path(self.root).resolve())}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], path: object) -> Options:
@@ -91,6 +108,12 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "camvid": {"size": (180, 240), "epochs": 25, "batch_size": 8, "balance": "sqrt", "augment": True},
     "folder": {"epochs": 30, "augment": True},
 }
+
+
+def check_tf32(wanted: bool, device: str) -> None:
+    """ArgumentError for --tf32 where there are no tensor cores."""
+    if wanted and device == "cpu":
+        raise ArgumentError("--tf32 is for a GPU and would change nothing on cpu; leave it out or pass --device cuda.")
 
 
 def options_for(given: dict[str, Any]) -> Options:

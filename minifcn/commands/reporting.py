@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from types import TracebackType
@@ -28,8 +29,18 @@ LEGEND = (
 )
 
 
+def shows_bar(quiet: bool) -> bool:
+    """Whether a bar is drawn: it goes back to the beginning of its line, which only a terminal understands."""
+    return not quiet and sys.stderr is not None and sys.stderr.isatty()
+
+
+def percent(share: float | None) -> str:
+    """0.4567 as "45.7 %"; "-" where there is none."""
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
 class Progress:
-    """A tqdm bar over all images of a run: loss, mean IU on validation, images per second, time left."""
+    """One line for every epoch; and, in a terminal, a tqdm bar over all images of the run: loss, mean IU, time left."""
 
     def __init__(self, options: Options, state: State, images: int, quiet: bool) -> None:
         from tqdm import tqdm
@@ -40,13 +51,13 @@ class Progress:
             total=options.epochs * images,
             initial=done,
             unit="img",
-            disable=quiet,
+            disable=not shows_bar(quiet),
             dynamic_ncols=True,
             mininterval=0.5,
             bar_format="{desc} {percentage:3.0f}%|{bar}| {n}/{total} [{elapsed}<{remaining}, {rate_fmt}{postfix}]",
         )
         scores = [entry["val_mean_iu"] for entry in state.history if entry.get("val_mean_iu") is not None]
-        self.mean_iu = f"{scores[-1]:.3f}" if scores else "-"
+        self.mean_iu = percent(scores[-1] if scores else None)
         self.smooth: float | None = None
 
     def step(self, state: State, loss: float, images: int) -> None:
@@ -56,16 +67,14 @@ class Progress:
         self.bar.update(images)
 
     def epoch(self, entry: dict[str, Any]) -> None:
-        score = entry["val_mean_iu"]
-        self.mean_iu = "-" if score is None else f"{score:.3f}"
-        if not self.bar.disable:
-            self.bar.write(
-                f"epoch {entry['epoch']:>3}  loss {entry['loss']:.4f}  validation mean IU {self.mean_iu}  "
-                f"{entry['seconds']:.0f} s"
-            )
+        self.mean_iu = percent(entry["val_mean_iu"])
+        place = f"{entry['epoch']:>{len(str(self.epochs))}}/{self.epochs}"
+        self.write(
+            f"epoch {place}  loss {entry['loss']:.4f}  validation mean IU {self.mean_iu:>6}  {entry['seconds']:.0f} s"
+        )
 
     def write(self, text: str) -> None:
-        """Print above the bar."""
+        """Print, above the bar if there is one."""
         self.bar.write(text)
 
     def close(self) -> None:
@@ -79,16 +88,20 @@ class Progress:
 
 
 class Counter:
-    """A plain tqdm bar over images; a context, so that the bar's line ends before an error is printed."""
+    """In a terminal a plain tqdm bar over images; a context, so that its line ends before an error is printed."""
 
     def __init__(self, total: int, what: str, quiet: bool) -> None:
         from tqdm import tqdm
 
-        self.bar = tqdm(total=total, desc=what, unit="img", disable=quiet, dynamic_ncols=True)
+        self.bar = tqdm(total=total, desc=what, unit="img", disable=not shows_bar(quiet), dynamic_ncols=True)
         self.started = time.perf_counter()
 
     def __call__(self, count: int) -> None:
         self.bar.update(count)
+
+    def write(self, text: str) -> None:
+        """Print, above the bar if there is one."""
+        self.bar.write(text)
 
     def seconds(self) -> float:
         """Since the beginning."""

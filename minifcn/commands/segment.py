@@ -1,49 +1,104 @@
-"""`minifcn segment`: a label image and an overlay for every image given."""
+"""`minifcn segment`: a label image and an overlay with a legend for every image given."""
 
 from __future__ import annotations
 
+import glob
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from minifcn.commands.evaluate import writable_folder
+from minifcn.commands.options import check_tf32
 from minifcn.commands.reporting import Counter
-from minifcn.data.images import read_image
-from minifcn.errors import ArgumentError, FileError
-from minifcn.plot import overlay, save_image_png, save_label_png
+from minifcn.data.images import SUFFIXES, read_image
+from minifcn.errors import ArgumentError, MinifcnError
+from minifcn.models import FCN
+from minifcn.plot import explained, overlay, save_image_png, save_label_png
 from minifcn.training import Card, load_network, predict
 
 LONGEST = 16  # no image is looked at wider than so many training images
+NOT_ALL = 1  # the exit status where some images could not be segmented
+SHARE = 0.005  # of the pixels; a class with less is left out of the line that is printed
 
 
 def run(arguments: dict[str, Any]) -> int:
+    device = arguments["device"] or "cpu"
+    check_tf32(arguments.get("tf32", False), device)
     model, card = load_network(arguments["weights"])
-    model.to(arguments["device"] or "cpu")
-    paths = [Path(path) for path in arguments["images"]]
+    model.to(device)
     folder = Path(arguments["out"] or "segmented")
-    targets = named_apart(paths, folder)
-    for path in paths:
-        read_image(path)  # a file that cannot be read is found before anything is written
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
-    palette = np.array(card.palette, np.uint8)
-    lines = []
-    with Counter(len(paths), "segment", arguments["quiet"] or len(paths) == 1) as counter:
-        for path, (label_path, overlay_path) in zip(paths, targets, strict=True):
-            image = read_image(path)
-            size = arguments["size"] or viewing_size(card, image.shape[:2])
-            label = predict(model, image, card.mean, card.std, size)
-            save_label_png(label_path, label, palette)
-            save_image_png(overlay_path, overlay(image, label, palette))
+    found, failures = images_of(arguments["images"], folder)
+    targets = named_apart(found, folder)
+    if found:
+        writable_folder(folder)
+    with Counter(len(found), "segment", arguments["quiet"] or len(found) == 1) as counter:
+        for path, (label_path, overlay_path) in zip(found, targets, strict=True):
+            try:
+                shares = segment(model, card, path, arguments["size"], label_path, overlay_path)
+                counter.write(f"{shares}\n  {label_path}\n  {overlay_path}")
+            except MinifcnError as error:
+                failures.append(str(error))
+            except MemoryError as error:
+                failures.append(f"{path}: out of memory ({error}); choose a smaller --size.")
             counter(1)
-            shares = np.bincount(label.ravel(), minlength=len(card.classes)) / label.size
-            largest = [c for c in np.argsort(-shares)[:4] if shares[c] > 0.005]
-            most = ", ".join(f"{card.classes[c]} {100 * shares[c]:.0f} %" for c in largest)
-            lines.append(f"{path} ({image.shape[0]}x{image.shape[1]}): {most}\n  {label_path}\n  {overlay_path}")
-    print("\n".join(lines))
-    return 0
+    if not failures:
+        return 0
+    if len(failures) > 1:
+        print(f"minifcn segment: {len(failures)} images were left out:", file=sys.stderr)
+    print("\n".join(f"minifcn segment: {failure}" for failure in failures), file=sys.stderr)
+    return NOT_ALL
+
+
+def segment(
+    model: FCN, card: Card, path: Path, size: tuple[int, int] | None, label_path: Path, overlay_path: Path
+) -> str:
+    """Writes the two pictures of one image; returns a line with its name, its size and its largest classes."""
+    image = read_image(path)
+    label = predict(model, image, card.mean, card.std, size or viewing_size(card, image.shape[:2]))
+    palette = np.array(card.palette, np.uint8)
+    save_label_png(label_path, label, palette)
+    save_image_png(overlay_path, explained(overlay(image, label, palette), label, card.classes, palette))
+    shares = np.bincount(label.ravel(), minlength=len(card.classes)) / label.size
+    largest = [c for c in np.argsort(-shares)[:4] if shares[c] > SHARE]
+    most = ", ".join(f"{card.classes[c]} {100 * shares[c]:.0f} %" for c in largest)
+    return f"{path} ({image.shape[0]}x{image.shape[1]}): {most}"
+
+
+def images_of(given: list[str], folder: Path) -> tuple[list[Path], list[str]]:
+    """(the images that are meant, what is wrong with the rest): of files, folders and patterns such as "in/*.jpg".
+
+    From folders and patterns only pictures are taken, each once, and not what an earlier call has written beside them.
+    """
+    files: list[Path] = []
+    gathered: list[Path] = []
+    failures = []
+    for name in given:
+        path = Path(name)
+        if path.is_dir():
+            inside = sorted(path.iterdir())
+        elif path.exists() or not glob.has_magic(name):
+            files.append(path)
+            continue
+        else:
+            inside = [Path(each) for each in sorted(glob.glob(name, recursive=True))]
+        pictures = [each for each in inside if is_picture(each)]
+        gathered += pictures
+        if not pictures:
+            failures.append(f"{name}: there is no picture in it ({', '.join(SUFFIXES)}).")
+    results = {target.resolve() for path in [*files, *gathered] for target in results_of(path, folder)}
+    chosen = [*files, *(path for path in gathered if path.resolve() not in results)]
+    return list(dict.fromkeys(chosen)), failures
+
+
+def is_picture(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def results_of(path: Path, folder: Path) -> tuple[Path, Path]:
+    """(label, overlay) for an image."""
+    return folder / f"{path.stem}_label.png", folder / f"{path.stem}_overlay.png"
 
 
 def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
@@ -56,7 +111,7 @@ def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
                 f"segment them in two calls with different --out."
             )
         stems[path.stem] = path
-    targets = [(folder / f"{stem}_label.png", folder / f"{stem}_overlay.png") for stem in stems]
+    targets = [results_of(path, folder) for path in paths]
     written = {target.resolve() for pair in targets for target in pair}
     for path in paths:
         if path.resolve() in written:

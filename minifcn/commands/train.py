@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import replace
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 import numpy as np
 
-from minifcn import data, optim
-from minifcn.commands.options import BALANCE, Options, options_for
+from minifcn import data
+from minifcn.commands.learning import learning
+from minifcn.commands.options import BALANCE, Options, check_tf32, options_for
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, versions
+from minifcn.commands.resuming import METRICS_FILE, Begun, begun_in, check_epochs, folder_to_resume, resumed_options
+from minifcn.commands.run_folder import held, new_run
 from minifcn.data import Dataset
-from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
-from minifcn.errors import ArgumentError, FileError
+from minifcn.errors import ArgumentError
 from minifcn.machine.profiling import section
-from minifcn.models import FCN
+from minifcn.starting import STATUS
 from minifcn.tensor import Tensor
 from minifcn.training import (
     CHECKPOINT_FILE,
@@ -34,7 +33,6 @@ from minifcn.training import (
     evaluate,
     load_network,
     predictions,
-    read_checkpoint,
     restore,
     save_checkpoint,
     save_network,
@@ -44,42 +42,60 @@ from minifcn.training import (
 from minifcn.training.balance import median_frequency_weights
 from minifcn.weights import write_text_atomic
 
-METRICS_FILE = "metrics.json"
 GALLERY_ROWS = 6
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
-CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
 
 
 def run(arguments: dict[str, Any]) -> int:
     """Train, or go on with a run; returns the exit status."""
     quiet, out, resume = arguments.pop("quiet"), arguments.pop("out"), arguments.pop("resume")
-    steps = arguments.pop("profile", None)
+    steps, tf32 = arguments.pop("profile", None), arguments.pop("tf32", False)
     if steps is not None and steps < 1:
         raise ArgumentError(f"--profile must be at least 1 step, got {steps}.")
-    state, saved = State(), None
     if resume is None:
         options = options_for(arguments)
-        folder = new_folder(out, options)
-    else:
-        folder = Path(resume)
-        if out is not None:
-            raise ArgumentError(f"--out {out} cannot be given with --resume; the run goes on in {folder}.")
-        card, state, stored, saved = read_checkpoint(folder / CHECKPOINT_FILE)
-        options = resumed_options(arguments, stored, folder / CHECKPOINT_FILE)
-        # Without metrics.json the run was interrupted after its last epoch: what is left to do is to report.
-        if state.epoch >= options.epochs and (folder / METRICS_FILE).exists():
-            raise ArgumentError(
-                f"{folder} has finished: {state.epoch} of {options.epochs} epochs are done; "
-                f"pass --epochs with more than {state.epoch} to go on."
-            )
+        check_tf32(tf32, options.device)
+        with new_run(out, f"{options.data}-fcn{options.stride}s") as folder:
+            return guarded(folder, lambda: work(folder, options, None, quiet, steps))
+    folder = folder_to_resume(resume)
+    if out is not None:
+        raise ArgumentError(f"--out {out} cannot be given with --resume; the run goes on in {folder}.")
+    with held(folder):
+        begun = begun_in(folder)
+        options = resumed_options(arguments, begun.stored, folder / CHECKPOINT_FILE)
+        check_tf32(tf32, options.device)
+        check_epochs(folder, begun.state, options.epochs)
+        return guarded(folder, lambda: work(folder, options, begun, quiet, steps))
+
+
+def guarded(folder: Path, action: Callable[[], object]) -> int:
+    """The status after `action`; where it was stopped, it is said what is saved and how to go on."""
+    try:
+        action()
+        return 0
+    except Interrupted as error:
+        said = f"{error} Everything is saved; "
+    except KeyboardInterrupt:
+        if not (folder / CHECKPOINT_FILE).exists():
+            print("stopped at once; nothing had been saved yet.", file=sys.stderr)
+            return STATUS
+        state = begun_in(folder).state
+        where = f"epoch {state.epoch + 1}, step {state.step}" if state.step else f"epoch {state.epoch}"
+        said = f"stopped at once; saved is what was done after {where}; "
+    print(f"{said}go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)
+    return STATUS
+
+
+def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps: int | None) -> None:
+    """The run itself, in a folder that nobody else writes to."""
     training, validation, test = splits(options)
-    if resume is None:
-        card = card_of(options, training)
+    card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
     model = card.build(np.random.default_rng(options.seed)).to(options.device)
     optimizer, schedule, loader = learning(options, model, training)
-    if saved is not None:
-        restore(folder / CHECKPOINT_FILE, saved, model, optimizer)
+    if begun is not None:
+        restore(folder / CHECKPOINT_FILE, begun.arrays, model, optimizer)
+        before = optimizer.param_groups[0]["lr"]
         schedule.last_epoch = state.epoch * len(loader) + state.step
     weight = None
     if options.balance != "none":
@@ -90,41 +106,52 @@ def run(arguments: dict[str, Any]) -> int:
         f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
         f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"
     )
-    started = time.perf_counter() - (state.history[-1]["seconds"] if state.history else 0.0)
-
-    def save(state: State) -> None:
-        with section("saving", whole=True):
-            save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
-
+    if begun is not None and begun.stored["epochs"] != options.epochs and before != schedule.get_last_lr()[0]:
+        print(
+            f"with --epochs {options.epochs} the {options.schedule} schedule, made for {begun.stored['epochs']}, "
+            f"begins anew: the learning rate goes on at {schedule.get_last_lr()[0]:.3g} instead of {before:.3g}"
+        )
+    started = time.perf_counter() - (state.history[-1].get("seconds", 0.0) if state.history else 0.0)
     left = options.epochs * len(loader) - schedule.last_epoch
     with (
-        made(folder),
-        stop_on_interrupt() as should_stop,
+        stop_on_interrupt() as stop,
         Progress(options, state, len(training), quiet) as progress,
         StepProfile(steps, left, folder, progress.write) as profile,
     ):
+
+        def save(state: State) -> None:
+            with section("saving", whole=True), stop.held():
+                save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
 
         def after_step(state: State, loss: float, images: int) -> None:
             progress.step(state, loss, images)
             profile.step(images)
 
         def after_epoch(state: State) -> None:
+            state.history[-1] |= {"step": state.epoch * len(loader), "seconds": time.perf_counter() - started}
+            save(state)  # before the validation, which can take long
+            validate(state)
+
+        def validate(state: State) -> None:
+            def look(images: int) -> None:
+                if stop():
+                    raise Interrupted(f"stopped after epoch {state.epoch}, before its validation was done.")
+
+            look(0)
             with section("evaluation", whole=True):
-                score = evaluate(model, validation).mean_iu()
+                score = evaluate(model, validation, look).mean_iu()
             entry = state.history[-1]
-            entry |= {
-                "step": state.epoch * len(loader),
-                "val_mean_iu": None if np.isnan(score) else score,
-                "learning_rate": optimizer.param_groups[0]["lr"],
-                "seconds": time.perf_counter() - started,
-            }
-            if state.best < 0 or score > state.best:
-                state.best = float(np.nan_to_num(score))
+            entry |= {"val_mean_iu": None if np.isnan(score) else score, "seconds": time.perf_counter() - started}
+            # Without a score there is no best epoch: then the last one is kept.
+            if score > state.best or (np.isnan(score) and state.best < 0):
+                state.best = score if score > state.best else state.best
                 save_network(folder / WEIGHTS_FILE, model, card)
             save(state)
             progress.epoch(entry)
 
         try:
+            if state.history and "val_mean_iu" not in state.history[-1]:
+                validate(state)
             train(
                 model,
                 loader,
@@ -137,37 +164,13 @@ def run(arguments: dict[str, Any]) -> int:
                 after_step=after_step,
                 after_epoch=after_epoch,
                 on_stop=save,
-                should_stop=should_stop,
+                should_stop=stop,
                 look_every=0.2 if steps is None else 0.0,  # a profile has to begin and end between two steps
             )
-        except Interrupted as error:
+        except Interrupted:
             profile.finish()
-            progress.close()
-            go_on = f"minifcn train --resume {quote(str(folder))}"
-            print(f"{error} Everything is saved; go on with: {go_on}", file=sys.stderr)
-            return 130
-    seconds = state.history[-1]["seconds"]
-    finish(folder, options, test, state.history, seconds)
-    return 0
-
-
-def resumed_options(arguments: dict[str, Any], stored: dict[str, Any], path: Path) -> Options:
-    """The options of the run that goes on; only how long and where it runs may change."""
-    before = Options.from_dict(stored, path)
-    changes = {name: value for name, value in arguments.items() if value is not None and value != getattr(before, name)}
-    for name, value in changes.items():
-        if name not in CHANGEABLE:
-            option, allowed = name.replace("_", "-"), ", ".join(f"--{each}" for each in CHANGEABLE)
-            raise ArgumentError(
-                f"--{option} is {shown(getattr(before, name))} in this run and cannot become {shown(value)} with "
-                f"--resume, which can change {allowed}; leave --{option} out or start a new run."
-            )
-    return replace(before, **changes)
-
-
-def shown(value: Any) -> str:
-    """As it is written on the command line."""
-    return "x".join(str(side) for side in value) if isinstance(value, tuple) else str(value)
+            raise
+    finish(folder, options, test, state.history, state.history[-1]["seconds"])
 
 
 def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
@@ -201,83 +204,14 @@ def card_of(options: Options, training: Dataset) -> Card:
     )
 
 
-def new_folder(out: str | None, options: Options) -> Path:
-    """Where a new run will be. An existing run is never overwritten."""
-    if out is None:
-        name, number = f"{options.data}-fcn{options.stride}s", 1
-        while (folder := Path("runs") / f"{name}-{number}").exists():
-            number += 1
-    else:
-        folder = Path(out)
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise FileError(
-                f"--out {folder} exists and is not an empty folder; name a new one, or use --resume {folder}."
-            )
-    return folder
-
-
-@contextmanager
-def made(folder: Path) -> Iterator[None]:
-    """Makes the folder of a run, after all else that can fail; if nothing comes to be in it, it is gone again."""
-    new = not folder.exists()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):  # now, and not after an hour of training
-        raise FileError(f"{folder} cannot be written to; change its permissions or choose another folder.")
-    try:
-        yield
-    finally:
-        if new:
-            with suppress(OSError):
-                folder.rmdir()  # which refuses a folder that is not empty
-
-
-def learning(
-    options: Options, model: FCN, training: Dataset
-) -> tuple[optim.Optimizer, optim.LRScheduler, data.DataLoader]:
-    """Optimiser, schedule (one step per batch) and loader."""
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if options.optimizer == "sgd":
-        optimizer: optim.Optimizer = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
-    else:
-        kind = optim.AdamW if options.optimizer == "adamw" else optim.Adam
-        optimizer = kind(learned, options.lr, weight_decay=options.weight_decay)
-    transform = augmentation(training, options.size) if options.augment else None
-    loader = data.DataLoader(
-        training, options.batch_size, shuffle=True, transform=transform, seed=options.seed, prefetch=True
-    )
-    schedule = scheduled(options.schedule, optimizer, options.epochs * len(loader))
-    return optimizer, schedule, loader
-
-
-def scheduled(name: str, optimizer: optim.Optimizer, steps: int) -> optim.LRScheduler:
-    """How the learning rate falls over all steps of the run."""
-    if name == "poly":
-        return optim.PolynomialLR(optimizer, steps, power=0.9)
-    if name == "cosine":
-        return optim.CosineAnnealingLR(optimizer, steps)
-    if name == "step":
-        return optim.StepLR(optimizer, max(1, steps // 3), gamma=0.1)
-    return optim.StepLR(optimizer, steps, gamma=1.0)
-
-
-def augmentation(training: Dataset, size: tuple[int, int] | None) -> Compose:
-    """Mirror, zoom and colour: what a road scene looks like under other circumstances."""
-    steps: list[Transform] = [RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)]
-    if size is not None:
-        steps[1:1] = [RandomScale(0.75, 1.5), RandomCrop(size, training.mean)]
-    return Compose(steps)
-
-
 def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str, Any]], seconds: float) -> None:
     """Measure the best weights on the test data, write metrics and pictures, and say where everything is."""
-    from minifcn.plot import confusion, gallery, learning_curve, save_figure
-
     model, card = load_network(folder)
     model.to(options.device)
     matrix = evaluate(model, test)
+    print(metrics_table(matrix, test, "test"), flush=True)  # before anything that a full disk could stop
+    from minifcn.plot import confusion, gallery, learning_curve, save_figure
+
     rows = np.linspace(0, len(test) - 1, min(GALLERY_ROWS, len(test))).astype(int)
     examples = list(predictions(model, test, rows))
     save_figure(learning_curve(curve(history)), folder / "learning_curve.png")
@@ -293,8 +227,11 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
         "versions": versions(options.device),
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
-    print(metrics_table(matrix, test, "test"))
-    print(f"\ntrained in {seconds:.0f} s; the best of {len(history)} epochs on validation is in {folder}:")
+    scored = any(entry["val_mean_iu"] is not None for entry in history)
+    kept = (
+        f"the best of {len(history)} epochs on validation" if scored else "the last epoch (no validation has a score)"
+    )
+    print(f"\ntrained in {seconds:.0f} s; {kept} is in {folder}:")
     for name, what in (
         (WEIGHTS_FILE, "the weights"),
         (METRICS_FILE, "all numbers"),
@@ -307,11 +244,18 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
 
 
 def curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One point per step, at a fraction of its epoch; what was measured once per epoch stands at the last of them."""
-    points = []
+    """One point per step, at a fraction of its epoch; what was measured once per epoch stands at the last of them.
+
+    A learning rate stands where its step begins, so that the first is the one that was asked for; a loss where it ends.
+    """
+    points: dict[float, dict[str, Any]] = {}
     for entry in history:
-        count = len(entry["losses"])
-        start = entry["epoch"] - 1
-        steps = [{"epoch": start + (i + 1) / count, "loss": loss} for i, loss in enumerate(entry["losses"])]
-        points += [*steps[:-1], {**steps[-1], **{key: entry[key] for key in ("val_mean_iu", "learning_rate")}}]
-    return points
+        count, start = len(entry["losses"]), entry["epoch"] - 1
+        rates = entry.get("learning_rates", [])  # which older runs did not write down
+        if len(rates) == count:
+            for i, rate in enumerate(rates):
+                points.setdefault(start + i / count, {})["learning_rate"] = rate
+        for i, loss in enumerate(entry["losses"]):
+            points.setdefault(start + (i + 1) / count, {})["loss"] = loss
+        points[entry["epoch"]]["val_mean_iu"] = entry["val_mean_iu"]
+    return [{"epoch": epoch, **values} for epoch, values in points.items()]

@@ -29,7 +29,7 @@ from minifcn.data.sample import Label, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID
 
-EXAMPLE = 'for example: [[class]] name = "road" color = [128, 64, 128], each on a line of its own'
+EXAMPLE = 'for example: class = [{name = "grass", color = [0, 128, 0]}, {name = "path"}]'
 KEYS = ("class", "ignore", "ignore_colors", "mean", "std")
 
 

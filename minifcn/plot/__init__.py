@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from minifcn.plot.curves import learning_curve
 from minifcn.plot.labels import colorize, error_map, overlay, save_image_png, save_label_png
+from minifcn.plot.legend import explained
 from minifcn.plot.matrix import confusion
 from minifcn.plot.pictures import gallery
 from minifcn.plot.profile import profile_bars
@@ -13,6 +14,7 @@ __all__ = [
     "colorize",
     "confusion",
     "error_map",
+    "explained",
     "gallery",
     "learning_curve",
     "overlay",

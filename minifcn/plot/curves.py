@@ -73,29 +73,40 @@ def _draw_loss(axes: Axes, curves: Curves, unit: str) -> None:
     elif "loss" in curves:
         _note(axes, f"last {curves['loss'][1][-1]:.3g}")
     if axes.dataLim.ymin >= 0:
-        axes.set_ylim(bottom=0.0)
+        axes.set_ylim(0.0, 1.06 * axes.dataLim.ymax or 1.0)  # of the whole height, or the highest points are cut
 
 
 def _draw_iu(axes: Axes, curves: Curves, unit: str) -> None:
     x, y = curves["val_mean_iu"]
-    best = int(np.argmax(y))
-    axes.set_title("mean IU on held-out images")
-    _note(axes, f"best {y[best]:.3f} at {unit} {x[best]:g}")
+    best, y = int(np.argmax(y)), 100 * y
+    axes.set_title("mean IU on held-out images, in percent")
+    _note(axes, f"best {y[best]:.1f} % at {unit} {x[best]:g}")
     _draw_curve(axes, x, y, BLUE, "held-out")
-    axes.plot(x[best], y[best], "o", markersize=9, markerfacecolor="none", markeredgecolor=ORANGE, markeredgewidth=1.6)
-    axes.set_ylim(0.0, 1.0 if y[best] > 0.5 else max(1.25 * y[best], 0.01))
+    axes.plot(
+        x[best],
+        y[best],
+        "o",
+        markersize=9,
+        markerfacecolor="none",
+        markeredgecolor=ORANGE,
+        markeredgewidth=1.6,
+        clip_on=False,
+    )
+    axes.set_ylim(0.0, 100.0 if y[best] > 50 else max(1.25 * y[best], 1.0))
 
 
 def _draw_rate(axes: Axes, curves: Curves, unit: str) -> None:
+    x, y = curves["learning_rate"]
     axes.set_title("learning rate")
-    axes.plot(*curves["learning_rate"], color=QUIET, marker="o" if len(curves["learning_rate"][0]) == 1 else "")
-    axes.set_ylim(bottom=0.0)
+    _note(axes, f"first {y[0]:.3g}, last {y[-1]:.3g}")
+    axes.plot(x, y, color=QUIET, marker="o" if len(x) == 1 else "")
+    axes.set_ylim(0.0, 1.06 * y.max() or 1.0)
     axes.locator_params(axis="y", nbins=3)
 
 
 def _draw_curve(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, label: str) -> None:
     if len(y) <= FEW:
-        axes.plot(x, y, color=colour, marker="o", markersize=3.5, label=label)
+        axes.plot(x, y, color=colour, marker="o", markersize=3.5, label=label, clip_on=False)
         return
     axes.plot(x, y, color=colour, alpha=0.25, linewidth=0.8)
     axes.plot(x, _running_mean(y, len(y) // 20), color=colour, label=label)

@@ -36,10 +36,10 @@ def colorize(label: np.ndarray, palette: Palette) -> np.ndarray:
 
 
 def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, alpha: float = 0.5) -> np.ndarray:
-    """`(1 - alpha) · grey(image) + alpha · palette[label]`, and contours round the objects: uint8 `(H, W, 3)`.
+    """`(1 - alpha) · image + alpha · palette[label]`, and contours round the objects: uint8 `(H, W, 3)`.
 
-    The image is grey so that the hue of a pixel says its class and nothing else: red over yellow would be the orange
-    of another class. A contour has the colour of its class, lightened. Void pixels show the image as it is.
+    The photograph keeps its colours, so that one sees what the network saw. A contour has the colour of its class,
+    lightened. Void pixels show the image as it is.
 
     Raises ArgumentError for an alpha outside [0, 1], for sizes that differ, and as `colorize` does.
     """
@@ -48,7 +48,7 @@ def overlay(image: np.ndarray, label: np.ndarray, palette: Palette, alpha: float
     image = checked_image(image, "image")
     colour = colorize(label, palette).astype(np.float32)
     label = checked_label(label, "label", 256, image.shape[:2])
-    blend = (1 - alpha) * luminance(image)[..., None] + alpha * colour
+    blend = np.float32(1 - alpha) * image + np.float32(alpha) * colour
     edge = contours(label)
     blend[edge] = 0.5 * colour[edge] + 0.5 * 255
     blend[label == VOID] = image[label == VOID]

@@ -48,7 +48,7 @@ def confusion(hist: np.ndarray, classes: Sequence[str]) -> Figure:
     names = text_width(classes, NAME_SIZE)
     left, below = MARGIN + 0.3 + names, MARGIN + 0.1 + 0.75 * (names + 0.12)  # the names below lean by 45 degrees
     width = max(left + side + GAP + BARS, MARGIN + text_width([TITLE], 10, "bold")) + MARGIN
-    with styled():
+    with styled(classes):
         figure = new_figure(width, below + side + HEAD)
         figure.text(MARGIN / width, 1 - 0.3 / figure.get_figheight(), TITLE, size=10, weight="bold")
         cells = picture_axes(figure, left, below, side, side)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -20,15 +19,15 @@ from minifcn.plot.labels import (
     colorize,
     error_map,
 )
-from minifcn.plot.style import QUIET, new_figure, picture_axes, styled, text_width
+from minifcn.plot.legend import Legend
+from minifcn.plot.style import new_figure, picture_axes, styled
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # All in inches. Pictures are placed by hand, so that they touch neither each other nor the text at any shape.
-WIDTH, MARGIN, GAP, TITLE, LEGEND_LINE, SWATCH = 11.0, 0.2, 0.08, 0.25, 0.24, 0.14
-LEGEND_SIZE = 9.0
+WIDTH, MARGIN, GAP, TITLE = 11.0, 0.2, 0.08, 0.25
 COLUMNS = ("image", "truth", "prediction", "errors")
 
 
@@ -66,11 +65,10 @@ def gallery(
     legend += [(np.array(WRONG_COLOUR), "wrong")]
     width = (WIDTH - 2 * MARGIN - 3 * GAP) / 4
     heights = [float(np.clip(width * image.shape[0] / image.shape[1], 0.3, 2 * width)) for image, _, _ in rows]
-    with styled():
-        per_line, cell = _legend_grid([name for _, name in legend])
-        under = MARGIN + LEGEND_LINE * math.ceil(len(legend) / per_line)
-        full_height = MARGIN + TITLE + sum(heights) + GAP * (len(rows) - 1) + under + MARGIN
-        figure = new_figure(WIDTH, full_height)
+    with styled(classes):
+        below = Legend(legend, WIDTH)
+        full_height = MARGIN + TITLE + sum(heights) + GAP * (len(rows) - 1) + below.height + MARGIN
+        figure = new_figure(below.width, full_height)
         bottom = full_height - MARGIN - TITLE + GAP
         for i, ((image, truth, prediction), height) in enumerate(zip(rows, heights, strict=True)):
             bottom -= height + GAP
@@ -81,7 +79,7 @@ def gallery(
                 if i == 0:
                     axes.set_title(title)
             _note_score(axes, truth, prediction)
-        _draw_legend(figure, legend, per_line, cell, under)
+        below.draw(figure)
     return figure
 
 
@@ -99,28 +97,3 @@ def _note_score(axes: Axes, truth: np.ndarray, prediction: np.ndarray) -> None:
     share = f"{100 * (truth == prediction)[counted].mean():.1f} % right" if counted.any() else "all void"
     box = {"boxstyle": "round,pad=0.3", "facecolor": "black", "alpha": 0.6, "linewidth": 0}
     axes.text(0.98, 0.03, share, transform=axes.transAxes, ha="right", va="bottom", color="white", size=8, bbox=box)
-
-
-def _legend_grid(names: Sequence[str]) -> tuple[int, float]:
-    """(entries in a line, width of an entry in inches), wide enough for the longest name."""
-    cell = SWATCH + 0.08 + text_width(names, LEGEND_SIZE) + 0.2
-    lines = math.ceil(len(names) / max(1, int((WIDTH - 2 * MARGIN) / cell)))
-    per_line = math.ceil(len(names) / lines)  # lines of equal length rather than full ones and a remainder
-    return per_line, (WIDTH - 2 * MARGIN) / per_line
-
-
-def _draw_legend(
-    figure: Figure, legend: Sequence[tuple[np.ndarray, str]], per_line: int, cell: float, top: float
-) -> None:
-    """Swatches and names in inches, in axes that cover the width of the figure below `top`."""
-    from matplotlib.patches import Rectangle
-
-    axes = picture_axes(figure, 0, 0, WIDTH, top)
-    axes.set_xlim(0, WIDTH)
-    axes.set_ylim(0, top)
-    for i, (colour, name) in enumerate(legend):
-        x = MARGIN + i % per_line * cell
-        y = top - MARGIN / 2 - LEGEND_LINE * (i // per_line + 0.5)
-        swatch = Rectangle((x, y - SWATCH / 2), SWATCH, SWATCH, facecolor=colour / 255, edgecolor=QUIET, linewidth=0.5)
-        axes.add_patch(swatch)
-        axes.text(x + SWATCH + 0.08, y, name, va="center_baseline", size=LEGEND_SIZE, parse_math=False)

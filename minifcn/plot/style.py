@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minifcn.errors import ArgumentError
+from minifcn.plot.fonts import boxes_are_known, families, warn_of_boxes
 from minifcn.weights import atomic_path
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ LINE = "#d9dce1"  # grids and frames
 BLUE, ORANGE, RED = "#2f6db3", "#d9822b", "#de2d26"
 
 STYLE: dict[str, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so figures are the same everywhere
     "font.size": 9.0,
     "text.color": INK,
     "text.usetex": False,
@@ -62,11 +62,16 @@ FORMATS = (".png", ".pdf", ".svg")
 
 
 @contextlib.contextmanager
-def styled() -> Iterator[None]:
-    """The style, for what is drawn inside the block; the user's own settings are back after it."""
+def styled(texts: Iterable[str] = ()) -> Iterator[None]:
+    """The style, for what is drawn inside the block; the user's own settings are back after it.
+
+    texts: what users have named, in whatever letters; a RuntimeWarning says if no font has them.
+    """
     import matplotlib
 
-    settings: Any = STYLE  # the stubs of matplotlib 3.11 ask for a dict with literal keys
+    texts = list(texts)
+    warn_of_boxes(texts)
+    settings: Any = {**STYLE, "font.family": families(texts)}  # the stubs ask for a dict with literal keys
     with matplotlib.rc_context(settings):
         yield
 
@@ -96,8 +101,10 @@ def text_width(texts: Iterable[str], size: float, weight: str = "normal") -> flo
     from matplotlib.font_manager import FontProperties
     from matplotlib.textpath import TextToPath
 
-    font = FontProperties(family=STYLE["font.family"], size=size, weight=weight)
-    return max(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] for text in texts) / 72
+    texts = list(texts)
+    font = FontProperties(family=families(texts), size=size, weight=weight)
+    with boxes_are_known():
+        return max(TextToPath().get_text_width_height_descent(text, font, ismath=False)[0] for text in texts) / 72
 
 
 def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) -> None:
@@ -108,5 +115,5 @@ def save_figure(figure: Figure, path: str | os.PathLike[str], dpi: int = 150) ->
     suffix = Path(path).suffix.lower()
     if suffix not in FORMATS:
         raise ArgumentError(f"{path} cannot be a figure; name it *{', *'.join(FORMATS[:-1])} or *{FORMATS[-1]}.")
-    with atomic_path(path) as temporary:
+    with atomic_path(path) as temporary, boxes_are_known():
         figure.savefig(temporary, format=suffix[1:], dpi=dpi, facecolor="white")

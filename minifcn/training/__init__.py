@@ -1,9 +1,10 @@
 """The training loop, checkpoints, evaluation, and networks on disk."""
 
-from minifcn.training.checkpoint import CHECKPOINT_FILE, read_checkpoint, restore, save_checkpoint
+from minifcn.training.checkpoint import CHECKPOINT_FILE, options_of_run, read_checkpoint, restore, save_checkpoint
 from minifcn.training.evaluation import evaluate, predict, predictions
-from minifcn.training.loop import Interrupted, State, TrainingError, stop_on_interrupt, train, train_step
-from minifcn.training.network import WEIGHTS_FILE, Card, load_network, save_network
+from minifcn.training.interrupts import Stop, stop_on_interrupt
+from minifcn.training.loop import Interrupted, State, TrainingError, train, train_step
+from minifcn.training.network import WEIGHTS_FILE, Card, load_network, no_such_run, save_network
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -11,9 +12,12 @@ __all__ = [
     "Card",
     "Interrupted",
     "State",
+    "Stop",
     "TrainingError",
     "evaluate",
     "load_network",
+    "no_such_run",
+    "options_of_run",
     "predict",
     "predictions",
     "read_checkpoint",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from minifcn.models import FCN
 from minifcn.optim import Optimizer
 from minifcn.training.loop import State
 from minifcn.training.network import Card, arrays_of, check_finite
-from minifcn.weights import load_arrays, save_arrays
+from minifcn.weights import load_arrays, load_metadata, save_arrays
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 
@@ -48,12 +49,26 @@ def read_checkpoint(path: str | os.PathLike[str]) -> tuple[Card, State, dict[str
     return Card.from_json(metadata["network"], path), state, options, arrays
 
 
+def options_of_run(weights: str | os.PathLike[str]) -> dict[str, Any]:
+    """The options of the run that `weights` belong to (its folder, or a file in it); {} if there is no such run to ask.
+
+    Only the head of the checkpoint is read, not its arrays.
+    """
+    given = Path(weights)
+    file = (given if given.is_dir() else given.parent) / CHECKPOINT_FILE
+    try:
+        return dict(json.loads(load_metadata(file)["options"]))
+    except (FileError, KeyError, ValueError, TypeError):
+        return {}
+
+
 def state_from(fields: dict[str, Any]) -> State:
     """The State of `asdict`; ValueError, TypeError or KeyError if it is none."""
     state = State(
         epoch=int(fields["epoch"]),
         step=int(fields["step"]),
         losses=[float(loss) for loss in fields["losses"]],
+        rates=[float(rate) for rate in fields.get("rates", ())],  # which older runs did not write down
         history=[dict(entry) for entry in fields["history"]],
         best=float(fields["best"]),
     )

@@ -13,11 +13,9 @@ and it stops by itself, before anything is overwritten, when a loss is no longer
 from __future__ import annotations
 
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,6 +50,7 @@ class State:
     losses: list[float] = field(default_factory=list)  # of the current epoch, one per step
     history: list[dict[str, Any]] = field(default_factory=list)  # one entry per epoch
     best: float = -1.0
+    rates: list[float] = field(default_factory=list)  # the learning rate of each step of the current epoch
 
 
 def train(
@@ -90,6 +89,7 @@ def train(
             moved = replace(batch, images=images, labels=labels)
             loss = train_step(model, optimizer, moved, class_weight, where, wait=False)
             unread.add(loss, len(batch.images), where)
+            state.rates.append(optimizer.param_groups[0]["lr"])
             schedule.step()
             state.step = step + 1
             if device == "cpu" or state.step == len(loader) or time.monotonic() - looked >= look_every:
@@ -107,8 +107,9 @@ def train(
             with closing(on_device(waiting("waiting for data", loader.batches(state.step)), device)) as batches:
                 steps_of(batches)
             mean = float(np.mean(state.losses))
-            state.history.append({"epoch": state.epoch + 1, "loss": mean, "losses": state.losses})
-            state.epoch, state.step, state.losses = state.epoch + 1, 0, []
+            made = {"epoch": state.epoch + 1, "loss": mean, "losses": state.losses, "learning_rates": state.rates}
+            state.history.append(made)
+            state.epoch, state.step, state.losses, state.rates = state.epoch + 1, 0, [], []
             after_epoch(state)
     finally:
         optimizer.found_inf = None
@@ -199,26 +200,3 @@ def reseed(model: FCN, seed: int, epoch: int, step: int) -> None:
     layers = [module for module in model.modules() if isinstance(module, Dropout)]
     for position, layer in enumerate(layers):
         layer.generator = np.random.default_rng((seed, epoch, step, position))
-
-
-@contextmanager
-def stop_on_interrupt() -> Iterator[Callable[[], bool]]:
-    """Turns the first Ctrl-C into a question (`should_stop`), so that a step is never cut in two; a second one kills.
-
-    Signals belong to the main thread; in another one nothing is changed and the answer is always no.
-    """
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def handler(number: int, frame: object) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = signal.signal(signal.SIGINT, handler)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)

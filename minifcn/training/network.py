@@ -19,9 +19,11 @@ from minifcn.data import Dataset
 from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.machine.backend import to_numpy
 from minifcn.models import FCN
+from minifcn.text import closest
 from minifcn.weights import load_arrays, save_arrays
 
 WEIGHTS_FILE = "weights.safetensors"
+MOST_RUNS = 8  # are named where one is not found
 
 
 @dataclass(frozen=True)
@@ -160,4 +162,26 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
         if not file.exists():
             raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; give a run or a weights file.")
         return file
+    if not given.exists():
+        raise no_such_run(given, WEIGHTS_FILE)
     return given
+
+
+def no_such_run(path: str | os.PathLike[str], file: str) -> FileError:
+    """The error for a `path` that does not exist, with the runs that there are: folders beside it that hold `file`."""
+    given = Path(path)
+    runs = [run for place in dict.fromkeys((given.parent, Path("runs"))) for run in _runs_in(place, file)]
+    if not runs:
+        return FileError(f"{path} does not exist; check the path.")
+    alike = closest(str(given), runs, most=MOST_RUNS)
+    known = [*alike, *(run for run in map(str, runs) if run not in alike)]
+    more = ", ..." if len(known) > MOST_RUNS else ""
+    order = ", the nearest first" if alike and len(known) > 1 else ""
+    return FileError(f"{path} does not exist; the runs there are{order}: {', '.join(known[:MOST_RUNS])}{more}.")
+
+
+def _runs_in(place: Path, file: str) -> list[Path]:
+    try:
+        return sorted(found.parent for found in place.glob(f"*/{file}"))
+    except OSError:
+        return []

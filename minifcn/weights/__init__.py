@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from minifcn.weights.atomic import atomic_path, write_text_atomic
-from minifcn.weights.files import FORMAT, SUFFIXES, load_arrays, save_arrays
+from minifcn.weights.files import FORMAT, SUFFIXES, load_arrays, load_metadata, save_arrays
 
-__all__ = ["FORMAT", "SUFFIXES", "atomic_path", "load_arrays", "save_arrays", "write_text_atomic"]
+__all__ = ["FORMAT", "SUFFIXES", "atomic_path", "load_arrays", "load_metadata", "save_arrays", "write_text_atomic"]

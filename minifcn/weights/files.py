@@ -18,7 +18,7 @@ import numpy as np
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.weights.atomic import atomic_path
 from minifcn.weights.npz import METADATA, read_npz, write_npz
-from minifcn.weights.safetensors_file import read_safetensors, write_safetensors
+from minifcn.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 Arrays = dict[str, np.ndarray]
 Texts = dict[str, str]
@@ -75,6 +75,18 @@ def load_arrays(path: str | os.PathLike[str], require_format: bool = False) -> t
         raise FileError(f"{path} is damaged or not a {suffix} file ({reason}); use another copy.") from error
     _check_format(path, arrays, metadata, require_format)
     return {name: arrays[name] for name in sorted(arrays)}, metadata
+
+
+def load_metadata(path: str | os.PathLike[str]) -> Texts:
+    """The texts of a `.safetensors` file without its arrays, and so without a look at the checksum over both.
+
+    Raises FileError as `load_arrays` does.
+    """
+    _check_regular_file(path)
+    try:
+        return read_metadata(Path(path))
+    except Exception as error:  # as above
+        raise FileError(f"{path} is damaged or not a .safetensors file ({error}); use another copy.") from error
 
 
 def _suffix(path: str | os.PathLike[str]) -> str:

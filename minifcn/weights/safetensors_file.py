@@ -46,3 +46,11 @@ def read_safetensors(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]
             if element not in NUMPY_TYPES:
                 raise FileError(f"{path} holds {name!r} as {element}, which NumPy has not; convert it to float32.")
         return {name: file.get_tensor(name) for name in names}, dict(file.metadata() or {})
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """The texts alone, from the head of the file; raises as `read_safetensors` does."""
+    from safetensors import safe_open
+
+    with safe_open(path, framework="numpy") as file:
+        return dict(file.metadata() or {})

@@ -95,10 +95,11 @@ def test_scenes_and_camvid_are_found_by_the_card(here: Path, capsys: pytest.Capt
 
 def test_misuse_is_found_before_any_work(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began to work"))
-    with pytest.raises(FileError, match=r"--out nowhere is not a folder; make it first\."):
-        run(out="nowhere")
-    with pytest.raises(FileError, match=rf"--out run/{WEIGHTS_FILE} is not a folder"):
+    with pytest.raises(FileError, match=rf"run/{WEIGHTS_FILE} cannot be made \(File exists\); choose another --out\."):
         run(out=f"run/{WEIGHTS_FILE}")
+    monkeypatch.setattr(evaluate.os, "access", lambda *_: False)
+    with pytest.raises(FileError, match=r"results cannot be written to; change its permissions or choose another"):
+        run()
     with pytest.raises(ArgumentError, match=r"--count is for generated scenes; --data folder is used whole\."):
         run(count=3)
     with pytest.raises(ArgumentError, match=r"run knows the 3 classes ground, block, sky but scenes has the 8 classes"):

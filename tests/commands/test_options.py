@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 
@@ -68,8 +69,9 @@ def test_values_out_of_range(values: dict[str, object], said: str) -> None:
 
 @pytest.mark.parametrize("size", [None, (33, 41)])
 def test_options_survive_json(size: tuple[int, int] | None) -> None:
-    options = Options(size=size, lr=1 / 3, root="a b", augment=True)
+    options = Options(size=size, lr=1 / 3, root=str(Path("a b").resolve()), augment=True)
     assert Options.from_dict(json.loads(json.dumps(options.to_dict())), "x") == options
+    assert Options(root="a b").to_dict()["root"] == options.root, "so that the data are found from anywhere"
 
 
 def test_stored_options_that_are_none() -> None:

@@ -16,10 +16,11 @@ from PIL import Image
 from minifcn.cli import main
 from minifcn.commands import train
 from minifcn.commands.options import Options
+from minifcn.commands.run_folder import LOCK_FILE
 from minifcn.data import Folder
 from minifcn.machine.tf32 import get_float32_matmul_precision
 from minifcn.metrics import ConfusionMatrix
-from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, evaluate, load_network, loop, read_checkpoint
+from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, Stop, evaluate, load_network, loop, read_checkpoint
 from minifcn.weights import load_arrays
 from tests.played_cupy import playing
 from tests.training import tiny
@@ -77,9 +78,13 @@ def stopping_after(steps: int | None, patch: pytest.MonkeyPatch) -> Iterator[Non
         count += 1
         return true_step(*given, **options)
 
+    class Asked(Stop):
+        def __call__(self) -> bool:
+            return count == steps
+
     @contextmanager
-    def asked() -> Iterator[Callable[[], bool]]:
-        yield lambda: count == steps
+    def asked() -> Iterator[Stop]:
+        yield Asked()
 
     with patch.context() as patched:
         patched.setattr(loop, "train_step", counted)
@@ -107,8 +112,8 @@ def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> No
         assert len(entry["losses"]) == 3
         assert entry["loss"] == pytest.approx(np.mean(entry["losses"]))
         assert 0 <= entry["val_mean_iu"] <= 1
-    assert report["history"][0]["learning_rate"] == pytest.approx(3e-3 * 0.5**0.9)
-    assert report["history"][1]["learning_rate"] == 0
+    rates = [entry["learning_rates"] for entry in report["history"]]
+    assert np.allclose(np.ravel(rates), [3e-3 * ((6 - step) / 6) ** 0.9 for step in range(6)])
     assert report["seconds"] == report["history"][1]["seconds"] > report["history"][0]["seconds"] > 0
 
     model, card = load_network(run)
@@ -132,16 +137,16 @@ def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.filterwarnings("ignore:no pixel was counted:RuntimeWarning")
 @pytest.mark.parametrize(
     ("right", "best"),
-    [([20, 60, 40], 1), ([60, 60, 20], 0), ([0, 0, 10], 2), ([None, None, None], 0), ([None, 0, 5], 2)],
+    [([20, 60, 40], 1), ([60, 60, 20], 0), ([0, 0, 10], 2), ([None, None, None], 2), ([None, 0, 5], 2)],
 )
 def test_the_weights_of_the_best_epoch_are_kept(
     here: Path, monkeypatch: pytest.MonkeyPatch, right: list[int | None], best: int
 ) -> None:
-    """Of equal epochs the first; a validation set without a labelled pixel (None) is worth no more than 0."""
+    """Of equal epochs the first; without a labelled pixel to validate on (None) the last."""
     after_epoch: list[dict[str, np.ndarray]] = []
     true_evaluate = train.evaluate
 
-    def scripted(model: object, dataset: object) -> ConfusionMatrix:
+    def scripted(model: object, dataset: object, report: object = None) -> ConfusionMatrix:
         if len(after_epoch) == 3:
             return true_evaluate(model, dataset)  # type: ignore[arg-type]
         count = right[len(after_epoch)]
@@ -208,11 +213,15 @@ def test_a_finished_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = content(here)
     for more in ([], ["--epochs", "1"], ["--epochs", "2"]):
         assert main(["train", "--resume", "run", *more]) == 2
-        err = capsys.readouterr().err
-        assert err.startswith("minifcn train: run has finished: 2 of ")
-        assert err.endswith(" epochs are done; pass --epochs with more than 2 to go on.\n")
+        assert capsys.readouterr().err == (
+            "minifcn train: run has finished its 2 epochs; pass --epochs with more than 2 to go on.\n"
+        )
     assert content(here) == before
     assert main(["train", "--resume", "run", "--quiet", "--epochs", "3"]) == 0
+    assert (
+        "with --epochs 3 the poly schedule, made for 2, begins anew: the learning rate goes on at 0.00112 instead"
+        in (capsys.readouterr().out)
+    )
     history = json.loads((here / "run" / "metrics.json").read_text())["history"]
     assert [entry["epoch"] for entry in history] == [1, 2, 3]
     assert history[2]["seconds"] > history[1]["seconds"]  # the time of the first call counts
@@ -244,7 +253,7 @@ def test_a_profiled_run_is_the_same_run(here: Path, capsys: pytest.CaptureFixtur
     for name, count in (
         ("the step of the optimizer", 4),
         ("evaluation", 1),
-        ("saving", 1),
+        ("saving", 2),  # before and after the evaluation
         ("waiting for data", 5),  # which once finds the epoch to be over
     ):
         assert calls["other", name] == count, name
@@ -336,6 +345,7 @@ def test_a_loss_that_is_no_number_keeps_what_was_good(
         if not (here / "run" / CHECKPOINT_FILE).exists():
             return true_loss(*given)
         kept.update(content(here / "run"))
+        assert kept.pop(LOCK_FILE)  # it is at work
         return true_loss(*given) * float(value)
 
     with monkeypatch.context() as patched:
@@ -405,24 +415,6 @@ def test_an_existing_run_is_never_touched(here: Path, capsys: pytest.CaptureFixt
     assert content(here) == before
 
 
-def test_folders_are_numbered_and_an_empty_one_is_taken(here: Path) -> None:
-    options = Options(data="camvid", root="x", stride=16)
-    assert train.new_folder(None, options) == Path("runs/camvid-fcn16s-1")
-    for number in (1, 2, 4):
-        (here / "runs" / f"camvid-fcn16s-{number}").mkdir(parents=True)
-    assert train.new_folder(None, options) == Path("runs/camvid-fcn16s-3")
-    assert train.new_folder("runs/camvid-fcn16s-2", options) == Path("runs/camvid-fcn16s-2")
-    with train.made(Path("a/b")):
-        assert Path("a/b").is_dir()
-    assert not Path("a/b").exists()
-    with pytest.raises(ZeroDivisionError), train.made(Path("runs/camvid-fcn16s-2")):
-        raise ZeroDivisionError
-    assert Path("runs/camvid-fcn16s-2").is_dir()  # empty, but it was there before
-    with train.made(Path("kept")):
-        Path("kept/x").touch()
-    assert Path("kept/x").exists()
-
-
 @pytest.mark.parametrize(
     ("damage", "said"),
     [
@@ -474,42 +466,25 @@ def test_damage_to_a_checkpoint(
         err = capsys.readouterr().err
         assert f"run/{CHECKPOINT_FILE} {said}" in err and err.count("\n") == 1
         assert file.read_bytes() == bad
-    for folder in ("yard", "nowhere"):
-        assert main(["train", "--resume", folder]) == 2
-        assert f"{folder}/{CHECKPOINT_FILE} does not exist; check the path." in capsys.readouterr().err
+    assert main(["train", "--resume", "yard"]) == 2
+    assert f"yard has no {CHECKPOINT_FILE}, so there is nothing to go on with;" in capsys.readouterr().err
+    assert main(["train", "--resume", "rum"]) == 2
+    assert capsys.readouterr().err == "minifcn train: rum does not exist; the runs there are: run.\n"
 
 
 def test_the_curve_has_a_point_per_step() -> None:
     history = [
-        {"epoch": 1, "losses": [1.0, 0.5], "val_mean_iu": 0.1, "learning_rate": 0.2, "loss": 0.75},
-        {"epoch": 2, "losses": [0.4], "val_mean_iu": None, "learning_rate": 0.1, "loss": 0.4},
+        {"epoch": 1, "losses": [1.0, 0.5], "val_mean_iu": 0.1, "learning_rates": [0.3, 0.2], "loss": 0.75},
+        {"epoch": 2, "losses": [0.4], "val_mean_iu": None, "learning_rates": [0.1], "loss": 0.4},
+        {"epoch": 3, "losses": [0.3], "val_mean_iu": 0.2, "loss": 0.3},  # of an earlier version
     ]
     assert train.curve(history) == [
-        {"epoch": 0.5, "loss": 1.0},
-        {"epoch": 1.0, "loss": 0.5, "val_mean_iu": 0.1, "learning_rate": 0.2},
-        {"epoch": 2.0, "loss": 0.4, "val_mean_iu": None, "learning_rate": 0.1},
+        {"epoch": 0.0, "learning_rate": 0.3},
+        {"epoch": 0.5, "learning_rate": 0.2, "loss": 1.0},
+        {"epoch": 1.0, "loss": 0.5, "val_mean_iu": 0.1, "learning_rate": 0.1},
+        {"epoch": 2.0, "loss": 0.4, "val_mean_iu": None},
+        {"epoch": 3.0, "loss": 0.3, "val_mean_iu": 0.2},
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "rates"),
-    [
-        ("poly", [1.0, (5 / 6) ** 0.9, (1 / 6) ** 0.9, 0.0]),
-        ("cosine", [1.0, (1 + 3**0.5 / 2) / 2, (1 - 3**0.5 / 2) / 2, 0.0]),
-        ("step", [1.0, 1.0, 0.01, 0.001]),
-        ("constant", [1.0, 1.0, 1.0, 1.0]),
-    ],
-)
-def test_how_the_learning_rate_falls(name: str, rates: list[float]) -> None:
-    from minifcn import Tensor, optim
-
-    optimizer = optim.SGD([Tensor(np.zeros(2), requires_grad=True)], 1.0)
-    schedule, found = train.scheduled(name, optimizer, 6), []
-    for step in range(7):
-        if step in (0, 1, 5, 6):
-            found.append(optimizer.param_groups[0]["lr"])
-        schedule.step()
-    assert found == pytest.approx(rates)
 
 
 def test_a_run_on_a_gpu_from_the_first_word_to_the_last(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

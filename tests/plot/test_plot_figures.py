@@ -69,15 +69,15 @@ def test_learning_curve_shows_what_was_written_down() -> None:
     check_texts(figure)
     assert len(figure.axes) == 3
     assert points(axes_titled(figure, "loss")) == [[(e, 2 / e) for e in range(1, 8)]]
-    curve, best = points(axes_titled(figure, "mean IU on held-out images"))
-    assert curve == [(1, 0.1), (3, 0.3), (5, 0.5), (7, 0.7)] and best == [(7, 0.7)]
+    curve, best = points(axes_titled(figure, "mean IU on held-out images, in percent"))
+    assert curve == [(1, 10.0), (3, 30.0), (5, 50.0), (7, 70.0)] and best == [(7, 70.0)]
     assert points(axes_titled(figure, "learning rate")) == [[(e, 0.1 / e) for e in range(1, 8)]]
-    assert {"epoch", "last 0.286", "best 0.700 at epoch 7"} <= set(words_of(figure))
+    assert {"epoch", "last 0.286", "best 70.0 % at epoch 7", "first 0.1, last 0.0143"} <= set(words_of(figure))
 
 
 def test_learning_curve_marks_the_best_and_not_the_last() -> None:
     history = [{"epoch": e, "val_mean_iu": iu} for e, iu in enumerate([0.1, 0.4, 0.3], start=1)]
-    assert "best 0.400 at epoch 2" in words_of(learning_curve(history))
+    assert "best 40.0 % at epoch 2" in words_of(learning_curve(history))
 
 
 def test_learning_curve_shows_only_what_there_is() -> None:

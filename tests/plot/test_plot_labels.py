@@ -71,12 +71,12 @@ def test_contours_turn_with_the_picture_and_separate_all_regions(label: np.ndarr
     assert not edge[label == 255].any()
 
 
-def test_overlay_is_a_blend_of_grey_and_colour() -> None:
+def test_overlay_is_a_blend_of_the_photograph_and_the_colour_of_the_class() -> None:
     label = np.full((3, 4), 1, np.uint8)
     label[2, 3] = 255
     for alpha in (0.0, 0.25, 1.0):
         picture = overlay(IMAGE, label, PALETTE, alpha)
-        expected = (1 - alpha) * luminance(IMAGE)[0, 0] + alpha * PALETTE[1].astype(float)
+        expected = (1 - alpha) * IMAGE[0, 0] + alpha * PALETTE[1].astype(float)
         assert np.abs(picture[0, 0] - expected).max() <= 0.5
         assert np.array_equal(picture[2, 3], IMAGE[2, 3]), "void shows the image"
     assert picture.dtype == np.uint8 and picture.shape == IMAGE.shape

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
-import threading
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -17,7 +15,7 @@ from minifcn import optim
 from minifcn.errors import ArgumentError, MinifcnError
 from minifcn.models import FCN
 from minifcn.nn import Dropout
-from minifcn.training import Interrupted, State, TrainingError, loop, stop_on_interrupt, train, train_step
+from minifcn.training import Interrupted, State, TrainingError, loop, train, train_step
 from tests.onto import device_of, get, on
 from tests.played_cupy import playing
 from tests.played_cupy.arrays import synchronisations
@@ -290,26 +288,3 @@ def test_the_largest_gradient_is_named(xp: ModuleType) -> None:
     for name, parameter in run.model.named_parameters():
         parameter.grad = on(xp, np.full(parameter.shape, -2.5 if name == "score.bias" else 0.5, np.float32))
     assert loop.largest_gradient(run.model) == "the largest gradient is 2.5 in score.bias"
-
-
-def test_the_first_interrupt_asks_and_the_second_kills() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with pytest.raises(KeyboardInterrupt), stop_on_interrupt() as should_stop:
-        assert not should_stop()
-        signal.raise_signal(signal.SIGINT)
-        assert should_stop()
-        signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGINT) is before
-
-
-def test_other_threads_leave_signals_alone() -> None:
-    before, answers = signal.getsignal(signal.SIGINT), []
-
-    def work() -> None:
-        with stop_on_interrupt() as should_stop:
-            answers.append((should_stop(), signal.getsignal(signal.SIGINT) is before))
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-    assert answers == [(False, True)]

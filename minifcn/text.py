@@ -1,0 +1,45 @@
+"""How wide a text is in a terminal, where 木 takes two places and a combining accent none; and the nearest of names."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+def width(text: str) -> int:
+    """The number of places that `text` takes in a terminal.
+
+    Two for wide and fullwidth characters (Unicode Standard Annex 11), none for those that are drawn over the one before
+    (marks, and what joins or directs), one for every other.
+
+    >>> width("tree"), width("木"), width("한국어"), width("e\\u0301")
+    (4, 2, 6, 1)
+    """
+    return sum(_places(character) for character in text)
+
+
+def padded(text: str, places: int) -> str:
+    """`text` with spaces behind it, up to `places` places; longer texts stay as they are."""
+    return text + " " * (places - width(text))
+
+
+def nearest(given: str, known: Iterable[object]) -> str:
+    """The one of `known` that `given` was most likely meant to be, as text; "" if none is like it.
+
+    >>> nearest("--optimiser", ["--optimizer", "--out"])
+    '--optimizer'
+    """
+    return next(iter(closest(given, known, most=1)), "")
+
+
+def closest(given: str, known: Iterable[object], most: int) -> list[str]:
+    """Up to `most` of `known` that are like `given`, as text, the most alike first; capitals and -- do not count."""
+    names = {str(name).lstrip("-").lower(): str(name) for name in known}
+    return [names[name] for name in get_close_matches(given.lstrip("-").lower(), names, n=most, cutoff=0.6)]
+
+
+def _places(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
