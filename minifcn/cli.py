@@ -20,7 +20,7 @@ from minifcn.data import SCENE_COUNTS
 from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
-from minifcn.starting import STATUS
+from minifcn.starting import STATUS, nothing_is_left_to_stop
 
 
 def size(text: str) -> tuple[int, int]:
@@ -195,6 +195,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 if part of the work could not be done, 2 for bad input, 130 after
     Ctrl-C, 141 if the pipe was closed into which it wrote.
     """
+    status = _main(argv)
+    if status == STATUS:
+        nothing_is_left_to_stop()
+    return status
+
+
+def _main(argv: Sequence[str] | None) -> int:
     with one_interrupt(), lasting_streams() as (out, err):
         who = "minifcn"
         try:

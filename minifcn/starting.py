@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from itertools import pairwise
-from typing import NoReturn
 
 STATUS = 130  # of a command that Ctrl-C ended: 128 and the number of the signal
 
@@ -28,12 +27,19 @@ def is_the_command_line(argv: list[str], given: list[str]) -> bool:
     return os.path.splitext(os.path.basename(argv[0]))[0] in ("minifcn", "minifcn-script")
 
 
-def leave(number: int, frame: object) -> NoReturn:
+def leave(number: int, frame: object) -> None:
     """Nothing has been begun, so there is nothing to put in order."""
     os.write(2, b"minifcn: interrupted.\n")
     os._exit(STATUS)
 
 
 def leave_quietly_on_interrupt() -> None:
+    """From now on, if this is the command line."""
     if is_the_command_line(sys.argv, sys.orig_argv) and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, leave)
+
+
+def nothing_is_left_to_stop() -> None:
+    """An impatient further Ctrl-C does not change the exit status of a command that the first one has ended."""
+    if signal.getsignal(signal.SIGINT) is leave:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
