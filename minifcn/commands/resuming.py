@@ -12,6 +12,8 @@ import numpy as np
 from minifcn.commands.options import Options
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import CHECKPOINT_FILE, Card, State, no_such_run, read_checkpoint
+from minifcn.training.checkpoint import state_from
+from minifcn.weights import load_metadata
 
 METRICS_FILE = "metrics.json"
 CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
@@ -29,6 +31,14 @@ class Begun(NamedTuple):
 def begun_in(folder: Path) -> Begun:
     """What is saved in the folder of a run; raises as `read_checkpoint` does."""
     return Begun(*read_checkpoint(folder / CHECKPOINT_FILE))
+
+
+def saved_state(folder: Path) -> State:
+    """How far the run in `folder` is saved, without reading its arrays; FileError if that cannot be read."""
+    try:
+        return state_from(json.loads(load_metadata(folder / CHECKPOINT_FILE)["state"]))
+    except (ValueError, TypeError, KeyError) as error:
+        raise FileError(f"{folder / CHECKPOINT_FILE}: the state of the run is damaged ({error}).") from None
 
 
 def folder_to_resume(given: str) -> Path:

@@ -51,11 +51,12 @@ def held(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        if file is not None and os.name == "nt":  # where an open file cannot be removed
+            _unlock(file)
+            file.close()
+        with suppress(OSError):
+            path.unlink()
         if file is not None:
-            if os.name == "nt":  # where an open file cannot be removed
-                _unlock(file)
-            with suppress(OSError):
-                path.unlink()
             file.close()
 
 

@@ -17,7 +17,15 @@ from minifcn.commands.learning import learning
 from minifcn.commands.options import BALANCE, Options, check_tf32, options_for
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, versions
-from minifcn.commands.resuming import METRICS_FILE, Begun, begun_in, check_epochs, folder_to_resume, resumed_options
+from minifcn.commands.resuming import (
+    METRICS_FILE,
+    Begun,
+    begun_in,
+    check_epochs,
+    folder_to_resume,
+    resumed_options,
+    saved_state,
+)
 from minifcn.commands.run_folder import held, new_run
 from minifcn.data import Dataset
 from minifcn.errors import ArgumentError
@@ -79,7 +87,7 @@ def guarded(folder: Path, action: Callable[[], object]) -> int:
         if not (folder / CHECKPOINT_FILE).exists():
             print("stopped at once; nothing had been saved yet.", file=sys.stderr)
             return STATUS
-        state = begun_in(folder).state
+        state = saved_state(folder)
         where = f"epoch {state.epoch + 1}, step {state.step}" if state.step else f"epoch {state.epoch}"
         said = f"stopped at once; saved is what was done after {where}; "
     print(f"{said}go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)

@@ -102,6 +102,7 @@ def test_where_there_are_no_locks_and_where_nothing_can_be_written(here: Path, m
         patch.setattr(run_folder, "_lock", refused)
         with held(here):
             pass
+    assert list(here.iterdir()) == []
     monkeypatch.setattr(run_folder.os, "access", lambda *_: False)
     with pytest.raises(FileError, match="cannot be written to; change its permissions or choose another folder"):
         held(here).__enter__()

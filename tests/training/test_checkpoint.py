@@ -166,6 +166,14 @@ def test_a_diverging_run_leaves_the_file_alone(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_options_of_a_run_are_told_by_its_folder_and_by_the_files_in_it(path: Path, tmp_path: Path) -> None:
+    for place in (path.parent, path, path.with_name("weights.safetensors")):
+        assert checkpoint.options_of_run(place) == OPTIONS
+    assert checkpoint.options_of_run(tmp_path / "nowhere" / "w.npz") == {}
+    path.write_bytes(path.read_bytes()[:50])
+    assert checkpoint.options_of_run(path) == {}
+
+
 def test_state_from_takes_what_asdict_gives() -> None:
     state = State(1, 2, [0.5, 0.25], [{"epoch": 1, "loss": 0.7}], 0.3, [0.003, 0.002])
     stored = json.loads(json.dumps(asdict(state)))

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
-from minifcn.weights import FORMAT, SUFFIXES, files, load_arrays, save_arrays
+from minifcn.weights import FORMAT, SUFFIXES, files, load_arrays, load_metadata, save_arrays
 
 ARRAYS = {
     "stage1.0.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 1, 4),
@@ -59,6 +59,17 @@ def test_what_is_saved_comes_back(tmp_path: Path, suffix: str) -> None:
         assert arrays[name].flags.writeable and arrays[name].flags.aligned
     assert metadata == METADATA | {"format": FORMAT}
     assert [entry.name for entry in tmp_path.iterdir()] == [f"weights{suffix}"]
+
+
+def test_the_texts_can_be_read_alone(tmp_path: Path) -> None:
+    path = saved(tmp_path, ".safetensors")
+    texts = load_metadata(path)
+    assert texts.items() > METADATA.items() and texts["format"] == FORMAT
+    with pytest.raises(FileError, match="nowhere does not exist; check the path"):
+        load_metadata("nowhere")
+    path.write_text("texts?")
+    with pytest.raises(FileError, match=r"is damaged or not a \.safetensors file"):
+        load_metadata(path)
 
 
 @EACH_SUFFIX
