@@ -258,7 +258,7 @@ BY_MINIFCN = [
     ("segment --weights w.safetensors a.png --tf32", "--tf32 is for a GPU and would change nothing on cpu; leave it"),
     ("evaluate --weights nowhere.npz", "nowhere.npz does not exist; check the path."),
     ("evaluate --weights nowhere", "nowhere does not exist; check the path."),
-    ("evaluate --weights yard", f"yard is a folder without {WEIGHTS_FILE}; give a run or a weights file."),
+    ("evaluate --weights yard", f"yard is a folder without {WEIGHTS_FILE}; give the folder of a run or a file in it."),
     ("evaluate --weights text.safetensors", "text.safetensors is damaged or not a .safetensors file"),
     ("evaluate --weights cut.safetensors", "cut.safetensors is damaged"),
     ("evaluate --weights foreign.npz", "foreign.npz holds arrays but no description of a network; give weights that"),

@@ -115,7 +115,10 @@ class Counter:
 
 
 def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
-    return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
+    """The table to print; letters that stdout cannot show are escaped here already, so that columns stay columns."""
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    names = [name.encode(encoding, "backslashreplace").decode(encoding) for name in dataset.classes]
+    return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(names)}"
 
 
 def profile_text(record: Profile, steps: int, before: int, images: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 
 from minifcn.commands.options import Options
 from minifcn.errors import ArgumentError, FileError
-from minifcn.training import CHECKPOINT_FILE, Card, State, no_such_run, read_checkpoint
+from minifcn.training import CHECKPOINT_FILE, Card, State, no_such_run, read_checkpoint, runs_in
 from minifcn.training.checkpoint import state_from
 from minifcn.weights import load_metadata
 
@@ -48,7 +48,7 @@ def folder_to_resume(given: str) -> Path:
         raise no_such_run(given, CHECKPOINT_FILE)
     if not (folder / CHECKPOINT_FILE).exists():
         raise FileError(
-            f"{folder} has no {CHECKPOINT_FILE}, so there is nothing to go on with; give the folder of a run."
+            f"{folder} has no {CHECKPOINT_FILE}, so there is nothing to go on with; {runs_in(folder, CHECKPOINT_FILE)}."
         )
     return folder
 

@@ -29,7 +29,7 @@ def run(arguments: dict[str, Any]) -> int:
     model, card = load_network(arguments["weights"])
     model.to(device)
     folder = Path(arguments["out"] or "segmented")
-    found, failures = images_of(arguments["images"], folder)
+    found, failures = images_of(arguments["images"])
     targets = named_apart(found, folder)
     if found:
         writable_folder(folder)
@@ -66,39 +66,39 @@ def segment(
     return f"{path} ({image.shape[0]}x{image.shape[1]}): {most}"
 
 
-def images_of(given: list[str], folder: Path) -> tuple[list[Path], list[str]]:
+def images_of(given: list[str]) -> tuple[list[Path], list[str]]:
     """(the images that are meant, what is wrong with the rest): of files, folders and patterns such as "in/*.jpg".
 
-    From folders and patterns only pictures are taken, each once, and not what an earlier call has written beside them.
+    From folders and patterns only pictures are taken, and not what an earlier call has written. Each is taken once.
     """
-    files: list[Path] = []
-    gathered: list[Path] = []
+    chosen: list[Path] = []
     failures = []
     for name in given:
         path = Path(name)
         if path.is_dir():
             inside = sorted(path.iterdir())
         elif path.exists() or not glob.has_magic(name):
-            files.append(path)
+            chosen.append(path)
             continue
         else:
             inside = [Path(each) for each in sorted(glob.glob(name, recursive=True))]
         pictures = [each for each in inside if is_picture(each)]
-        gathered += pictures
+        chosen += pictures
         if not pictures:
             failures.append(f"{name}: there is no picture in it ({', '.join(SUFFIXES)}).")
-    results = {target.resolve() for path in [*files, *gathered] for target in results_of(path, folder)}
-    chosen = [*files, *(path for path in gathered if path.resolve() not in results)]
     return list(dict.fromkeys(chosen)), failures
 
 
 def is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Whether a file is taken from a folder: by its name, and unless it is one of a pair that this command writes."""
+    stem, _, kind = path.stem.rpartition("_")
+    result = kind in ("label", "overlay") and all(each.exists() for each in results_of(stem, path.parent))
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not result and path.is_file()
 
 
-def results_of(path: Path, folder: Path) -> tuple[Path, Path]:
+def results_of(stem: str, folder: Path) -> tuple[Path, Path]:
     """(label, overlay) for an image."""
-    return folder / f"{path.stem}_label.png", folder / f"{path.stem}_overlay.png"
+    return folder / f"{stem}_label.png", folder / f"{stem}_overlay.png"
 
 
 def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
@@ -111,7 +111,7 @@ def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
                 f"segment them in two calls with different --out."
             )
         stems[path.stem] = path
-    targets = [results_of(path, folder) for path in paths]
+    targets = [results_of(path.stem, folder) for path in paths]
     written = {target.resolve() for pair in targets for target in pair}
     for path in paths:
         if path.resolve() in written:

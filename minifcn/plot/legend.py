@@ -74,7 +74,7 @@ def explained(picture: np.ndarray, label: np.ndarray, classes: Sequence[str], pa
     names = {value: "void" if value == VOID else classes[value] for value in present}
     entries = [(colours[value], f"{names[value]} {_percent(shares[value])}") for value in present]
     dpi = DPI * max(1.0, W / READABLE)
-    with styled(names.values()):
+    with styled(classes):  # all of them, so that many pictures give one warning
         legend = Legend(entries, max(W, NARROWEST) / dpi)
         width, height = math.ceil(round(legend.width * dpi, 3)), math.ceil(legend.height * dpi)
         figure = new_figure((width + 0.01) / dpi, (height + 0.01) / dpi, dpi=dpi)

@@ -4,7 +4,7 @@ from minifcn.training.checkpoint import CHECKPOINT_FILE, options_of_run, read_ch
 from minifcn.training.evaluation import evaluate, predict, predictions
 from minifcn.training.interrupts import Stop, stop_on_interrupt
 from minifcn.training.loop import Interrupted, State, TrainingError, train, train_step
-from minifcn.training.network import WEIGHTS_FILE, Card, load_network, no_such_run, save_network
+from minifcn.training.network import WEIGHTS_FILE, Card, load_network, no_such_run, runs_in, save_network
 
 __all__ = [
     "CHECKPOINT_FILE",
@@ -22,6 +22,7 @@ __all__ = [
     "predictions",
     "read_checkpoint",
     "restore",
+    "runs_in",
     "save_checkpoint",
     "save_network",
     "stop_on_interrupt",

@@ -160,7 +160,7 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
     if given.is_dir():
         file = given / WEIGHTS_FILE
         if not file.exists():
-            raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; give a run or a weights file.")
+            raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; {runs_in(given, WEIGHTS_FILE)}.")
         return file
     if not given.exists():
         raise no_such_run(given, WEIGHTS_FILE)
@@ -170,18 +170,27 @@ def weights_file(path: str | os.PathLike[str]) -> Path:
 def no_such_run(path: str | os.PathLike[str], file: str) -> FileError:
     """The error for a `path` that does not exist, with the runs that there are: folders beside it that hold `file`."""
     given = Path(path)
-    runs = [run for place in dict.fromkeys((given.parent, Path("runs"))) for run in _runs_in(place, file)]
+    runs = [run for place in dict.fromkeys((given.parent, Path("runs"))) for run in _runs(place, file)]
     if not runs:
         return FileError(f"{path} does not exist; check the path.")
     alike = closest(str(given), runs, most=MOST_RUNS)
-    known = [*alike, *(run for run in map(str, runs) if run not in alike)]
-    more = ", ..." if len(known) > MOST_RUNS else ""
-    order = ", the nearest first" if alike and len(known) > 1 else ""
-    return FileError(f"{path} does not exist; the runs there are{order}: {', '.join(known[:MOST_RUNS])}{more}.")
+    order = ", the nearest first" if alike and len(runs) > 1 else ""
+    return FileError(f"{path} does not exist; the runs there are{order}: {_named([*alike, *runs])}.")
 
 
-def _runs_in(place: Path, file: str) -> list[Path]:
+def runs_in(folder: Path, file: str) -> str:
+    """What to give instead of a folder that is no run, but may hold some."""
+    runs = _runs(folder, file)
+    return f"give one of the runs in it: {_named(runs)}" if runs else "give the folder of a run or a file in it"
+
+
+def _runs(place: Path, file: str) -> list[str]:
     try:
-        return sorted(found.parent for found in place.glob(f"*/{file}"))
+        return sorted(str(found.parent) for found in place.glob(f"*/{file}"))
     except OSError:
         return []
+
+
+def _named(runs: list[str]) -> str:
+    each = list(dict.fromkeys(runs))
+    return ", ".join(each[:MOST_RUNS]) + (", ..." if len(each) > MOST_RUNS else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -154,6 +155,8 @@ def test_b3_names_that_the_terminal_has_no_letters_for(here: Path, encoding: str
     out = result.stdout.decode(encoding)
     assert result.returncode == 0, result.stderr
     assert "\\u6728" in out and ("Stra\\xdfe" if encoding == "ascii" else "Straße") in out
+    table = [line for line in out.splitlines() if re.fullmatch(r"\S+ +[\d.-]+ +[\d.-]+ +[\d.]+", line)]
+    assert len(table) == 3 and len({len(line) for line in table}) == 1, "and no column is shifted by that: B12"
     assert "木" in json.loads(Path("abroad/metrics.json").read_text(encoding="utf-8"))["test"]["classes"]
     assert b"Traceback" not in result.stderr
     epochs = [line for line in out.splitlines() if line.startswith("epoch ")]  # and as a log it has no bar: B5

@@ -56,7 +56,9 @@ def test_a_run_folder_stands_for_its_weights(tmp_path: Path) -> None:
     save_network(tmp_path / WEIGHTS_FILE, model, card())
     assert same(weights(load_network(tmp_path)[0]), weights(model))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(FileError, match=rf"empty is a folder without {WEIGHTS_FILE}; give a run or a weights file\."):
+    with pytest.raises(
+        FileError, match=rf"empty is a folder without {WEIGHTS_FILE}; give the folder of a run or a file in it\."
+    ):
         load_network(tmp_path / "empty")
 
 
