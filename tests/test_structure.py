@@ -95,7 +95,9 @@ TESTED_IN: dict[str, str] = {
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",
     "data/classes.py": "data/test_folder.py",
-    "data/listing.py": "data/test_folder.py",
+    "data/listing.py": "real_use/test_a_files.py",
+    "data/masks.py": "real_use/test_a_files.py",
+    "data/pairs.py": "real_use/test_a_files.py",
     "data/shapes.py": "data/test_scenes.py",
     "models/fusion.py": "models/test_fcn_skips.py",
     "models/explanation.py": "models/test_fcn_crops.py",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.data.pairs import fingerprint
 from minifcn.data.sample import Dataset, Sample, index_in
 
 
@@ -29,6 +30,10 @@ class InMemory:
             sample.label.setflags(write=False)
             self._samples[index] = sample
         return self._samples[index]
+
+    def fingerprint(self, index: int) -> str:
+        """That of the data set."""
+        return fingerprint(self.dataset, index)
 
     @property
     def name(self) -> str:
