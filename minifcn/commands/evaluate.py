@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from minifcn import data
-from minifcn.commands.reporting import Counter, metrics_table, versions
+from minifcn.commands.looking import say_trained_on
+from minifcn.commands.reporting import Counter, metrics_table, summary_of, versions
 from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import Card, evaluate, load_network
@@ -41,7 +42,7 @@ def run(arguments: dict[str, Any]) -> int:
         "data": dataset.name,
         "split": arguments["split"],
         "size": size,
-        "metrics": matrix.summary(list(dataset.classes)),
+        "metrics": summary_of(matrix, dataset),
         "confusion": matrix.hist.tolist(),
         "seconds": seconds,
         "versions": versions(arguments["device"] or "cpu"),
@@ -49,6 +50,7 @@ def run(arguments: dict[str, Any]) -> int:
     write_text_atomic(metrics, json.dumps(report, indent=1) + "\n")
     save_figure(confusion(matrix.hist, dataset.classes), picture)
     print(metrics_table(matrix, dataset, arguments["split"]))
+    say_trained_on(arguments["weights"], dataset, arguments["split"])
     print(f"\n  {metrics}  all numbers\n  {picture}  which class is taken for which")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -102,7 +103,29 @@ class Counter:
 
 
 def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
-    return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(list(dataset.classes))}"
+    """The table, and what it has to be read with: which classes the labels do not hold."""
+    classes = list(dataset.classes)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a sentence below says it
+        text = f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(classes)}"
+    truth, answers = matrix.hist.sum(axis=1), matrix.hist.sum(axis=0)
+    absent = [name for name, pixels in zip(classes, truth, strict=True) if not pixels]
+    if len(absent) == len(classes):
+        return f"{text}\n\nall pixels of these labels are void, so there is no score."
+    if absent:
+        counted = int(((truth > 0) | (answers > 0)).sum())
+        text += (
+            f"\n\n{', '.join(absent)}: not in these labels; mean IU is over the {counted} of {len(classes)} classes "
+            "that labels or predictions hold."
+        )
+    return text
+
+
+def summary_of(matrix: ConfusionMatrix, dataset: Dataset) -> dict[str, Any]:
+    """All numbers for JSON; None, and no further warning, where there is no score."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return matrix.summary(list(dataset.classes))
 
 
 def profile_text(record: Profile, steps: int, before: int, images: int) -> str:

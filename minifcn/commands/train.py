@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 
 from minifcn import data, optim
-from minifcn.commands.options import BALANCE, Options, options_for
+from minifcn.commands.looking import look
+from minifcn.commands.options import Options, options_for
 from minifcn.commands.profiling import StepProfile
-from minifcn.commands.reporting import Progress, metrics_table, versions
+from minifcn.commands.reporting import Progress, metrics_table, summary_of, versions
 from minifcn.data import Dataset
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
 from minifcn.errors import ArgumentError, FileError
@@ -41,7 +42,6 @@ from minifcn.training import (
     stop_on_interrupt,
     train,
 )
-from minifcn.training.balance import median_frequency_weights
 from minifcn.weights import write_text_atomic
 
 METRICS_FILE = "metrics.json"
@@ -73,6 +73,9 @@ def run(arguments: dict[str, Any]) -> int:
                 f"pass --epochs with more than {state.epoch} to go on."
             )
     training, validation, test = splits(options)
+    looked = look(
+        {"train": training, "val": validation, "test": test}, options, quiet, None if resume is None else folder
+    )
     if resume is None:
         card = card_of(options, training)
     card.check_classes(training, str(folder))
@@ -81,9 +84,7 @@ def run(arguments: dict[str, Any]) -> int:
     if saved is not None:
         restore(folder / CHECKPOINT_FILE, saved, model, optimizer)
         schedule.last_epoch = state.epoch * len(loader) + state.step
-    weight = None
-    if options.balance != "none":
-        weight = Tensor(median_frequency_weights(training, BALANCE[options.balance]), device=options.device)
+    weight = None if looked.weights is None else Tensor(looked.weights, device=options.device)
 
     parameters = sum(parameter.size for parameter in model.parameters())
     print(
@@ -110,7 +111,8 @@ def run(arguments: dict[str, Any]) -> int:
 
         def after_epoch(state: State) -> None:
             with section("evaluation", whole=True):
-                score = evaluate(model, validation).mean_iu()
+                matrix = evaluate(model, validation)
+            score = matrix.mean_iu() if matrix.hist.any() else float("nan")  # all void: said before the first epoch
             entry = state.history[-1]
             entry |= {
                 "step": state.epoch * len(loader),
@@ -118,9 +120,10 @@ def run(arguments: dict[str, Any]) -> int:
                 "learning_rate": optimizer.param_groups[0]["lr"],
                 "seconds": time.perf_counter() - started,
             }
-            if state.best < 0 or score > state.best:
-                state.best = float(np.nan_to_num(score))
-                save_network(folder / WEIGHTS_FILE, model, card)
+            # Without a score there is no best epoch: then the last one is kept.
+            if score > state.best or (np.isnan(score) and state.best < 0):
+                state.best = score if score > state.best else state.best
+                save_network(folder / WEIGHTS_FILE, model, card, looked.notes)
             save(state)
             progress.epoch(entry)
 
@@ -286,7 +289,7 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
     save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
     report = {
         "options": options.to_dict(),
-        "test": matrix.summary(list(test.classes)),
+        "test": summary_of(matrix, test),
         "confusion": matrix.hist.tolist(),
         "history": history,
         "seconds": seconds,
@@ -294,7 +297,9 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
     print(metrics_table(matrix, test, "test"))
-    print(f"\ntrained in {seconds:.0f} s; the best of {len(history)} epochs on validation is in {folder}:")
+    scored = any(entry["val_mean_iu"] is not None for entry in history)
+    kept = f"the best of {len(history)} epochs on validation" if scored else "the last epoch (none has a score)"
+    print(f"\ntrained in {seconds:.0f} s; {kept} is in {folder}:")
     for name, what in (
         (WEIGHTS_FILE, "the weights"),
         (METRICS_FILE, "all numbers"),

@@ -132,12 +132,12 @@ def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.filterwarnings("ignore:no pixel was counted:RuntimeWarning")
 @pytest.mark.parametrize(
     ("right", "best"),
-    [([20, 60, 40], 1), ([60, 60, 20], 0), ([0, 0, 10], 2), ([None, None, None], 0), ([None, 0, 5], 2)],
+    [([20, 60, 40], 1), ([60, 60, 20], 0), ([0, 0, 10], 2), ([None, None, None], 2), ([None, 0, 5], 2)],
 )
 def test_the_weights_of_the_best_epoch_are_kept(
     here: Path, monkeypatch: pytest.MonkeyPatch, right: list[int | None], best: int
 ) -> None:
-    """Of equal epochs the first; a validation set without a labelled pixel (None) is worth no more than 0."""
+    """Of equal epochs the first; without a score (None: no labelled pixel) the last, until there is one."""
     after_epoch: list[dict[str, np.ndarray]] = []
     true_evaluate = train.evaluate
 
