@@ -125,7 +125,9 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
     train.add_argument(
-        "--resume", metavar="RUN", help="go on with the run in this folder; only --epochs, --device, --root may change"
+        "--resume",
+        metavar="RUN",
+        help="go on with the run in this folder; only --epochs, --device, --root and --allow-absent may change",
     )
 
     evaluate = commands.add_parser(

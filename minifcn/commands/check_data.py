@@ -37,7 +37,9 @@ def run(arguments: dict[str, Any]) -> int:
     faults += refusals(found)
     odd = [*notes(found), *(sentence for each in found.values() for sentence in twice(each))]
     if kind == "folder":
-        odd += [f"{path}: not taken for a picture, by its ending." for path in passed_over(root)]
+        for path in passed_over(root):
+            why = "a folder here is not looked into" if path.is_dir() else "not taken for a picture, by its ending"
+            odd.append(f"{path}: {why}.")
     tell("to be known", odd)
     tell("wrong, and refused by minifcn train", faults)
     examples = [example for split, dataset in datasets.items() for example in examples_of(dataset, split)]

@@ -47,7 +47,7 @@ from minifcn.weights import write_text_atomic
 METRICS_FILE = "metrics.json"
 GALLERY_ROWS = 6
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
-CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
+CHANGEABLE = ("epochs", "device", "root", "allow_absent")  # what may differ when a run goes on
 
 
 def run(arguments: dict[str, Any]) -> int:
@@ -160,7 +160,7 @@ def resumed_options(arguments: dict[str, Any], stored: dict[str, Any], path: Pat
     changes = {name: value for name, value in arguments.items() if value is not None and value != getattr(before, name)}
     for name, value in changes.items():
         if name not in CHANGEABLE:
-            option, allowed = name.replace("_", "-"), ", ".join(f"--{each}" for each in CHANGEABLE)
+            option, allowed = name.replace("_", "-"), ", ".join(f"--{each.replace('_', '-')}" for each in CHANGEABLE)
             raise ArgumentError(
                 f"--{option} is {shown(getattr(before, name))} in this run and cannot become {shown(value)} with "
                 f"--resume, which can change {allowed}; leave --{option} out or start a new run."

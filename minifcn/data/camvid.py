@@ -92,6 +92,11 @@ class CamVid:
         """What tells the image apart from others by its pixels alone."""
         return self.pairs.fingerprint(self._files[index_in(index, len(self), "CamVid")][0])
 
+    @property
+    def remarks(self) -> dict[str, list[Path]]:
+        """What images that were read hold and is not used: the files."""
+        return self.pairs.remarks
+
 
 def _label_of(picture: Picture, path: Path) -> Label:
     label = picture.pixels

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -117,6 +118,11 @@ class Folder:
         """What tells the image apart from others by its pixels alone."""
         return self.pairs.fingerprint(self._images[self._stems[index_in(index, len(self), "Folder")]])
 
+    @property
+    def remarks(self) -> dict[str, list[Path]]:
+        """What images that were read hold and is not used: the files."""
+        return self.pairs.remarks
+
     def _label_of(self, picture: Picture, path: Path) -> Label:
         return label_of(picture, self._classes, path)
 
@@ -184,11 +190,17 @@ def _keep_pairs(images: dict[str, Path], masks: dict[str, Path], root: Path, fau
     for have, other, what, where in ((images, masks, "mask", "masks"), (masks, images, "image", "images")):
         for stem in sorted(set(have) - set(other)):
             alike = next((path.name for name, path in other.items() if name.casefold() == stem.casefold()), None)
-            hint = f" ({alike} differs in upper and lower case)" if alike else ""
+            hint = f" ({alike} differs in upper and lower case)" if alike else _unread(root / where, stem)
             faults.append(f"{have[stem]}: it has no {what} {root / where / stem}.*{hint}; {LAYOUT}.")
     for stem in set(images) ^ set(masks):
         images.pop(stem, None)
         masks.pop(stem, None)
+
+
+def _unread(folder: Path, stem: str) -> str:
+    """A remark on a file of that name whose ending is not one of a picture that can be read."""
+    path = next(folder.glob(f"{glob.escape(stem)}.*"), None)
+    return "" if path is None else f" ({path.name} is none, by its ending: save it as JPEG or PNG)"
 
 
 def _listed(root: Path, images: dict[str, Path], faults: list[str]) -> dict[str, list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,6 +36,11 @@ class InMemory:
     def fingerprint(self, index: int) -> str:
         """That of the data set."""
         return fingerprint(self.dataset, index)
+
+    @property
+    def remarks(self) -> Mapping[str, Sequence[object]]:
+        """Those of the data set, if it makes any."""
+        return getattr(self.dataset, "remarks", {})
 
     @property
     def name(self) -> str:

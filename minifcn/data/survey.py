@@ -94,7 +94,7 @@ def survey(dataset: Dataset, split: str, report: Callable[[int], object] = lambd
                 report(1)
     finally:  # an interrupt does not wait for what has not begun
         workers.shutdown(cancel_futures=True)
-    remarks: Mapping[str, Sequence[object]] = getattr(getattr(dataset, "pairs", None), "remarks", {})
+    remarks: Mapping[str, Sequence[object]] = getattr(dataset, "remarks", {})
     found.remarks = {remark: sorted(map(str, files)) for remark, files in remarks.items()}
     return found
 
@@ -138,9 +138,10 @@ def refusals(found: Mapping[str, Survey], allow_absent: bool = False) -> list[st
             if training.void
             else ""
         )
+        at = f" at {'x'.join(map(str, *training.sizes))}" if len(training.sizes) == 1 else ""
         said.append(
-            f"{named(training.absent)} in {training.labels}, which hold {shares(training)}{hint}; correct the masks, "
-            "leave out the class, or pass --allow-absent to train all the same."
+            f"{named(training.absent)} in {training.labels}{at}, which hold {shares(training)}{hint}; correct the "
+            "masks, leave out the class, or pass --allow-absent to train all the same."
         )
     return said
 

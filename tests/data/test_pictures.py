@@ -99,6 +99,9 @@ KINDS: dict[str, tuple[bytes, Any, str | None, Any]] = {
     "palette with transparency": (
         png(FEW, 8, 3, extra=palette(COLOURS) + chunk(b"tRNS", b"\0\x80")), TABLE[of(FEW)], CLEAR, of(FEW),
     ),
+    "1 bit with a transparent value": (
+        png(TWO, 1, extra=chunk(b"tRNS", words([1], ">"))), colours(of(TWO) * 255), CLEAR, of(TWO),
+    ),
     "grey with a transparent value": (png(FEW, 8, extra=chunk(b"tRNS", words([2], ">"))), colours(FEW), CLEAR, of(FEW)),
     "RGB, PNG": (saved(RGB, "PNG"), RGB, None, RGB),
     "RGB, TIFF deflate": (saved(RGB, "TIFF", compression="tiff_adobe_deflate"), RGB, None, RGB),

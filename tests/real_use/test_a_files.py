@@ -255,6 +255,12 @@ def test_a8_camvid_finds_a_name_in_either_form(tmp_path: Path) -> None:
     assert len(CamVid(tmp_path, "val")) == 1
 
 
+def test_pictures_of_an_ending_that_is_not_read_are_pointed_at(tmp_path: Path) -> None:
+    root = yard(tmp_path, saved(MASK, "PNG"), names=("a", "b"))
+    (root / "images" / "b.png").rename(root / "images" / "b.heic")
+    refused(root, r"b.png: it has no image .*b\.\* \(b.heic is none, by its ending: save it as JPEG or PNG\)")
+
+
 def test_names_that_differ_in_case_alone_are_pointed_at(tmp_path: Path) -> None:
     root = yard(tmp_path, saved(MASK, "PNG"))
     (root / "masks" / "a.png").rename(root / "masks" / "A.png")

@@ -70,7 +70,7 @@ def test_a1_a_class_that_never_occurs_is_an_error_that_knows_of_255(
     yard(here / "yard", thing=255)
     assert train() == 2
     out, err = capsys.readouterr()
-    assert "the class thing never occurs in the 2 training labels of yard, which hold ground (" in err
+    assert "the class thing never occurs in the 2 training labels of yard at 16x24, which hold ground (" in err
     assert "255 is void and never a class: where it means thing, write the index of that class in its place" in err
     assert "mask[mask == 255] = 1 does" in err and "ignore = [...] in classes.toml" in err
     assert "or pass --allow-absent" in err and err.count("\n") == 1
@@ -165,6 +165,25 @@ def test_a9_evaluate_says_what_was_trained_on_whatever_it_is_called(
     assert "the network was trained on all the 2 train images of yard: the score" in capsys.readouterr().err
 
 
+def test_a9_images_that_are_added_move_others_from_training_to_test(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = yard(here / "yard", lists=False)
+    assert train() == 0
+    learnt = {sample.name for sample in (Folder(root, "train")[i] for i in range(4))}
+    for n in range(6, 28):
+        Image.fromarray(image(n)).save(root / "images" / f"p{n}.png")
+        Image.fromarray(mask(n % 8)).save(root / "masks" / f"p{n}.png")
+    data = Folder(root, "test")
+    moved = learnt & {data[i].name for i in range(len(data))}
+    assert moved  # the names decide, so it is the same everywhere
+    capsys.readouterr()
+    assert evaluate() == 0
+    assert (
+        f"the network was trained on {len(moved)} of the {len(data)} test images of yard (" in capsys.readouterr().err
+    )
+
+
 def test_a9_a_run_that_goes_on_with_other_images_says_so_and_remembers_all(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -228,6 +247,19 @@ def test_a_survey_counts_what_is_there_and_lists_all_that_is_wrong(here: Path) -
     assert found.labelled.tolist() == [int((both != VOID).sum())] * 2
     assert (found.void, found.total, found.sizes, found.absent) == (24, 768, {SIZE: 2}, [])
     assert list(found.fingerprints.values()) == ["p2", "p3"]
+
+
+def test_a12_what_training_images_hold_and_is_not_used_is_said_once(
+    here: Path, capsys: pytest.CaptureFixture[str], recwarn: pytest.WarningsRecorder
+) -> None:
+    root = yard(here / "yard", toml="mean = [9, 9, 9]\nstd = [9, 9, 9]\n" + TWO)
+    for n in range(2):
+        (root / "images" / f"p{n}.png").write_bytes(png([[60000 - n, 300, 0] * 24] * 16, 16, 2, 3))
+    assert train() == 0
+    err = capsys.readouterr().err
+    assert err.count("16 bits") == 1
+    assert "p0.png (and 1 more such image): it has 16 bits per channel, of which the upper 8 are used." in err
+    assert not recwarn.list
 
 
 def test_a12_segment_says_a_sentence_for_what_it_does_not_use(here: Path) -> None:
