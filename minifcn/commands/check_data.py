@@ -120,8 +120,17 @@ def twice(found: Survey, most: int = 3) -> list[str]:
 
 
 def tell(title: str, sentences: Sequence[str]) -> None:
-    if sentences:
-        print(f"\n{title}:\n" + "\n".join(f"  {sentence}" for sentence in dict.fromkeys(sentences)))
+    """Each sentence once; of those that say the same of several files, the first, and then the other files."""
+    files: dict[str, list[str]] = {}
+    for sentence in dict.fromkeys(sentences):
+        file, colon, said = sentence.partition(": ")
+        files.setdefault(said if colon else sentence, []).append(file if colon else "")
+    if files:
+        print(f"\n{title}:")
+    for said, names in files.items():
+        print(f"  {names[0]}: {said}" if names[0] else f"  {said}")
+        if len(names) > 1:
+            print(f"    the same of {', '.join(names[1:])}")
 
 
 def examples_of(dataset: Files, split: str) -> list[tuple[str, Sample]]:

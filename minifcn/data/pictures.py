@@ -13,7 +13,8 @@ that is what one wants to see, and what is lost is said; a label is a number per
     16 bits in a channel, positive integers             the upper 8, said;     refused
                                                         refused if all dark
     32 bits, fractions, negative numbers                refused                refused
-    grey or colours, and alpha or a transparent colour  alpha dropped, said    refused, unless all is opaque
+    grey or colours, and alpha                          alpha dropped, said    refused, unless all is opaque
+    grey or colours, one of them transparent (PNG)      alpha dropped, said    as stored
     palette, and transparent entries                    alpha dropped, said    its indices
     CMYK, YCbCr, LAB                                    as RGB                 refused
     zero is white (PBM, some TIFF)                      as shown               refused: is the class 0 or 1?
@@ -154,8 +155,8 @@ def _label(picture: pillow.Image, storage: Storage, name: str) -> tuple[NDArray[
         )
     if picture.format not in EXACT:
         raise FileError(
-            f"{name}: the label is a {picture.format} file, in which values need not be those that were meant; save it "
-            "as PNG, grey or indexed."
+            f"{name}: the label has the format {picture.format}, in which values need not be those that were meant; "
+            "save it as PNG, grey or indexed."
         )
     if storage.unfit:
         raise FileError(f"{name}: the label {storage.unfit}; save it as PNG, grey or indexed, of 8 bits.")
@@ -190,6 +191,7 @@ def _opened(
 ) -> Picture:
     """The picture in the file. It is read as bytes first, because from a path Pillow maps some TIFF files wrongly."""
     from PIL import Image as pillow
+    from PIL import UnidentifiedImageError
 
     if not path.is_file():
         raise FileError(f"{path}: the {what} does not exist or is not a file.")
@@ -210,6 +212,9 @@ def _opened(
             by_pillow = picture.format == "TIFF"  # which turns these by itself
     except (FileError, MemoryError):
         raise
+    except UnidentifiedImageError as error:
+        reason = "its content is of no format that Pillow knows" if data else "it is empty"
+        raise FileError(f"{path}: the {what} cannot be read as a picture ({reason}).") from error
     # A foreign parser, fed with whatever the file holds, may raise anything.
     except Exception as error:
         raise FileError(f"{path}: the {what} cannot be read as a picture ({_first_line(error)}).") from error

@@ -49,6 +49,7 @@ def test_everything_that_is_wrong_is_listed(here: Path, capsys: pytest.CaptureFi
     Image.fromarray(np.full((33, 40), 77, np.uint8)).save(yard / "masks" / "p5.png")
     (yard / "images" / "p6.png").write_bytes((yard / "images" / "p3.png").read_bytes())
     (yard / "images" / "notes.doc").write_text("mine")
+    (yard / "images" / "more.doc").write_text("mine, too")
     (yard / "test.txt").write_text("p7\np7\np99\n")
     assert check() == 1
     out = capsys.readouterr().out
@@ -62,7 +63,9 @@ def test_everything_that_is_wrong_is_listed(here: Path, capsys: pytest.CaptureFi
         "p5.png: the label holds value 77",
     ):
         assert sum(said in line for line in wrong) == 1, said
-    assert "notes.doc: not taken for a picture, by its ending." in out
+    images = Path("yard", "images")
+    same = f"{images / 'more.doc'}: not taken for a picture, by its ending.\n    the same of {images / 'notes.doc'}\n"
+    assert same in out
     assert out.endswith("minifcn train refuses this data set.\n")
 
 

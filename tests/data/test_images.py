@@ -69,7 +69,9 @@ def test_bad_files_are_named(tmp_path):
     with pytest.raises(FileError, match=r"the label does not exist"):
         read_label(tmp_path)
     (tmp_path / "text.png").write_text("no picture")
-    with pytest.raises(FileError, match=r"text.png: the image cannot be read as a picture \(cannot identify"):
+    with pytest.raises(
+        FileError, match=r"text.png: the image cannot be read as a picture \(its content is of no format"
+    ):
         read_image(tmp_path / "text.png")
     Image.fromarray(RNG.integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(tmp_path / "whole.png")
     data = (tmp_path / "whole.png").read_bytes()

@@ -64,7 +64,7 @@ KINDS: dict[str, tuple[bytes, Any, str | None, Any]] = {
     "grey, 8 bits, PNG": (saved(GREY, "PNG"), colours(GREY), None, GREY),
     "grey, 8 bits, TIFF": (saved(GREY, "TIFF", compression="tiff_lzw"), colours(GREY), None, GREY),
     "grey, 8 bits, BMP": (saved(GREY, "BMP"), colours(GREY), None, GREY),
-    "grey, 8 bits, GIF": (saved(GREY, "GIF"), colours(GREY), None, "is a GIF file"),
+    "grey, 8 bits, GIF": (saved(GREY, "GIF"), colours(GREY), None, "has the format GIF"),
     "grey, 8 bits, PGM": (saved(GREY, "PPM"), colours(GREY), None, GREY),
     "grey, 1 bit, PNG": (png(TWO, 1), colours(of(TWO) * 255), None, of(TWO)),
     "grey, 2 bits, PNG": (png(FEW, 2), colours(of(FEW) * 85), None, of(FEW)),
@@ -98,6 +98,10 @@ KINDS: dict[str, tuple[bytes, Any, str | None, Any]] = {
     ),
     "palette with transparency": (
         png(FEW, 8, 3, extra=palette(COLOURS) + chunk(b"tRNS", b"\0\x80")), TABLE[of(FEW)], CLEAR, of(FEW),
+    ),
+    "RGB with a transparent colour": (
+        png([[1, 2, 3, 4, 5, 6]], 8, 2, 3, chunk(b"tRNS", words([1, 2, 3], ">"))), of([[[1, 2, 3], [4, 5, 6]]]), CLEAR,
+        of([[[1, 2, 3], [4, 5, 6]]]),
     ),
     "1 bit with a transparent value": (
         png(TWO, 1, extra=chunk(b"tRNS", words([1], ">"))), colours(of(TWO) * 255), CLEAR, of(TWO),
@@ -146,18 +150,18 @@ KINDS: dict[str, tuple[bytes, Any, str | None, Any]] = {
     "JPEG in TIFF": (saved(GREY, "TIFF", compression="jpeg"), 12, None, "a TIFF with jpeg compression"),
     "lossy WebP": (saved(RGB, "WEBP"), first_of(saved(RGB, "WEBP")), None, "a lossy WebP"),
     "lossy WebP with alpha": (saved(GLASS, "WEBP"), first_of(saved(GLASS, "WEBP")), CLEAR, "a lossy WebP"),
-    "JPEG 2000": (saved(RGB, "JPEG2000"), RGB, None, "is a JPEG2000 file"),
-    "TGA": (saved(RGB, "TGA"), RGB, None, "is a TGA file"),
-    "PCX": (saved(RGB, "PCX"), RGB, None, "is a PCX file"),
+    "JPEG 2000": (saved(RGB, "JPEG2000"), RGB, None, "has the format JPEG2000"),
+    "TGA": (saved(RGB, "TGA"), RGB, None, "has the format TGA"),
+    "PCX": (saved(RGB, "PCX"), RGB, None, "has the format PCX"),
     "EPS": (saved(RGB, "EPS"), "is a drawing", None, "is a drawing"),
-    "animated GIF": (GIF, first_of(GIF), SEVERAL, "is a GIF file"),
+    "animated GIF": (GIF, first_of(GIF), SEVERAL, "has the format GIF"),
     "animated PNG": (APNG, RGB, SEVERAL, "holds 3 pictures"),
     "animated WebP": (WEBP, first_of(WEBP), SEVERAL, "holds 3 pictures"),
     "TIFF of three pages": (PAGES, RGB, SEVERAL, "holds 3 pictures"),
     "MPO": (MPO, first_of(MPO), None, "must not be a JPEG"),
     "cut short": (CUT, "cannot be read as a picture", None, "cannot be read as a picture"),
-    "empty": (b"", "cannot be read as a picture", None, "cannot be read as a picture"),
-    "text": (b"a poem", "cannot be read as a picture", None, "cannot be read as a picture"),
+    "empty": (b"", "it is empty", None, "it is empty"),
+    "text": (b"a poem", "of no format that Pillow knows", None, "of no format that Pillow knows"),
     "HEIC": (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "is a HEIC file", None, "is a HEIC file"),
 }  # fmt: skip
 
@@ -187,6 +191,14 @@ def test_every_kind_is_read_as_stored_or_refused(tmp_path: Path, kind: str, endi
             assert picture.orientation == 1
             assert picture.remarks == ((remark,) if remark and read is open_image else ())
             assert picture.pixels.flags.writeable and picture.pixels.flags.c_contiguous
+
+
+def test_a_pgm_of_every_maximum_gives_every_value_back(tmp_path: Path) -> None:
+    for top in range(1, 256):
+        values = np.arange(top + 1, dtype=np.uint8)
+        for magic, body in (("P5", values.tobytes()), ("P2", " ".join(map(str, values)).encode())):
+            (tmp_path / "a").write_bytes(f"{magic} {top + 1} 1 {top}\n".encode() + body)
+            assert open_label(tmp_path / "a").pixels.tolist() == [values.tolist()], (magic, top)
 
 
 def test_both_remarks_on_one_file(tmp_path: Path) -> None:
