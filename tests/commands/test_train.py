@@ -289,7 +289,9 @@ def test_what_cannot_change_when_a_run_goes_on(
         capsys.readouterr()
         assert main(["train", "--resume", "run", *given.split()]) == 2
         err = capsys.readouterr().err
-        assert err.startswith(f"minifcn train: {said}, which can change --epochs, --device, --root, --allow-absent; leave --")
+        assert err.startswith(
+            f"minifcn train: {said}, which can change --epochs, --device, --root, --allow-absent; leave --"
+        )
         assert err.count("\n") == 1
     assert main(["train", "--resume", "run", "--epochs", "0"]) == 2
     assert "--epochs must be at least 1, got 0." in capsys.readouterr().err

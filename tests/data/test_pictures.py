@@ -193,8 +193,8 @@ def test_every_kind_is_read_as_stored_or_refused(tmp_path: Path, kind: str, endi
             assert picture.pixels.flags.writeable and picture.pixels.flags.c_contiguous
 
 
-def test_a_pgm_of_every_maximum_gives_every_value_back(tmp_path: Path) -> None:
-    for top in range(1, 256):
+def test_a_pgm_gives_every_value_back_whatever_its_maximum(tmp_path: Path) -> None:
+    for top in (*range(1, 12), 15, 63, 100, 127, 128, 200, 253, 254, 255):
         values = np.arange(top + 1, dtype=np.uint8)
         for magic, body in (("P5", values.tobytes()), ("P2", " ".join(map(str, values)).encode())):
             (tmp_path / "a").write_bytes(f"{magic} {top + 1} 1 {top}\n".encode() + body)

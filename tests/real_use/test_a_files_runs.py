@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 from PIL import Image
 
 from minifcn.cli import main
+from minifcn.commands.looking import look
+from minifcn.commands.options import Options
 from minifcn.data import VOID, Folder, InMemory, Scenes
 from minifcn.data.survey import notes, refusals, shared, survey
 from minifcn.errors import FileWarning
 from minifcn.training import WEIGHTS_FILE
-from minifcn.training.trained_on import trained_on, warning_of
+from minifcn.training.trained_on import TRAINED_ON, trained_on, warning_of
 from minifcn.weights import load_arrays, save_arrays
 from tests.data.written import png, saved
 
@@ -50,6 +53,22 @@ def yard(root: Path, thing: int = 1, toml: str = TWO, lists: bool = True) -> Pat
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `yard` and a run on it, to be copied."""
+    folder = tmp_path_factory.mktemp("one")
+    root = str(yard(folder / "yard"))
+    assert main(["train", "--data", "folder", "--root", root, "--quiet", "--out", str(folder / "run"), *SMALL]) == 0
+    return folder
+
+
+@pytest.fixture
+def after(here: Path, one_run: Path) -> Path:
+    """The same, as the current folder."""
+    shutil.copytree(one_run, here, dirs_exist_ok=True)
+    return here
 
 
 def train(*options: str, out: str = "run", root: str = "yard") -> int:
@@ -146,16 +165,13 @@ def test_a11_without_a_score_the_last_weights_are_kept_and_that_is_said(
 
 
 def test_a9_evaluate_says_what_was_trained_on_whatever_it_is_called(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    after: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    yard(here / "yard")
-    assert train() == 0
-    capsys.readouterr()
     assert evaluate() == 0
     assert capsys.readouterr().err == ""
     # An image of the training data comes back under another name, in another format.
-    (here / "yard" / "images" / "p5.png").unlink()
-    (here / "yard" / "images" / "p5.bmp").write_bytes(saved(image(0), "BMP"))
+    (after / "yard" / "images" / "p5.png").unlink()
+    (after / "yard" / "images" / "p5.bmp").write_bytes(saved(image(0), "BMP"))
     assert evaluate() == 0
     assert capsys.readouterr().err == (
         "minifcn evaluate: the network was trained on 1 of the 2 test images of yard (p5): the score says how well it "
@@ -185,20 +201,19 @@ def test_a9_images_that_are_added_move_others_from_training_to_test(
 
 
 def test_a9_a_run_that_goes_on_with_other_images_says_so_and_remembers_all(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    after: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root = yard(here / "yard")
-    assert train() == 0
-    first = trained_on(here / "run")
+    root, run = after / "yard", after / "run"
+    first = trained_on(run)
     assert len(first) == 2
     (root / "train.txt").write_text("p0\np4\n")
     (root / "test.txt").write_text("p1\np5\n")
     capsys.readouterr()
-    assert main(["train", "--resume", "run", "--epochs", "2", "--quiet"]) == 0
+    assert main(["train", "--resume", "run", "--root", "yard", "--epochs", "2", "--quiet"]) == 0
     err = capsys.readouterr().err
     assert "the training images are not those that this run began with (1 new, 1 gone)" in err
     assert "the network was trained on 1 of the 2 test images of yard (p1)" in err
-    assert first <= trained_on(here / "run")
+    assert first <= trained_on(run)
 
 
 def test_a9_the_same_image_in_two_splits_is_said_before(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -211,14 +226,14 @@ def test_a9_the_same_image_in_two_splits_is_said_before(here: Path, capsys: pyte
     assert shared(found) == [said]
 
 
-def test_a9_scenes_are_known_by_seed_and_split(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    small = ["--size", "32x32", "--count", "4"]
-    assert main(["train", *small, "--width", "0.125", "--epochs", "1", "--quiet", "--out", "run"]) == 0
-    capsys.readouterr()
-    for split, seed, warned in (("train", "0", True), ("train", "1", False), ("test", "0", False)):
-        options = ["--split", split, "--seed", seed, *small, "--quiet"]
-        assert main(["evaluate", "--weights", "run", *options]) == 0
-        assert ("the network was trained on all the 4 train images of scenes" in capsys.readouterr().err) is warned
+def test_a9_scenes_are_known_by_seed_and_split(capsys: pytest.CaptureFixture[str]) -> None:
+    splits = {split: Scenes(2, (16, 16), 3, split) for split in ("train", "val", "test")}
+    known = frozenset(look(splits, Options(), quiet=False).notes[TRAINED_ON].splitlines())
+    assert capsys.readouterr() == ("", "")  # there is nothing to look at
+    said = "the network was trained on all the 5 train images of scenes: the score says"
+    assert warning_of(known, Scenes(5, (16, 16), 3), "train").startswith(said)
+    assert warning_of(known, Scenes(5, (16, 16), 4), "train") == ""
+    assert warning_of(known, Scenes(5, (16, 16), 3, "test"), "test") == ""
     assert InMemory(Scenes(2, (16, 16), 3)).fingerprint(1) == "scenes 3 train"
 
 
@@ -262,9 +277,7 @@ def test_a12_what_training_images_hold_and_is_not_used_is_said_once(
     assert not recwarn.list
 
 
-def test_a12_segment_says_a_sentence_for_what_it_does_not_use(here: Path) -> None:
-    yard(here / "yard")
-    assert train() == 0
+def test_a12_segment_says_a_sentence_for_what_it_does_not_use(after: Path) -> None:
     deep = [[60000, 300, 0] * 24] * 16
     files = {
         "deep.png": (png(deep, 16, 2, 3), "has 16 bits per channel, of which the upper 8 are used"),
@@ -278,6 +291,6 @@ def test_a12_segment_says_a_sentence_for_what_it_does_not_use(here: Path) -> Non
         ),
     }
     for name, (data, said) in files.items():
-        (here / name).write_bytes(data)
+        (after / name).write_bytes(data)
         with pytest.warns(FileWarning, match=rf"{name}: it {said}"):
             assert main(["segment", "--weights", "run", "--quiet", name]) == 0
