@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn doctor`.
+`minifcn doctor`, `minifcn check-data`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -122,6 +122,10 @@ def parser() -> Parser:
         "--augment", action=argparse.BooleanOptionalAction,
         help=f"mirror, zoom and recolour at random (default: {default('augment')})",
     )  # fmt: skip
+    train.add_argument(
+        "--allow-absent", action="store_true", default=None,
+        help="train although a class never occurs in the training labels (default: no)",
+    )  # fmt: skip
     number("seed", "seed of everything random")
     train.add_argument(
         "--profile", type=int, nargs="?", const=PROFILED, metavar="STEPS",
@@ -131,7 +135,7 @@ def parser() -> Parser:
     train.add_argument(
         "--resume",
         metavar="RUN",
-        help="go on with the run in this folder; only --epochs, --device and --root may change",
+        help="go on with the run in this folder; only --epochs, --device, --root and --allow-absent may change",
     )
 
     evaluate = commands.add_parser(
@@ -182,6 +186,18 @@ def parser() -> Parser:
         description="Print which files tell the idea, in an order in which one builds on the other, or one of them.",
     )
     read.add_argument("number", type=int, nargs="?", metavar="N", help="print the N-th text (default: the list)")
+
+    check = commands.add_parser(
+        "check-data",
+        help="say what a data set holds, and what is wrong with it",
+        description="Look at every image and label of a data set: sizes, classes, void, splits, odd files. The exit "
+        "status is 1 if minifcn train would refuse it.",
+    )
+    check.add_argument("--data", choices=("folder", "camvid"), default="folder", help="default: folder")
+    check.add_argument("--root", required=True, metavar="PATH", help="the folder of the data set")
+    check.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as the files are)")
+    check.add_argument("--out", metavar="DIR", help="where the picture of samples goes (default: here)")
+    check.add_argument("--quiet", action="store_true", help="no progress bar")
 
     commands.add_parser(
         "doctor",

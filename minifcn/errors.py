@@ -27,3 +27,7 @@ class AllocationError(MinifcnError, MemoryError):
 
 class FileError(MinifcnError, ValueError):
     """A file or a folder that is missing, damaged or not what it should be; the message names it."""
+
+
+class FileWarning(UserWarning):
+    """A file that is read, but holds something that is not used; the message names both."""

@@ -383,7 +383,7 @@ def test_help_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None
             cli.main([name, "--help"])
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: minifcn {name} ")
-    assert set(commands()) == {"train", "evaluate", "segment", "explain", "read", "doctor"}
+    assert set(commands()) == {"train", "evaluate", "segment", "explain", "read", "doctor", "check-data"}
 
 
 def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from minifcn import data
+from minifcn.commands.looking import say_trained_on
 from minifcn.commands.options import check_tf32
-from minifcn.commands.reporting import Counter, metrics_table, versions
+from minifcn.commands.reporting import Counter, metrics_table, summary_of, versions
 from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import Card, evaluate, load_network, options_of_run
@@ -38,6 +39,7 @@ def run(arguments: dict[str, Any]) -> int:
         matrix = evaluate(model, Prepared(dataset, card), counter)
         seconds = counter.seconds()
     print(metrics_table(matrix, dataset, arguments["split"]), flush=True)  # before anything that a full disk could stop
+    say_trained_on(arguments["weights"], dataset, arguments["split"])
     from minifcn.plot import confusion, save_figure
 
     metrics, picture = folder / f"metrics-{arguments['split']}.json", folder / f"confusion-{arguments['split']}.png"
@@ -46,7 +48,7 @@ def run(arguments: dict[str, Any]) -> int:
         "data": dataset.name,
         "split": arguments["split"],
         "size": size,
-        "metrics": matrix.summary(list(dataset.classes)),
+        "metrics": summary_of(matrix, dataset),
         "confusion": matrix.hist.tolist(),
         "seconds": seconds,
         "versions": versions(device),

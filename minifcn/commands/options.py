@@ -64,6 +64,7 @@ class Options:
     schedule: str = "poly"
     balance: str = "none"
     augment: bool = False
+    allow_absent: bool = False
     seed: int = 0
     device: str = "cpu"
 

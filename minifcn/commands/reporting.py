@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 import time
+import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -115,10 +116,33 @@ class Counter:
 
 
 def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
-    """The table to print; letters that stdout cannot show are escaped here already, so that columns stay columns."""
+    """The table, and what it has to be read with: which classes the labels do not hold.
+
+    Letters that stdout cannot show are escaped here already, so that columns stay columns.
+    """
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    names = [name.encode(encoding, "backslashreplace").decode(encoding) for name in dataset.classes]
-    return f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(names)}"
+    classes = [name.encode(encoding, "backslashreplace").decode(encoding) for name in dataset.classes]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a sentence below says it
+        text = f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(classes)}"
+    truth, answers = matrix.hist.sum(axis=1), matrix.hist.sum(axis=0)
+    absent = [name for name, pixels in zip(classes, truth, strict=True) if not pixels]
+    if len(absent) == len(classes):
+        return f"{text}\n\nall pixels of these labels are void, so there is no score."
+    if absent:
+        counted = int(((truth > 0) | (answers > 0)).sum())
+        text += (
+            f"\n\n{', '.join(absent)}: not in these labels; mean IU is over the {counted} of {len(classes)} classes "
+            "that labels or predictions hold."
+        )
+    return text
+
+
+def summary_of(matrix: ConfusionMatrix, dataset: Dataset) -> dict[str, Any]:
+    """All numbers for JSON; None, and no further warning, where there is no score."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return matrix.summary(list(dataset.classes))
 
 
 def profile_text(record: Profile, steps: int, before: int, images: int) -> str:

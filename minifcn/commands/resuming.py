@@ -16,7 +16,7 @@ from minifcn.training.checkpoint import state_from
 from minifcn.weights import load_metadata
 
 METRICS_FILE = "metrics.json"
-CHANGEABLE = ("epochs", "device", "root")  # what may differ when a run goes on
+CHANGEABLE = ("epochs", "device", "root", "allow_absent")  # what may differ when a run goes on
 
 
 class Begun(NamedTuple):
@@ -79,7 +79,7 @@ def resumed_options(arguments: dict[str, Any], stored: dict[str, Any], path: Pat
     changes = {name: value for name, value in arguments.items() if value is not None and value != getattr(before, name)}
     for name, value in changes.items():
         if name not in CHANGEABLE:
-            option, allowed = name.replace("_", "-"), ", ".join(f"--{each}" for each in CHANGEABLE)
+            option, allowed = name.replace("_", "-"), ", ".join(f"--{each.replace('_', '-')}" for each in CHANGEABLE)
             raise ArgumentError(
                 f"--{option} is {shown(getattr(before, name))} in this run and cannot become {shown(value)} with "
                 f"--resume, which can change {allowed}; leave --{option} out or start a new run."

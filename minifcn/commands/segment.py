@@ -12,7 +12,8 @@ import numpy as np
 from minifcn.commands.evaluate import writable_folder
 from minifcn.commands.options import check_tf32
 from minifcn.commands.reporting import Counter
-from minifcn.data.images import SUFFIXES, read_image
+from minifcn.data.images import read_image
+from minifcn.data.pictures import SUFFIXES
 from minifcn.errors import ArgumentError, MinifcnError
 from minifcn.models import FCN
 from minifcn.plot import explained, overlay, save_image_png, save_label_png

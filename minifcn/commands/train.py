@@ -14,9 +14,10 @@ import numpy as np
 
 from minifcn import data
 from minifcn.commands.learning import learning
-from minifcn.commands.options import BALANCE, Options, check_tf32, options_for
+from minifcn.commands.looking import look
+from minifcn.commands.options import Options, check_tf32, options_for
 from minifcn.commands.profiling import StepProfile
-from minifcn.commands.reporting import Progress, metrics_table, versions
+from minifcn.commands.reporting import Progress, metrics_table, summary_of, versions
 from minifcn.commands.resuming import (
     METRICS_FILE,
     Begun,
@@ -47,7 +48,6 @@ from minifcn.training import (
     stop_on_interrupt,
     train,
 )
-from minifcn.training.balance import median_frequency_weights
 from minifcn.weights import write_text_atomic
 
 GALLERY_ROWS = 6
@@ -97,6 +97,8 @@ def guarded(folder: Path, action: Callable[[], object]) -> int:
 def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps: int | None) -> None:
     """The run itself, in a folder that nobody else writes to."""
     training, validation, test = splits(options)
+    of_splits = {"train": training, "val": validation, "test": test}
+    looked = look(of_splits, options, quiet, None if begun is None else folder)
     card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
     model = card.build(np.random.default_rng(options.seed)).to(options.device)
@@ -105,9 +107,7 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
         restore(folder / CHECKPOINT_FILE, begun.arrays, model, optimizer)
         before = optimizer.param_groups[0]["lr"]
         schedule.last_epoch = state.epoch * len(loader) + state.step
-    weight = None
-    if options.balance != "none":
-        weight = Tensor(median_frequency_weights(training, BALANCE[options.balance]), device=options.device)
+    weight = None if looked.weights is None else Tensor(looked.weights, device=options.device)
 
     parameters = sum(parameter.size for parameter in model.parameters())
     print(
@@ -141,19 +141,20 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
             validate(state)
 
         def validate(state: State) -> None:
-            def look(images: int) -> None:
+            def look_up(images: int) -> None:
                 if stop():
                     raise Interrupted(f"stopped after epoch {state.epoch}, before its validation was done.")
 
-            look(0)
+            look_up(0)
             with section("evaluation", whole=True):
-                score = evaluate(model, validation, look).mean_iu()
+                matrix = evaluate(model, validation, look_up)
+            score = matrix.mean_iu() if matrix.hist.any() else float("nan")  # all void: said before the first epoch
             entry = state.history[-1]
             entry |= {"val_mean_iu": None if np.isnan(score) else score, "seconds": time.perf_counter() - started}
             # Without a score there is no best epoch: then the last one is kept.
             if score > state.best or (np.isnan(score) and state.best < 0):
                 state.best = score if score > state.best else state.best
-                save_network(folder / WEIGHTS_FILE, model, card)
+                save_network(folder / WEIGHTS_FILE, model, card, looked.notes)
             save(state)
             progress.epoch(entry)
 
@@ -228,7 +229,7 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
     save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
     report = {
         "options": options.to_dict(),
-        "test": matrix.summary(list(test.classes)),
+        "test": summary_of(matrix, test),
         "confusion": matrix.hist.tolist(),
         "history": history,
         "seconds": seconds,
@@ -236,9 +237,7 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
     scored = any(entry["val_mean_iu"] is not None for entry in history)
-    kept = (
-        f"the best of {len(history)} epochs on validation" if scored else "the last epoch (no validation has a score)"
-    )
+    kept = f"the best of {len(history)} epochs on validation" if scored else "the last epoch (none has a score)"
     print(f"\ntrained in {seconds:.0f} s; {kept} is in {folder}:")
     for name, what in (
         (WEIGHTS_FILE, "the weights"),

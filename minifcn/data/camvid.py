@@ -6,14 +6,18 @@ the 367 / 101 / 233 split and the 360x480 pictures are those of the SegNet tutor
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.images import read_image, read_label, refuse_colours, resize_sample
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
+from minifcn.data.images import resize_sample
+from minifcn.data.listing import SPLITS, Faults, checked_split, faults_of, listed_twice, one_form, overlaps, read_list
+from minifcn.data.masks import shown
+from minifcn.data.pairs import Pairs
+from minifcn.data.pictures import Picture
+from minifcn.data.sample import Label, Sample, check_sample, index_in, size_of, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID, outside, values_of
 
@@ -41,6 +45,7 @@ class CamVid:
     root    the folder with train.txt, val.txt and test.txt, or the one above it that holds it as `CamVid`
     split   "train", "val" or "test"
     size    (H, W) to which image and label are resized; without it they keep the size of the files
+    strict  False passes over what is not there, and `faults` says what that is
 
     A line of a list names an image and its label. Of each path only the last two parts count, so that the absolute
     paths of the SegNet tutorial (`/SegNet/CamVid/train/x.png`) and relative ones (`train/x.jpg`) are both found below
@@ -55,35 +60,72 @@ class CamVid:
     name = "camvid"
     classes = CLASSES
 
-    def __init__(self, root: str | Path, split: str = "train", size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, root: str | Path, split: str = "train", size: tuple[int, int] | None = None, *, strict: bool = True
+    ) -> None:
         self.split = checked_split(split, "CamVid")
         self.size = None if size is None else size_of(size, "CamVid: size")
         self.root = _find(Path(root), split)
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
         self.std: NDArray[np.float32] = STD.copy()
-        lists = {each: _pairs(self.root / f"{each}.txt") for each in SPLITS if (self.root / f"{each}.txt").is_file()}
-        check_apart({each: [image for image, _ in pairs] for each, pairs in lists.items()}, self.root)
-        self._files = _existing(self.root, lists[split], self.root / f"{split}.txt")
+        self.pairs = Pairs(None, "save the image as it is shown, without an orientation")
+        faults: list[str] = []
+        lists = {each: _pairs(self.root / f"{each}.txt", faults) for each in SPLITS if _list(self.root, each).is_file()}
+        faults += overlaps({each: [image for image, _ in pairs] for each, pairs in lists.items()}, self.root)
+        self._files = list(_existing(self.root, lists[split], f"{split}.txt", faults))
+        self.faults = tuple(faults)
+        if faults and strict:
+            raise Faults(faults)
 
     def __len__(self) -> int:
         return len(self._files)
 
     def __getitem__(self, index: int, /) -> Sample:
         image_path, label_path = self._files[index_in(index, len(self), "CamVid")]
-        remedy = "CamVid's labels are grey PNGs of indices 0..11, as in the SegNet tutorial's copy."
-        label = refuse_colours(read_label(label_path), label_path, remedy)
-        wrong = outside(label, FILE_VOID + 1, ignore=None)
-        if wrong.any():
-            raise FileError(
-                f"{label_path}: the label holds {values_text(values_of(label[wrong]))}; "
-                f"CamVid's classes are 0..10 and {FILE_VOID} is void."
-            )
-        label[label == FILE_VOID] = VOID
-        image = read_image(image_path)
+        image, label = self.pairs.read(image_path, label_path, _label_of)
         check_sample(Sample(image, label, str(image_path)), len(CLASSES))
         sample = Sample(image, label, image_path.stem)
         return sample if self.size is None else resize_sample(sample, self.size)
+
+    def fingerprint(self, index: int) -> str:
+        """What tells the image apart from others by its pixels alone."""
+        return self.pairs.fingerprint(self._files[index_in(index, len(self), "CamVid")][0])
+
+    @property
+    def remarks(self) -> dict[str, list[Path]]:
+        """What images that were read hold and is not used: the files."""
+        return self.pairs.remarks
+
+
+def _label_of(picture: Picture, path: Path) -> Label:
+    label = picture.pixels
+    if label.ndim == 3:
+        raise FileError(
+            f"{path}: the label holds RGB colours, not class indices; CamVid's labels are grey PNGs of indices 0..11, "
+            "as in the SegNet tutorial's copy."
+        )
+    wrong = outside(label, FILE_VOID + 1, ignore=None)
+    if wrong.any():
+        raise FileError(
+            f"{path}: the label holds {values_text(values_of(label[wrong]))}; "
+            f"CamVid's classes are 0..10 and {FILE_VOID} is void."
+        )
+    if picture.palette is not None:
+        known = [tuple(colour) for colour in PALETTE.tolist()]
+        for index, colour in shown(label, picture.palette).items():
+            if colour in known and known.index(colour) != index:
+                meant = CLASSES[known.index(colour)]
+                raise FileError(
+                    f"{path}: the palette shows index {index} in the colour of {meant}, which is index "
+                    f"{known.index(colour)}; save the label with CamVid's indices 0..11."
+                )
+    label[label == FILE_VOID] = VOID
+    return label
+
+
+def _list(root: Path, split: str) -> Path:
+    return root / f"{split}.txt"
 
 
 def _find(root: Path, split: str) -> Path:
@@ -91,42 +133,53 @@ def _find(root: Path, split: str) -> Path:
     if not root.is_dir():
         raise FileError(f"{root}: there is no such folder; {LAYOUT}.")
     for folder in (root, root / "CamVid"):
-        if (folder / f"{split}.txt").is_file():
+        if _list(folder, split).is_file():
             return folder
     raise FileError(f"{root}: there is no {split}.txt in it, nor in a folder CamVid below it; {LAYOUT}.")
 
 
-def _pairs(path: Path) -> list[tuple[str, str]]:
-    """The (image, label) paths of a list, each as `folder/file`."""
+def _pairs(path: Path, faults: list[str]) -> list[tuple[str, str]]:
+    """The (image, label) paths of a list, each as `folder/file`; what is wrong with it is added to `faults`."""
     pairs = []
-    for number, line in read_list(path):
-        words = line.split()
-        if len(words) != 2:
-            raise FileError(
-                f"{path}, line {number}: {len(words)} path{'s' if len(words) > 1 else ''} instead of two; "
-                "a line is `image label`, with one space and none inside a path."
+    try:
+        lines = read_list(path)
+    except FileError as error:
+        faults += faults_of(error)
+        return []
+    for line in lines:
+        if len(line.paths) != 2:
+            count = len(line.text.split())
+            faults.append(
+                f"{path}, line {line.number}: {count} path{'s' if count > 1 else ''} instead of two; "
+                "a line is `image label`, with one space between them."
             )
-        image, label = ("/".join(PurePosixPath(word.replace("\\", "/")).parts[-2:]) for word in words)
+            continue
+        image, label = ("/".join(each.split("/")[-2:]) for each in line.paths)
         pairs.append((image, label))
-    check_listed_once([image for image, _ in pairs], path)
+    faults += listed_twice([image for image, _ in pairs], path)
     return pairs
 
 
-def _existing(root: Path, pairs: list[tuple[str, str]], listed_in: Path) -> list[tuple[Path, Path]]:
-    """The files of all pairs; FileError that names the first missing one and says how many more there are."""
-    files, missing = [], []
+def _existing(
+    root: Path, pairs: list[tuple[str, str]], listed_in: str, faults: list[str]
+) -> Iterator[tuple[Path, Path]]:
+    """The files of all pairs that are there; for each that is not, a sentence is added to `faults`."""
+    names: dict[Path, dict[str, Path]] = {}
+
+    def found(path: Path) -> Path | None:
+        if path.is_file():
+            return path
+        if path.parent not in names:
+            there = path.parent.iterdir() if path.parent.is_dir() else ()
+            names[path.parent] = {one_form(file.name): file for file in there}
+        return names[path.parent].get(path.name)
+
     for image, label in pairs:
-        image_path, label_path = root / image, root / label
-        for suffix in (".png", ".jpg", ".jpeg"):
-            if image_path.is_file():
-                break
-            image_path = (root / image).with_suffix(suffix)
-        if not image_path.is_file():
-            missing.append(root / image)
-        if not label_path.is_file():
-            missing.append(label_path)
-        files.append((image_path, label_path))
-    if missing:
-        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
-        raise FileError(f"{missing[0]}{more}: listed in {listed_in.name} but not there; {LAYOUT}.")
-    return files
+        candidates = [root / image, *((root / image).with_suffix(suffix) for suffix in (".png", ".jpg", ".jpeg"))]
+        image_path = next(filter(None, map(found, candidates)), None)
+        label_path = found(root / label)
+        for path, name in ((image_path, image), (label_path, label)):
+            if path is None:
+                faults.append(f"{root / name}: listed in {listed_in} but not there; {LAYOUT}.")
+        if image_path is not None and label_path is not None:
+            yield image_path, label_path

@@ -2,6 +2,7 @@
 
     ignore = [250]                       # mask values that are void; 255 always is
     ignore_colors = [[0, 0, 0]]          # colours that are void, for masks in colour
+    drawn_on = "shown"                   # or "stored": what masks lie over where images are turned, see pairs.py
     mean = [104.4, 107.8, 109.8]         # RGB, 0..255; measured on the images when left out
     std = [78.4, 79.6, 78.5]
 
@@ -25,25 +26,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.sample import Label, values_text
+from minifcn.data.listing import one_form, read_text
+from minifcn.data.sample import values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID
 
 EXAMPLE = 'for example: class = [{name = "grass", color = [0, 128, 0]}, {name = "path"}]'
-KEYS = ("class", "ignore", "ignore_colors", "mean", "std")
+KEYS = ("class", "ignore", "ignore_colors", "drawn_on", "mean", "std")
+DRAWN_ON = ("shown", "stored")
 
 
 @dataclass(frozen=True, eq=False)
 class ClassFile:
-    """What a `classes.toml` says. `palette` is uint8 (C, 3); `coloured`: whether the file itself gave every colour."""
+    """What a `classes.toml` says. `palette` is uint8 (C, 3); `given`: the colours in it that the file itself gave."""
 
     names: tuple[str, ...]
     palette: NDArray[np.uint8]
-    coloured: bool
+    given: tuple[tuple[int, int, int] | None, ...]
     ignore: tuple[int, ...]
     ignore_colors: tuple[tuple[int, int, int], ...]
+    drawn_on: str | None
     mean: NDArray[np.float32] | None
     std: NDArray[np.float32] | None
+
+    @property
+    def coloured(self) -> bool:
+        """Whether every class has a colour of the file's own."""
+        return all(colour is not None for colour in self.given)
 
 
 def default_palette(count: int) -> NDArray[np.uint8]:
@@ -68,11 +77,11 @@ def read_classes(path: Path) -> ClassFile:
 
     FileError: the file is missing, no TOML, names fewer than two classes, or a value in it does not fit.
     """
+    if not path.exists():
+        raise FileError(f"{path}: the file does not exist; it names the classes, {EXAMPLE}.")
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise FileError(f"{path}: the file does not exist; it names the classes, {EXAMPLE}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        table = tomllib.loads(read_text(path))
+    except tomllib.TOMLDecodeError as error:
         raise FileError(f"{path}: it is not readable as TOML ({str(error).rstrip('.')}).") from error
     _known(table, KEYS, path, "the file")
     entries = table.get("class")
@@ -87,6 +96,7 @@ def read_classes(path: Path) -> ClassFile:
         name = entry.get("name")
         if not isinstance(name, str) or not name.strip():
             raise FileError(f"{path}: class {number} has the name {name!r}; it must be a text that is not empty.")
+        name = one_form(name)
         if name in names:
             raise FileError(f"{path}: the name {name!r} is given to class {names.index(name)} and to class {number}.")
         names.append(name)
@@ -105,45 +115,10 @@ def read_classes(path: Path) -> ClassFile:
             palette[number] = colour
     mean, std = _statistic(table, "mean", 0.0, path), _statistic(table, "std", 0.1, path)
     ignore = _ignored(table.get("ignore", []), tuple(names), path)
-    return ClassFile(tuple(names), palette, len(given) == len(names), ignore, tuple(void), mean, std)
-
-
-def from_values(mask: Label, classes: ClassFile) -> Label:
-    """uint8 (H, W) as in the file -> the same with every ignored value as 255."""
-    if not classes.ignore:
-        return mask
-    table = np.arange(256, dtype=np.uint8)
-    table[list(classes.ignore)] = VOID
-    return table[mask]
-
-
-def from_colours(mask: NDArray[np.uint8], classes: ClassFile, path: Path) -> Label:
-    """uint8 (H, W, 3) of colours -> uint8 (H, W) of class indices; FileError that names the colours of no class."""
-    if not classes.coloured:
-        missing = "not every class in classes.toml has a color"
-        raise FileError(f"{path}: the mask holds RGB colours, but {missing}; give all of them, or save an indexed PNG.")
-    colours = np.concatenate([classes.palette, np.array(classes.ignore_colors, dtype=np.uint8).reshape(-1, 3)])
-    values = np.full(len(colours), VOID, dtype=np.uint8)
-    values[: len(classes.names)] = np.arange(len(classes.names))
-    keys = _key(colours)
-    ascending = np.argsort(keys)
-    seen = _key(mask)  # (H, W)
-    place = np.searchsorted(keys[ascending], seen).clip(max=len(keys) - 1)
-    unknown = keys[ascending][place] != seen
-    if unknown.any():
-        found = np.unique(seen[unknown])
-        shown = ", ".join(f"({key >> 16}, {key >> 8 & 255}, {key & 255})" for key in found[:6].tolist())
-        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
-        raise FileError(
-            f"{path}: the mask holds colours of no class: {shown}{more}; add them to classes.toml, to a class or to "
-            "ignore_colors (many near shades come from smoothing or JPEG: save the mask without)."
-        )
-    return values[ascending][place]
-
-
-def _key(colours: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """(..., 3) -> (...): red 65536 + green 256 + blue."""
-    return colours.astype(np.int64) @ np.array([65536, 256, 1], dtype=np.int64)
+    drawn_on = table.get("drawn_on")
+    if drawn_on not in (None, *DRAWN_ON):
+        raise FileError(f'{path}: drawn_on is {drawn_on!r}; it must be "shown" or "stored".')
+    return ClassFile(tuple(names), palette, tuple(colours), ignore, tuple(void), drawn_on, mean, std)
 
 
 def _known(table: dict[str, Any], keys: tuple[str, ...], path: Path, where: str) -> None:

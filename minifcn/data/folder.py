@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -9,13 +10,31 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.classes import from_colours, from_values, read_classes
-from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_sample
-from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, size_of
+from minifcn.data.classes import read_classes
+from minifcn.data.images import resize_sample
+from minifcn.data.listing import (
+    SPLITS,
+    Faults,
+    Line,
+    checked_split,
+    faults_of,
+    listed_twice,
+    one_form,
+    overlaps,
+    read_list,
+    stem_of,
+)
+from minifcn.data.masks import label_of
+from minifcn.data.pairs import Pairs
+from minifcn.data.pictures import SUFFIXES, Picture
+from minifcn.data.sample import Label, Sample, check_sample, index_in, size_of
 from minifcn.errors import FileError
 
 MEASURED = 100  # as many images are read to measure mean and standard deviation
+ASKED = (
+    'write drawn_on = "shown" into classes.toml, above the first [[class]], if masks were drawn on images as a viewer '
+    'shows them, or drawn_on = "stored" if on their pixels as stored'
+)
 LAYOUT = (
     "such a folder holds images/ and masks/ with files of the same names (images/a.jpg, masks/a.png), and classes.toml "
     "with the names of the classes"
@@ -33,9 +52,11 @@ class Folder:
     root    the folder
     split   "train", "val" or "test"; None takes every image
     size    (H, W) to which image and mask are resized; without it they keep the size of the files
+    strict  False passes over what does not fit, and `faults` says what that is
 
     A mask is a PNG, grey or with a palette, whose pixels are class indices. If classes.toml gives every class a colour,
-    a mask may also be a picture in these colours.
+    a mask may also be a picture in these colours. pictures.py says what is read of every other kind of file, masks.py
+    what of a palette that has other colours than classes.toml, and pairs.py what of images that a camera has turned.
 
     If none of the lists is there the names decide: ordered by their SHA-256, which is as good as shuffled but the same
     on every machine, the first 15 % (at least one) are val, the next 15 % test, and the rest train.
@@ -47,7 +68,14 @@ class Folder:
     values or colours that belong to no class.
     """
 
-    def __init__(self, root: str | Path, split: str | None = None, size: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        split: str | None = None,
+        size: tuple[int, int] | None = None,
+        *,
+        strict: bool = True,
+    ) -> None:
         self.root = Path(root)
         self.split = None if split is None else checked_split(split, "Folder")
         self.size = None if size is None else size_of(size, "Folder: size")
@@ -55,20 +83,25 @@ class Folder:
             raise FileError(f"{self.root}: there is no such folder; {LAYOUT}.")
         self.name = self.root.resolve().name or "folder"
         self._classes = read_classes(self.root / "classes.toml")
-        self._images = _by_stem(self.root / "images")
-        self._masks = _by_stem(self.root / "masks")
-        _check_paired(self._images, self._masks, self.root)
-        splits = _listed(self.root, self._images) or _hashed(sorted(self._images))
-        if split is not None and not splits.get(split):
+        self.pairs = Pairs(self._classes.drawn_on, ASKED)
+        faults: list[str] = []
+        self._images = _by_stem(self.root / "images", faults)
+        self._masks = _by_stem(self.root / "masks", faults)
+        _keep_pairs(self._images, self._masks, self.root, faults)
+        splits = _listed(self.root, self._images, faults) or _hashed(sorted(self._images))
+        if split is not None and not splits.get(split) and not faults:
             reason = (
                 f"there is no {split}.txt beside the other lists"
                 if split not in splits
                 else f"{len(self._images)} image{'s' if len(self._images) > 1 else ''} cannot be split in three"
             )
-            raise FileError(
+            faults.append(
                 f"{self.root}: the split {split!r} is empty, because {reason}; write {split}.txt, or use all samples."
             )
-        self._stems = sorted(self._images) if split is None else list(splits[split])
+        self.faults = tuple(faults)
+        if faults and strict:
+            raise Faults(faults)
+        self._stems = sorted(self._images) if split is None else list(splits.get(split, ()))
         self._to_measure = list(splits.get("train") or sorted(self._images))
 
     def __len__(self) -> int:
@@ -76,13 +109,22 @@ class Folder:
 
     def __getitem__(self, index: int, /) -> Sample:
         stem = self._stems[index_in(index, len(self), "Folder")]
-        mask_path = self._masks[stem]
-        mask = read_label(mask_path)
-        label = from_values(mask, self._classes) if mask.ndim == 2 else from_colours(mask, self._classes, mask_path)
-        image = read_image(self._images[stem])
-        check_sample(Sample(image, label, str(mask_path)), len(self.classes))
+        image, label = self.pairs.read(self._images[stem], self._masks[stem], self._label_of)
+        check_sample(Sample(image, label, str(self._masks[stem])), len(self.classes))
         sample = Sample(image, label, stem)
         return sample if self.size is None else resize_sample(sample, self.size)
+
+    def fingerprint(self, index: int) -> str:
+        """What tells the image apart from others by its pixels alone."""
+        return self.pairs.fingerprint(self._images[self._stems[index_in(index, len(self), "Folder")]])
+
+    @property
+    def remarks(self) -> dict[str, list[Path]]:
+        """What images that were read hold and is not used: the files."""
+        return self.pairs.remarks
+
+    def _label_of(self, picture: Picture, path: Path) -> Label:
+        return label_of(picture, self._classes, path)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -108,7 +150,7 @@ class Folder:
         count, total, squares = 0, np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
         values = np.arange(256, dtype=np.int64)
         for stem in chosen:
-            pixels = read_image(self._images[stem]).reshape(-1, 3)
+            pixels = self.pairs.image(self._images[stem]).reshape(-1, 3)
             count += len(pixels)
             for c in range(3):
                 histogram = np.bincount(pixels[:, c], minlength=256)
@@ -120,7 +162,13 @@ class Folder:
         return mean.astype(np.float32), np.maximum(deviation, 1.0).astype(np.float32)
 
 
-def _by_stem(folder: Path) -> dict[str, Path]:
+def passed_over(root: Path) -> list[Path]:
+    """What lies in images/ and masks/ and is not taken for a picture, by its ending."""
+    files = (path for name in ("images", "masks") for path in sorted((root / name).iterdir()))
+    return [path for path in files if path.suffix.lower() not in SUFFIXES and not path.name.startswith(".")]
+
+
+def _by_stem(folder: Path, faults: list[str]) -> dict[str, Path]:
     """The pictures in `folder` by their name without ending; other files, hidden ones too, are passed over."""
     if not folder.is_dir():
         raise FileError(f"{folder}: there is no such folder; {LAYOUT}.")
@@ -128,41 +176,72 @@ def _by_stem(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
             continue
-        if path.stem in found:
-            raise FileError(f"{folder}: {found[path.stem].name} and {path.name} have the same name; keep one of them.")
-        found[path.stem] = path
+        stem = one_form(path.stem)
+        if stem in found:
+            faults.append(f"{folder}: {found[stem].name} and {path.name} have the same name; keep one of them.")
+        found.setdefault(stem, path)
     if not found:
         raise FileError(f"{folder}: there is no picture in it ({', '.join(SUFFIXES)}); {LAYOUT}.")
     return found
 
 
-def _check_paired(images: dict[str, Path], masks: dict[str, Path], root: Path) -> None:
+def _keep_pairs(images: dict[str, Path], masks: dict[str, Path], root: Path, faults: list[str]) -> None:
+    """Removes what has no counterpart from both, with a sentence for each."""
     for have, other, what, where in ((images, masks, "mask", "masks"), (masks, images, "image", "images")):
-        missing = sorted(set(have) - set(other))
-        if missing:
-            more = f" (and {len(missing) - 1} more like it)" if len(missing) > 1 else ""
-            raise FileError(f"{have[missing[0]]}: it has no {what} {root / where / missing[0]}.*{more}; {LAYOUT}.")
-    lossy = next((path for path in masks.values() if path.suffix.lower() in LOSSY), None)
-    if lossy is not None:
-        raise FileError(f"{lossy}: a mask must not be a JPEG, which changes the values of pixels; save it as PNG.")
+        for stem in sorted(set(have) - set(other)):
+            alike = next((path.name for name, path in other.items() if name.casefold() == stem.casefold()), None)
+            hint = f" ({alike} differs in upper and lower case)" if alike else _unread(root / where, stem)
+            faults.append(f"{have[stem]}: it has no {what} {root / where / stem}.*{hint}; {LAYOUT}.")
+    for stem in set(images) ^ set(masks):
+        images.pop(stem, None)
+        masks.pop(stem, None)
 
 
-def _listed(root: Path, images: dict[str, Path]) -> dict[str, list[str]]:
+def _unread(folder: Path, stem: str) -> str:
+    """A remark on a file of that name whose ending is not one of a picture that can be read."""
+    path = next(folder.glob(f"{glob.escape(stem)}.*"), None)
+    return "" if path is None else f" ({path.name} is none, by its ending: save it as JPEG or PNG)"
+
+
+def _listed(root: Path, images: dict[str, Path], faults: list[str]) -> dict[str, list[str]]:
     """The splits that the list files give; empty where there is none."""
     splits: dict[str, list[str]] = {}
     for split in SPLITS:
         path = root / f"{split}.txt"
         if not path.exists():
             continue
-        splits[split] = []
-        for number, line in read_list(path):
-            stem = Path(line).stem if Path(line).suffix.lower() in SUFFIXES else line
-            if stem not in images:
-                raise FileError(f"{path}, line {number}: there is no image {stem!r} in {root / 'images'}.")
-            splits[split].append(stem)
-        check_listed_once(splits[split], path)
-    check_apart(splits, root)
+        try:
+            lines = read_list(path)
+        except FileError as error:
+            faults += faults_of(error)
+            lines = []
+        stems = [_stem(line, path, images, faults) for line in lines]
+        splits[split] = [stem for stem in stems if stem is not None]
+        faults += listed_twice(splits[split], path)
+    faults += overlaps(splits, root)
     return splits
+
+
+def _stem(line: Line, path: Path, images: dict[str, Path], faults: list[str]) -> str | None:
+    """The image that a line means: one path, or an image and its mask; None, and a sentence, if there is none."""
+    paths = line.paths
+    whole = stem_of(line.text.replace("\\", "/"))
+    if len(paths) == 2 and whole in images and stem_of(paths[0]) not in images:
+        paths = (line.text,)
+    stems = [whole] if len(paths) == 1 else [stem_of(each) for each in paths]
+    if stems[0] not in images:
+        faults.append(
+            f"{path}, line {line.number}: there is no image {stems[0]!r} in {path.parent / 'images'}; a line is the "
+            "name of one image."
+        )
+        return None
+    if len(set(stems)) > 1:
+        faults.append(
+            f"{path}, line {line.number}: it pairs the image {stems[0]!r} with {stems[1]!r}, but here an image and its "
+            f"mask have the same name; rename the mask, or write {stems[0]!r} alone."
+        )
+        return None
+    return stems[0]
 
 
 def _hashed(stems: list[str]) -> dict[str, list[str]]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.data.pairs import fingerprint
 from minifcn.data.sample import Dataset, Sample, index_in
 
 
@@ -29,6 +32,15 @@ class InMemory:
             sample.label.setflags(write=False)
             self._samples[index] = sample
         return self._samples[index]
+
+    def fingerprint(self, index: int) -> str:
+        """That of the data set."""
+        return fingerprint(self.dataset, index)
+
+    @property
+    def remarks(self) -> Mapping[str, Sequence[object]]:
+        """Those of the data set, if it makes any."""
+        return getattr(self.dataset, "remarks", {})
 
     @property
     def name(self) -> str:

@@ -41,7 +41,11 @@ class Sample:
 
 
 class Dataset(Protocol):
-    """What the loader, the training loop and the plots ask of a data set. `len(classes)` is the number of classes."""
+    """What the loader, the training loop and the plots ask of a data set. `len(classes)` is the number of classes.
+
+    It may have more to say: `fingerprint(index)`, a text that tells images apart (else their pixels do), and `remarks`,
+    what its files hold and is not used.
+    """
 
     @property
     def name(self) -> str:

@@ -76,6 +76,11 @@ class Scenes:
         image, label = render(np.random.default_rng(words), self.size)
         return Sample(image, label, f"scene-{self.split}-{self.seed}-{index}")
 
+    def fingerprint(self, index: int) -> str:
+        """The same for all scenes of one seed and split, which are a source of scenes rather than so many images."""
+        index_in(index, self.count, "Scenes")
+        return f"scenes {self.seed} {self.split}"
+
 
 def render(rng: np.random.Generator, size: tuple[int, int]) -> tuple[Image, Label]:
     """One scene: `image` uint8 (H, W, 3) and `label` uint8 (H, W). Objects are painted from the back to the front."""

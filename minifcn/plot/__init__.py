@@ -8,6 +8,7 @@ from minifcn.plot.legend import explained
 from minifcn.plot.matrix import confusion
 from minifcn.plot.pictures import gallery
 from minifcn.plot.profile import profile_bars
+from minifcn.plot.samples import samples
 from minifcn.plot.style import save_figure
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "learning_curve",
     "overlay",
     "profile_bars",
+    "samples",
     "save_figure",
     "save_image_png",
     "save_label_png",

@@ -128,10 +128,12 @@ def test_what_cannot_be_segmented_is_named_at_the_end(here: Path, capsys: pytest
     whole = (here / "good.png").read_bytes()
     (here / "cut.png").write_bytes(whole[: len(whole) // 2])
     (here / "text.png").write_text("a poem", encoding="utf-8")
+    Image.fromarray(np.zeros((4, 5), np.uint16)).save(here / "deep.png")
     for bad, said in (
         ("gone.png", r"gone.png: the image does not exist or is not a file"),
         ("text.png", r"text.png: the image cannot be read as a picture"),
         ("cut.png", r"cut.png: the image cannot be read as a picture"),
+        ("deep.png", r"deep.png: the image has 16 bits per channel but uses the lowest 1 of 256"),
     ):
         assert run(bad, "good.png", out=f"after-{bad}") == 1
         out, err = capsys.readouterr()

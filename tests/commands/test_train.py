@@ -142,7 +142,7 @@ def test_a_run_is_complete(here: Path, capsys: pytest.CaptureFixture[str]) -> No
 def test_the_weights_of_the_best_epoch_are_kept(
     here: Path, monkeypatch: pytest.MonkeyPatch, right: list[int | None], best: int
 ) -> None:
-    """Of equal epochs the first; without a labelled pixel to validate on (None) the last."""
+    """Of equal epochs the first; without a score (None: no labelled pixel) the last, until there is one."""
     after_epoch: list[dict[str, np.ndarray]] = []
     true_evaluate = train.evaluate
 
@@ -298,7 +298,9 @@ def test_what_cannot_change_when_a_run_goes_on(
         capsys.readouterr()
         assert main(["train", "--resume", "run", *given.split()]) == 2
         err = capsys.readouterr().err
-        assert err.startswith(f"minifcn train: {said}, which can change --epochs, --device, --root; leave --")
+        assert err.startswith(
+            f"minifcn train: {said}, which can change --epochs, --device, --root, --allow-absent; leave --"
+        )
         assert err.count("\n") == 1
     assert main(["train", "--resume", "run", "--epochs", "0"]) == 2
     assert "--epochs must be at least 1, got 0." in capsys.readouterr().err

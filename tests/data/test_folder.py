@@ -192,7 +192,9 @@ def test_missing_and_doubled_files(yard, tmp_path):
     with pytest.raises(FileError, match=r"p1.bmp: it has no mask .*p1\.\*; such a folder holds images/ and masks/"):
         Folder(yard)
     (yard / "masks" / "p2.png").unlink()
-    with pytest.raises(FileError, match=r"p1.bmp: it has no mask .* \(and 1 more like it\)"):
+    with pytest.raises(
+        FileError, match=r"p1.bmp: it has no mask .* \(and 1 more fault; minifcn check-data lists all\)"
+    ):
         Folder(yard)
     other = build(tmp_path / "other")
     (other / "images" / "p0.png").unlink()
@@ -231,9 +233,9 @@ def test_bad_masks(yard):
     Image.fromarray(mask_of(0)[:6]).save(path)
     with pytest.raises(FileError, match=r"p0.png: the image is 8x10 but its label is 6x10"):
         Folder(yard, size=(4, 4))[0]
-    path.rename(path.with_suffix(".jpg"))
-    with pytest.raises(FileError, match=r"p0.jpg: a mask must not be a JPEG"):
-        Folder(yard)
+    Image.fromarray(mask_of(0)).save(path, format="JPEG")
+    with pytest.raises(FileError, match=r"p0.png: a label must not be a JPEG, .* whatever its name; save it as PNG"):
+        Folder(yard)[0]
 
 
 TWO = '[[class]]\nname = "a"\n[[class]]\nname = "b"\n'
@@ -257,7 +259,7 @@ TWO = '[[class]]\nname = "a"\n[[class]]\nname = "b"\n'
         (TWO + 'color = "red"', "the color of 'b' is 'red'"),
         ('ignore_colors = [[7, 7, 7]]\n' + TWO + "color = [7, 7, 7]", r"the color \[7, 7, 7\] is given twice"),
         ("ignore_colors = 5\n" + TWO, "ignore_colors is 5; it must be a list of colours"),
-        ("colour = 5\n" + TWO, "the file has the key 'colour'; it may have class, ignore, ignore_colors, mean, std"),
+        ("colour = 5\n" + TWO, "the file has the key 'colour'; it may have class, ignore, ignore_colors, drawn_on, mean, std"),
         (TWO + "ignore = [3]", "class 1 has the key 'ignore'; it may have name, color; keys of the whole file stand above"),
         ("ignore = 255\n" + TWO, "ignore is 255; it must be a list of mask values between 0 and 255"),
         ("ignore = [256]\n" + TWO, r"ignore is \[256\]"),
@@ -278,7 +280,7 @@ def test_bad_classes(tmp_path, text, said):
 def test_classes_that_are_no_text(tmp_path):
     path = tmp_path / "classes.toml"
     path.write_bytes(b"\xff\xfe[")
-    with pytest.raises(FileError, match=r"classes.toml: it is not readable as TOML"):
+    with pytest.raises(FileError, match=r"classes.toml: byte 3 of it is no UTF-16 text; save it as UTF-8"):
         read_classes(path)
 
 

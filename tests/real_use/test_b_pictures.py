@@ -16,6 +16,7 @@ from minifcn import cli
 from minifcn.commands import train
 from minifcn.commands.options import FOLDER_FORMAT
 from minifcn.data import Folder, classes
+from minifcn.data.pictures import SUFFIXES
 from minifcn.metrics import ConfusionMatrix
 from minifcn.plot import confusion, fonts, learning_curve, overlay, save_figure
 from minifcn.text import width
@@ -84,8 +85,7 @@ def test_b9_folders_and_patterns(here: Path, capsys: pytest.CaptureFixture[str])
     capsys.readouterr()
     assert segment("run/*.jpg", "yard") == 1
     assert [line.split(": ", 1)[1] for line in capsys.readouterr().err.splitlines()[1:]] == [
-        f"{name}: there is no picture in it (.png, .jpg, .jpeg, .bmp, .tif, .tiff, .webp, .ppm)."
-        for name in ("run/*.jpg", "yard")
+        f"{name}: there is no picture in it ({', '.join(SUFFIXES)})." for name in ("run/*.jpg", "yard")
     ]
 
 

@@ -1,0 +1,161 @@
+"""`minifcn check-data`: what a data set of files holds, what is odd in it, and whether it can be trained on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections import Counter as Count
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minifcn.commands.looking import surveys
+from minifcn.data import CamVid, Folder, Sample
+from minifcn.data.folder import passed_over
+from minifcn.data.images import resize_sample
+from minifcn.data.listing import SPLITS, faults_of
+from minifcn.data.survey import Survey, notes, refusals
+from minifcn.errors import FileError, FileWarning
+
+PICTURE = "samples.png"
+SHOWN = {"train": 4, "val": 2, "test": 2}  # samples
+LONGEST = 640  # pixels: as large as a sample is drawn
+SIZES = 6  # are named
+Files = CamVid | Folder
+
+
+def run(arguments: dict[str, Any]) -> int:
+    """0 if `minifcn train` would take the data set, 1 if not."""
+    kind, root = arguments["data"], Path(arguments["root"])
+    out = folder_for(Path(arguments["out"] or "."))
+    datasets, faults = opened(kind, root, arguments["size"])
+    found = surveys(datasets, arguments["quiet"])
+    if found:
+        print(table(found))
+    faults += refusals(found)
+    odd = [*notes(found), *(sentence for each in found.values() for sentence in twice(each))]
+    if kind == "folder":
+        for path in passed_over(root):
+            why = "a folder here is not looked into" if path.is_dir() else "not taken for a picture, by its ending"
+            odd.append(f"{path}: {why}.")
+    tell("to be known", odd)
+    tell("wrong, and refused by minifcn train", faults)
+    examples = [example for split, dataset in datasets.items() for example in examples_of(dataset, split)]
+    if examples:
+        draw(examples, datasets, out / PICTURE)
+    print("\n" + ("minifcn train refuses this data set." if faults else "minifcn train takes this data set."))
+    return 1 if faults else 0
+
+
+def folder_for(out: Path) -> Path:
+    """`out`, made where it is missing; FileError, before the work, if nothing can be written to it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{out} cannot be made ({error.strerror}); choose another --out.") from None
+    if not os.access(out, os.W_OK | os.X_OK):
+        raise FileError(f"{out} cannot be written to; change its permissions or choose another --out.")
+    return out
+
+
+def opened(kind: str, root: Path, size: tuple[int, int] | None) -> tuple[dict[str, Files], list[str]]:
+    """What can be read of each split, and a sentence for all that does not fit."""
+    datasets: dict[str, Files] = {}
+    faults: list[str] = []
+    for split in SPLITS:
+        try:
+            dataset = (Folder if kind == "folder" else CamVid)(root, split, size, strict=False)
+        except FileError as error:
+            if not datasets and split == SPLITS[-1]:
+                raise  # there is no such data set at all
+            faults += faults_of(error)
+            continue
+        faults += dataset.faults
+        if len(dataset):
+            datasets[split] = dataset
+    return datasets, list(dict.fromkeys(faults))
+
+
+def table(found: Mapping[str, Survey]) -> str:
+    """Counts, sizes, and of each class its share of the labelled pixels and the number of images that hold it."""
+    surveys = list(found.values())
+    classes = surveys[0].classes
+    names = ("images", "void", "in percent of labelled pixels", *classes)
+    wide = max(map(len, names))
+    lines = [f"{surveys[0].dataset}: {len(classes)} classes, {sum(each.count for each in surveys)} images", ""]
+
+    def row(name: str, cells: Sequence[str]) -> str:
+        return f"{name:{wide}}" + "".join(f"{cell:>20}" for cell in cells)
+
+    lines += [row("", list(found)), row("images", [str(each.count) for each in surveys])]
+    lines += [row("void", [percent(each.void, each.total) for each in surveys])]
+    sizes: Count[tuple[int, int]] = sum((each.sizes for each in surveys), Count())
+    told = ", ".join(f"{H}x{W} ({count})" for (H, W), count in sizes.most_common(SIZES))
+    more = f", and {len(sizes) - SIZES} more" if len(sizes) > SIZES else ""
+    lines += [f"{'height x width':{wide}}  {told}{more}", ""]
+    heading = row("in percent of labelled pixels", ["(images)"] * len(surveys))
+    lines += [heading, "-" * len(heading)]
+    for c, name in enumerate(classes):
+        cells = [f"{percent(each.pixels[c], each.pixels.sum())} ({each.images[c]})" for each in surveys]
+        lines.append(row(name, cells))
+    return "\n".join(lines)
+
+
+def percent(part: int, whole: int) -> str:
+    """ "-" of nothing, and never 0.0 for what is there."""
+    if not whole:
+        return "-"
+    return "< 0.1" if 0 < 100 * part / whole < 0.1 else f"{100 * part / whole:.1f}"
+
+
+def twice(found: Survey, most: int = 3) -> list[str]:
+    """A sentence if a split holds one image several times."""
+    if not found.twice:
+        return []
+    pairs = ", ".join(f"{second} is {first}" for second, first in found.twice[:most])
+    more = f", and {len(found.twice) - most} more" if len(found.twice) > most else ""
+    return [f"{found.split} holds images more than once, pixel for pixel: {pairs}{more}."]
+
+
+def tell(title: str, sentences: Sequence[str]) -> None:
+    """Each sentence once; of those that say the same of several files, the first, and then the other files."""
+    files: dict[str, list[str]] = {}
+    for sentence in dict.fromkeys(sentences):
+        file, colon, said = sentence.partition(": ")
+        files.setdefault(said if colon else sentence, []).append(file if colon else "")
+    if files:
+        print(f"\n{title}:")
+    for said, names in files.items():
+        print(f"  {names[0]}: {said}" if names[0] else f"  {said}")
+        if len(names) > 1:
+            print(f"    the same of {', '.join(names[1:])}")
+
+
+def examples_of(dataset: Files, split: str) -> list[tuple[str, Sample]]:
+    """Samples spread evenly over the split, each with a title, as large as they will be drawn."""
+    examples = []
+    indices = np.linspace(0, len(dataset) - 1, min(SHOWN[split], len(dataset))).astype(int)
+    for index in dict.fromkeys(indices.tolist()):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FileWarning)  # told above
+                sample = dataset[index]
+        except FileError:  # told above
+            continue
+        H, W = sample.size
+        scale = min(1.0, LONGEST / max(H, W))
+        small = resize_sample(sample, (max(1, round(scale * H)), max(1, round(scale * W))))
+        examples.append((f"{split}: {sample.name}", small))
+    return examples
+
+
+def draw(examples: Sequence[tuple[str, Sample]], datasets: Mapping[str, Files], path: Path) -> None:
+    from minifcn.plot import samples, save_figure
+
+    dataset = next(iter(datasets.values()))
+    titles = [title for title, _ in examples]
+    images, labels = [sample.image for _, sample in examples], [sample.label for _, sample in examples]
+    save_figure(samples(images, labels, titles, dataset.classes, dataset.palette), path)
+    print(f"\n  {path}  samples: image | label over it")
