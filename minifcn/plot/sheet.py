@@ -131,7 +131,7 @@ class Sheet:
             self._text(self._left, place.top - 0.22, title, size=TITLE, ha="left", va="bottom", color=INK)
         texts = [[written(value) for value in row] for row in values.tolist()]
         longest = max((len(text) for row in texts for text in row), default=1)
-        size = min(NUMBER, 44.0 / max(longest, 1))
+        size = min(NUMBER, 38.0 / max(longest, 1))
         for i, j in np.ndindex(H, W):
             ghost = faint is not None and bool(faint[i, j])
             self._square(place, i, j, None if fills is None else fills[i][j], "faint" if ghost else "plain")

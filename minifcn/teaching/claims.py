@@ -36,7 +36,7 @@ class Ledger:
 
     claims: list[Claim] = field(default_factory=list)
 
-    def claim(self, number: str, sentence: str, tries: Callable[[Any], object], *, right: Any, mistake: Any) -> Claim:
+    def claim(self, number: str, sentence: str, tries: Callable[[Any], object], *, right: Any, mistake: Any) -> None:
         """Try `tries(right)`, which must hold, and `tries(mistake)`, which must not; then write it down and say so.
 
         tries: a function of the thing that the sentence speaks about; it holds if it returns True and raises nothing.
@@ -58,10 +58,8 @@ class Ledger:
                 f"{number} holds for {_name(mistake)}, too, which is a mistake: what is tried does not notice it; "
                 "try something that it breaks."
             )
-        made = Claim(number, sentence, _name(mistake))
-        self.claims.append(made)
+        self.claims.append(Claim(number, sentence, _name(mistake)))
         print(f"{number} holds: {sentence}")
-        return made
 
     def __iter__(self) -> Iterator[Claim]:
         return iter(self.claims)
