@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn doctor`.
+`minifcn figures`, `minifcn doctor`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -169,6 +169,13 @@ def parser() -> argparse.ArgumentParser:
         description="Print which files tell the idea, in an order in which one builds on the other, or one of them.",
     )
     read.add_argument("number", type=int, nargs="?", metavar="N", help="print the N-th text (default: the list)")
+
+    figures = commands.add_parser(
+        "figures",
+        help="write the pictures of the lessons",
+        description="Write every picture with numbers in it: a still (.png), and of what moves a .gif and a slider (.html).",
+    )
+    figures.add_argument("folder", nargs="?", metavar="DIR", default="figures", help="default: figures")
 
     commands.add_parser(
         "doctor",

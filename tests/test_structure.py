@@ -102,6 +102,7 @@ TESTED_IN: dict[str, str] = {
     "plot/curves.py": "plot/test_plot_figures.py",
     "plot/confusion_matrix.py": "plot/test_plot_figures.py",
     "plot/arithmetic.py": "plot/test_plot_teaching.py",
+    "plot/collection.py": "commands/test_figures.py",
     "plot/frames.py": "plot/test_plot_teaching.py",
     "plot/gathering.py": "plot/test_plot_teaching.py",
     "plot/given.py": "plot/test_plot_teaching.py",
@@ -308,7 +309,7 @@ def faults(tree: ast.AST) -> list[str]:
     return found
 
 
-LOOKED_INTO = ("minifcn", "benchmarks")
+LOOKED_INTO = ("minifcn", "benchmarks", "docs", "tutorials")
 NOT_OURS = {"build", "dist", "mutants"}  # what tools make
 
 

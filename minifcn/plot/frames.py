@@ -138,6 +138,10 @@ def svg_of(figure: Figure) -> str:
     picture = buffer.getvalue()
     picture = re.sub(r"<!--.*?-->", "", picture[picture.index("<svg") :], flags=re.DOTALL)
     picture = re.sub(r"\s*\n\s*", " ", picture).rstrip()
+    picture = re.sub(r'<g id="text_\d+"> (<text .*?</text>) </g>', r"\1", picture)
+    picture = re.sub(r' transform="rotate\(-0 [^"]*"', "", picture).replace(
+        "'DejaVu Sans'", "'DejaVu Sans', sans-serif"
+    )
     width = figure.get_size_inches()[0] * 96  # pixels of a page, 96 to the inch
     fitting = f'style="width:{width:.0f}px;max-width:100%;height:auto;display:block"'
     picture = re.sub(r'width="[\d.]+pt"', "", re.sub(r'height="[\d.]+pt"', "", picture, count=1), count=1)
