@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn doctor`, `minifcn check-data`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -198,6 +198,13 @@ def parser() -> Parser:
     check.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as the files are)")
     check.add_argument("--out", metavar="DIR", help="where the picture of samples goes (default: here)")
     check.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    figures = commands.add_parser(
+        "figures",
+        help="write the pictures of the lessons",
+        description="Write every picture with numbers in it: a .png of each, and of what moves a .gif and a slider.",
+    )
+    figures.add_argument("folder", nargs="?", metavar="DIR", default="figures", help="default: figures")
 
     commands.add_parser(
         "doctor",

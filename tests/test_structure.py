@@ -27,7 +27,7 @@ FLOORS = [
     {"tensor"},
     {"nn", "optim"},
     {"models", "data", "metrics", "weights"},
-    {"training", "plot", "testing"},
+    {"training", "plot", "teaching", "testing"},
     {"commands"},
     {"cli"},
     {"__main__"},
@@ -106,9 +106,19 @@ TESTED_IN: dict[str, str] = {
     "models/fusion.py": "models/test_fcn_skips.py",
     "models/explanation.py": "models/test_fcn_crops.py",
     "plot/curves.py": "plot/test_plot_figures.py",
-    "plot/matrix.py": "plot/test_plot_figures.py",
+    "plot/confusion_matrix.py": "plot/test_plot_figures.py",
+    "plot/arithmetic.py": "plot/test_plot_teaching.py",
+    "plot/collection.py": "commands/test_figures.py",
+    "plot/frames.py": "plot/test_plot_teaching.py",
+    "plot/gathering.py": "plot/test_plot_teaching.py",
+    "plot/given.py": "plot/test_plot_teaching.py",
+    "plot/graph.py": "plot/test_plot_teaching.py",
+    "plot/ladder.py": "plot/test_plot_teaching.py",
     "plot/pictures.py": "plot/test_plot_figures.py",
     "plot/samples.py": "commands/test_check_data.py",
+    "plot/sheet.py": "plot/test_plot_teaching.py",
+    "plot/sliding.py": "plot/test_plot_teaching.py",
+    "plot/stamping.py": "plot/test_plot_teaching.py",
     "plot/style.py": "plot/test_plot_figures.py",
     "testing/__main__.py": "testing/test_testing_main.py",
     # minifcn.testing is tested as a whole: the laws hold, and the mutants do not get past them.
@@ -306,7 +316,7 @@ def faults(tree: ast.AST) -> list[str]:
     return found
 
 
-LOOKED_INTO = ("minifcn", "benchmarks")
+LOOKED_INTO = ("minifcn", "benchmarks", "docs", "tutorials")
 NOT_OURS = {"build", "dist", "mutants"}  # what tools make
 
 

@@ -6,8 +6,10 @@ A `Figure` is made directly, not by pyplot: no window, no display, no global lis
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +60,7 @@ STYLE: dict[str, Any] = {
     "figure.facecolor": "white",
     "image.interpolation": "antialiased",
 }
+SHOWN_DPI = 110  # of a picture in a notebook
 FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -77,13 +80,26 @@ def styled(texts: Iterable[str] = ()) -> Iterator[None]:
 
 
 def new_figure(width: float, height: float, **options: Any) -> Figure:
-    """An empty figure of `width` x `height` inches that draws with Agg."""
+    """An empty figure of `width` x `height` inches that draws with Agg, and shows itself in a notebook."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), **options)
+    figure: Figure = _shown_figure()(figsize=(width, height), **options)
     FigureCanvasAgg(figure)
     return figure
+
+
+@cache
+def _shown_figure() -> type[Figure]:
+    """matplotlib's Figure with the one method by which a notebook shows what a cell ends with, without a magic line."""
+    from matplotlib.figure import Figure
+
+    class ShownFigure(Figure):
+        def _repr_png_(self) -> bytes:
+            made = io.BytesIO()
+            self.savefig(made, format="png", dpi=SHOWN_DPI, facecolor="white", metadata={"Software": None})
+            return made.getvalue()
+
+    return ShownFigure
 
 
 def picture_axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:

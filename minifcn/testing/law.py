@@ -7,16 +7,22 @@ case, drawn by Hypothesis; it raises LawBroken. `Law.falsify` searches for a cas
 
 from __future__ import annotations
 
+import atexit
+import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from inspect import cleandoc
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import hypothesis
 import numpy as np
 from hypothesis import HealthCheck, Phase
+from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
@@ -101,7 +107,8 @@ class Law:
             suppress_health_check=list(HealthCheck),
         )
         try:
-            case = hypothesis.find(self.cases(), breaks, settings=options, random=random.Random(seed))
+            with nothing_left_behind():
+                case = hypothesis.find(self.cases(), breaks, settings=options, random=random.Random(seed))
         except NoSuchExample:
             if not applied:
                 raise NotApplicable(f"no case of {self.name} could be tried") from None
@@ -113,6 +120,30 @@ class Law:
         except LawBroken as broken:
             return Counterexample(self, case, str(broken))
         return Counterexample(self, case, "It failed once and held when tried again: the result is not repeatable.")
+
+
+@contextmanager
+def nothing_left_behind() -> Iterator[None]:
+    """Hypothesis makes a folder .hypothesis where it is called; here it makes it among the temporary files.
+
+    Where there is one already, or the environment says where it should be, nothing is changed.
+    """
+    if Path(".hypothesis").exists() or "HYPOTHESIS_STORAGE_DIRECTORY" in os.environ:
+        yield
+        return
+    set_hypothesis_home_dir(_temporary())
+    try:
+        yield
+    finally:
+        set_hypothesis_home_dir(None)
+
+
+@cache
+def _temporary() -> str:
+    """A folder for the whole process, removed when it ends."""
+    made = TemporaryDirectory(prefix="minifcn-hypothesis-")
+    atexit.register(made.cleanup)
+    return made.name
 
 
 LAWS: dict[str, Law] = {}

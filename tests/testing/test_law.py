@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import strategies as st
@@ -166,3 +170,9 @@ def test_the_strategy_of_a_law_is_made_with_the_options_given():
     assert LAWS.pop("threes_and_fours") is threes_and_fours
     assert threes_and_fours.falsify(RIGHT, examples=20) is None
     assert set(seen) == {3, 4}
+
+
+def test_nothing_is_left_in_the_folder_of_whoever_checks(tmp_path: Path) -> None:
+    code = "from minifcn.testing import check, Operations; assert check(pad=Operations().pad, examples=3)"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert not list(tmp_path.iterdir())

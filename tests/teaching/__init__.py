@@ -1,0 +1,1 @@
+"""Claims, predictions and questions."""

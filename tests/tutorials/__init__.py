@@ -1,0 +1,1 @@
+"""The lessons run, and what is opened is what was written."""

@@ -1,0 +1,378 @@
+# %% [markdown]
+# # 04 Convolution is a matrix
+# ## 04 합성곱은 행렬이다
+#
+# **Question.** A convolution slides a kernel over an image. A matrix multiplies a vector. How can the two be the same
+# thing, and what does the matrix look like that *is* a convolution: how large is it, what stands in its rows, and what do
+# stride, padding and dilation do to it?
+#
+# You will build the matrix twice: once from a picture of where the weights go, and once without thinking, by asking
+# the convolution what it does to a single pixel. The two must agree.
+#
+# *35 minutes. Before this: 01, numbers you can read. After it: 05, transposed convolution.*
+#
+# **요약.** 합성곱은 선형이므로 행렬로 쓸 수 있습니다. 영상을 한 줄로 펴서 벡터 $x$로 만들면 결과는 $y = Cx$입니다. 행렬 $C$의 각 행에는
+# 결과 픽셀 하나를 만드는 창(window)의 커널 값이 놓이고 나머지는 모두 0입니다. 스트라이드는 행을 골라내고, 패딩은 열을 지우며, 팽창(dilation)은
+# 커널 사이에 0을 끼워 넣은 것과 같음을 직접 확인합니다.
+
+# %%
+import numpy as np
+
+import minifcn
+from minifcn import Tensor, plot
+from minifcn import functional as F
+from minifcn.teaching import Ledger, Question, predict, quiz, yours
+from minifcn.testing import check
+
+ledger = Ledger()
+
+# %% [markdown]
+# ## 1. Commit yourself
+#
+# An image of 3x3 with the pixels 0 to 8, row by row, and the kernel $\begin{pmatrix}1&2\\3&4\end{pmatrix}$. The result
+# is 2x2. Write the image as a column of nine numbers and the result as one of four; between them stands a matrix $C$
+# of 4 rows and 9 columns. **What is its first row?**
+
+# %% tags=["prediction"]
+prediction = None  # nine numbers, for example [1, 2, 3, 4, 0, 0, 0, 0, 0]
+
+# %% [markdown]
+# ## 2. Numbers that fit on paper
+#
+# The first result sees the pixels 0, 1, 3 and 4. So it is $1\cdot x_0 + 2\cdot x_1 + 3\cdot x_3 + 4\cdot x_4$: the
+# first row of $C$ has these four numbers at the places 0, 1, 3, 4, and zeros elsewhere. Note the gap: the second row of
+# the kernel belongs to the next row of the *image*, which begins three places later.
+
+# %%
+image, kernel = np.arange(9.0).reshape(3, 3), np.array([[1.0, 2.0], [3.0, 4.0]])
+first_row = np.zeros(9)
+for k, l in np.ndindex(2, 2):
+    first_row[k * 3 + l] = kernel[k, l]
+print(first_row.astype(int))
+predict(prediction, first_row, "the first row")
+
+# %% [markdown]
+# Move the slider: the window moves over the image, and in the matrix below the row of that window lights up. Each tap
+# of the kernel has one colour everywhere. Every row is the first one, shifted: by one where the window moved to the
+# right, by two where it began a new line.
+
+# %%
+plot.matrix(image, kernel)
+
+# %%
+plot.matrix(image, kernel).still()  # the last frame again, for viewers that take sliders away
+
+# %% [markdown]
+# ## 3. The matrix from a picture
+#
+# **Yours to write** (10 minutes). Row $(i, j)$, column $(i s + k,\; j s + l)$, value $w[k, l]$; the rest is zero. One
+# image and one kernel, without channels.
+
+# %% tags=["exercise"]
+def my_matrix(w, size, stride=1):
+    """C of the convolution of an image of `size` (H, W) with w (KH, KW): (OH·OW, H·W)."""
+    ...
+
+
+# %% tags=["solution", "hide-input"]
+def matrix_by_places(w, size, stride=1):
+    (H, W), (KH, KW) = size, w.shape
+    OH, OW = (H - KH) // stride + 1, (W - KW) // stride + 1
+    C = np.zeros((OH * OW, H * W))
+    for i, j in np.ndindex(OH, OW):
+        for k, l in np.ndindex(KH, KW):
+            C[i * OW + j, (i * stride + k) * W + j * stride + l] = w[k, l]
+    return C
+
+
+# %%
+build = yours(my_matrix, matrix_by_places)
+C = build(kernel, (3, 3))
+plot.numbers(C, titles=["C: 4 x 9"])
+
+# %%
+y = (C @ image.ravel()).reshape(2, 2)
+print(y.astype(int))
+assert np.array_equal(y, [[27, 37], [57, 67]])
+
+# %% [markdown]
+# ## 4. The matrix without thinking
+#
+# Now forget where the weights go. A linear function is known as soon as one knows what it does to each unit vector:
+# column $q$ of its matrix is its value at $e_q$. So feed the convolution an image with a single 1, at pixel $q$, and
+# write what comes out into column $q$. No formula, no geometry; whatever the convolution does, the matrix does.
+#
+# That makes it a **judge**: a matrix made this way is right for every stride, padding and dilation if the convolution
+# is, and it was written without knowing any of them.
+
+# %%
+def convolve(x, w, stride=1, padding=0, dilation=1):
+    """x (H, W), w (KH, KW) -> (OH, OW), term by term: y[i, j] = Σ x[i·s + k·d − p, j·s + l·d − p] · w[k, l]."""
+    x = np.pad(x, padding)
+    reach = [dilation * (k - 1) + 1 for k in w.shape]
+    size = [(n - r) // stride + 1 for n, r in zip(x.shape, reach, strict=True)]
+    y = np.zeros(size)
+    for i, j in np.ndindex(*size):
+        for k, l in np.ndindex(*w.shape):
+            y[i, j] += x[i * stride + k * dilation, j * stride + l * dilation] * w[k, l]
+    return y
+
+
+def matrix_by_impulses(w, size, stride=1, padding=0, dilation=1):
+    columns = []
+    for q in range(size[0] * size[1]):
+        impulse = np.zeros(size[0] * size[1])
+        impulse[q] = 1
+        columns.append(convolve(impulse.reshape(size), w, stride, padding, dilation).ravel())
+    return np.array(columns).T
+
+
+assert np.array_equal(matrix_by_impulses(kernel, (3, 3)), C)
+
+# %% [markdown]
+# The two agree, so both sentences are true: the one about the picture and the one about unit vectors.
+
+# %%
+ledger.claim(
+    "C10",
+    "a convolution is a matrix: C times the image is the result",
+    lambda C: np.array_equal(C @ image.ravel(), convolve(image, kernel).ravel()),
+    right=matrix_by_places(kernel, (3, 3)),
+    mistake=matrix_by_places(kernel[::-1, ::-1], (3, 3)),
+)
+
+# %% [markdown]
+# ### Three wrong matrices, and how they come about
+#
+# The first forgets that the kernel's second row belongs to the next row of the *image*. The second turns the kernel, as
+# convolution does in signal processing; here, as in every network, the kernel is not turned (cross-correlation). The
+# third begins each line of windows one pixel after the last one ended.
+
+# %%
+without_gap = np.zeros((4, 9))
+for r in range(4):
+    without_gap[r, r : r + 4] = kernel.ravel()
+begins_late = matrix_by_places(kernel, (3, 3))
+begins_late[2:] = np.roll(begins_late[2:], -1, axis=1)
+plot.numbers(without_gap, titles=["no gap between the rows of the kernel"])
+
+# %%
+plot.numbers(build(kernel[::-1, ::-1], (3, 3)), titles=["the kernel turned by 180°"])
+
+# %%
+plot.numbers(begins_late, titles=["every row shifted by one"])
+
+# %% [markdown]
+# ## 5. What stride, padding and dilation do to it
+#
+# One dimension is enough to see it. Five pixels, the kernel $(1, 2, 3)$, padding 1, stride 1: five results.
+
+# %%
+row = np.array([[1.0, 2.0, 3.0]])
+
+
+def in_a_row(stride=1, padding=0, dilation=1, size=5):
+    """The matrix of one row of pixels; padding only at its ends."""
+    columns = []
+    for q in range(size):
+        impulse = np.zeros((1, 1, 1, size))
+        impulse[..., q] = 1
+        made = F.conv2d(Tensor(impulse), Tensor(row[None, None]), None, (1, stride), (0, padding), (1, dilation))
+        columns.append(made.numpy().ravel())
+    return np.array(columns).T
+
+
+plot.numbers(in_a_row(padding=1), in_a_row(padding=1, stride=2), titles=["padding 1", "padding 1, stride 2"])
+
+# %% [markdown]
+# **Stride picks rows.** Stride 2 keeps every second row of the matrix of stride 1, and nothing else happens. (So a
+# convolution with stride 2 *is* one with stride 1 of which half the results are thrown away.)
+
+# %%
+assert np.array_equal(in_a_row(padding=1, stride=2), in_a_row(padding=1)[::2])
+plot.numbers(in_a_row(size=7), in_a_row(padding=1), titles=["7 pixels, no padding", "5 pixels, padding 1"])
+
+# %% [markdown]
+# **Padding deletes columns.** With padding 1 the convolution sees seven pixels, of which the first and the last are
+# always 0. What multiplies a zero can be left out: the matrix for five pixels with padding 1 is that for seven pixels
+# without its first and its last column.
+
+# %%
+assert np.array_equal(in_a_row(padding=1), in_a_row(size=7)[:, 1:-1])
+plot.numbers(in_a_row(dilation=2), titles=["dilation 2"])
+
+# %% [markdown]
+# **Dilation puts zeros into the kernel.** The matrix of the kernel $(1, 2, 3)$ with dilation 2 is that of the kernel
+# $(1, 0, 2, 0, 3)$.
+
+# %%
+spread_kernel = np.array([[1.0, 0.0, 2.0, 0.0, 3.0]])
+assert np.array_equal(in_a_row(dilation=2), matrix_by_places(spread_kernel, (1, 5)))
+
+# %% [markdown]
+# ## 6. How large, and how empty
+#
+# For an image of $H\times W$ and a kernel of $k\times k$ the matrix has about $(HW)^2$ places, of which $HW\cdot k^2$
+# are not zero. For the small pictures here that is nothing; for an image of 224x224 with 64 channels it is
+# $10^{13}$ places: 41 terabytes of float32, nearly all zeros. So nobody multiplies by $C$; but everybody who proves
+# something about convolution does.
+
+# %%
+H = W = 224
+channels, taps = 64, 9
+places = (channels * H * W) ** 2
+print(f"{places:.1e} places, {4 * places / 1e12:.0f} TB; not zero: {100 * channels**2 * H * W * taps / places:.3f} %")
+
+# %%
+sizes = [4, 8, 16, 32]
+shares = [np.mean(matrix_by_places(np.ones((3, 3)), (n, n)) != 0) for n in sizes]
+for n, share in zip(sizes, shares, strict=True):
+    print(f"{n:2} x {n:2}: {100 * share:5.1f} % of C are not zero")
+assert shares == sorted(shares, reverse=True)
+
+# %% [markdown]
+# ## 7. The library's
+#
+# `minifcn.convolution_matrix` gives $C$ for every stride, padding, dilation, group and number of channels. It keeps only
+# what is not zero, multiplies like a matrix (`@`, `.T`), and becomes a dense one when it is asked to.
+
+# %%
+weight = Tensor(kernel[None, None])
+librarys = minifcn.convolution_matrix(weight, (3, 3))
+assert np.array_equal(np.asarray(librarys), C)
+print(librarys)
+
+# %% [markdown]
+# It agrees with our matrix of impulses wherever we look. Whole numbers again, so *equal* means equal:
+
+# %%
+rng = np.random.default_rng(0)
+cases = 0
+for KH, KW, stride, padding, dilation in np.ndindex(3, 3, 3, 2, 2):
+    w = rng.integers(-9, 10, (KH + 1, KW + 1)).astype(float)
+    given = stride + 1, padding, dilation + 1
+    mine = matrix_by_impulses(w, (6, 7), *given)
+    assert np.array_equal(mine, np.asarray(minifcn.convolution_matrix(Tensor(w[None, None]), (6, 7), *given)))
+    cases += 1
+print(f"{cases} geometries, no difference")
+
+# %% [markdown]
+# And it is held to laws, as yours can be. This checks a convolution that *is* our matrix:
+
+# %%
+def conv2d_by_matrix(x, weight, stride=1):
+    """x (N, C, H, W), weight (O, C, KH, KW): the sum over channels of one matrix each."""
+    sh, sw = stride if isinstance(stride, tuple) else (stride, stride)
+    (N, channels, H, W), (O, _, KH, KW) = x.shape, weight.shape
+    OH, OW = (H - KH) // sh + 1, (W - KW) // sw + 1
+    y = np.zeros((N, O, OH * OW), x.dtype)
+    for o, c in np.ndindex(O, channels):
+        C = np.zeros((OH * OW, H * W), x.dtype)
+        for i, j, k, l in np.ndindex(OH, OW, KH, KW):
+            C[i * OW + j, (i * sh + k) * W + j * sw + l] = weight[o, c, k, l]
+        y[:, o] += x[:, c].reshape(N, H * W) @ C.T
+    return y.reshape(N, O, OH, OW)
+
+
+report = check(conv2d=conv2d_by_matrix, examples=8)
+print(str(report).splitlines()[0])
+
+# %% [markdown]
+# If a law does not hold here, it is the one about NaN and infinity: a matrix multiplies *every* pixel by something,
+# mostly by 0, and $0\cdot\mathrm{NaN}$ is NaN. The convolution never looks at those pixels. It is the one way in which
+# "convolution is a matrix" is not quite true of floating point numbers.
+
+# %%
+spoilt = image.copy()
+spoilt[2, 2] = np.nan
+with np.errstate(invalid="ignore"):
+    nans = [int(np.isnan(y).sum()) for y in (convolve(spoilt, kernel), C @ spoilt.ravel())]
+print(f"by windows {nans[0]} of 4 results are NaN, by the matrix {nans[1]}")
+
+# %% [markdown]
+# ## 8. Exercises
+#
+# **By hand** (● 5 minutes). (a) How many rows and columns has $C$ for an image of 6x7, a kernel of 3x2 and stride 2?
+# (b) What is its last row, for a 2x3 image and the kernel $(1, 10)$ (one row of two taps), stride 1? (c) When is $C$
+# square?
+#
+# <details><summary>Answers</summary>
+#
+# (a) $\lfloor(6-3)/2\rfloor+1 = 2$ by $\lfloor(7-2)/2\rfloor+1 = 3$ results, so 6 rows; 42 columns. (b) (0, 0, 0, 0, 1, 10).
+# (c) When the result has as many numbers as the image: stride 1 and $2p = d(k-1)$, with as many channels out as in.
+#
+# </details>
+#
+# **Write** (●● 15 minutes). With channels: $C$ has $O\cdot OH\cdot OW$ rows and $C\cdot H\cdot W$ columns, and is a
+# wall of blocks, one for each pair of channels. Build it from blocks of `matrix_by_places`.
+
+# %% tags=["exercise"]
+def my_blocks(weight, size, stride=1):
+    """weight (O, C, KH, KW) -> (O·OH·OW, C·H·W)"""
+    ...
+
+
+# %% tags=["solution", "hide-input"]
+def blocks(weight, size, stride=1):
+    return np.block([[matrix_by_places(w, size, stride) for w in row] for row in weight])
+
+
+# %%
+weight = rng.integers(-9, 10, (2, 3, 2, 2)).astype(float)
+made = yours(my_blocks, blocks)(weight, (4, 5), 2)
+assert np.array_equal(made, np.asarray(minifcn.convolution_matrix(Tensor(weight), (4, 5), stride=2)))
+
+# %% [markdown]
+# **Think** (●●● 20 minutes). If the image were a ring, so that a window that leaves on the right comes in again on the
+# left, $C$ would be *circulant*: each row the one above, shifted by one. Every circulant matrix is diagonal in the basis
+# of the Fourier transform. What does that say about convolutions with large kernels? Build the circulant matrix of
+# $(1, 2, 3, 0, 0)$, and see that `np.fft.fft(np.eye(5))` makes it diagonal.
+
+# %% tags=["solution", "hide-input"]
+circulant = np.array([np.roll([1.0, 2.0, 3.0, 0.0, 0.0], n) for n in range(5)])
+fourier = np.fft.fft(np.eye(5))
+diagonal = fourier @ circulant @ np.linalg.inv(fourier)
+assert np.allclose(diagonal, np.diag(np.diag(diagonal)))
+print(np.round(np.abs(np.diag(diagonal)), 3))
+
+# %% [markdown]
+# ## 9. Five questions
+
+# %%
+quiz(
+    Question(
+        "How many numbers that are not zero has a row of C, for a kernel of 3x3 and no padding?",
+        lambda: int((matrix_by_places(np.ones((3, 3)), (5, 5))[0] != 0).sum()),
+        "one for each tap",
+    ),
+    Question(
+        "What is the shape of C for a 5x5 image, a kernel of 3x3, stride 2?",
+        lambda: matrix_by_places(np.ones((3, 3)), (5, 5), 2).shape,
+        "2x2 results, 25 pixels",
+    ),
+    Question(
+        "What does stride 2 do to the matrix of stride 1?",
+        lambda: "keeps some rows" if np.array_equal(in_a_row(stride=2), in_a_row()[::2]) else "keeps some columns",
+        "it computes fewer results, of the same kind",
+        choices=("keeps some rows", "keeps some columns", "changes the numbers"),
+    ),
+    Question(
+        "What does padding do to the matrix of the larger image?",
+        lambda: "deletes columns" if np.array_equal(in_a_row(padding=1), in_a_row(size=7)[:, 1:-1]) else "adds rows",
+        "the pixels that are always 0 need no column",
+        choices=("deletes columns", "adds rows"),
+    ),
+    Question(
+        "In which case is C times the image not what the convolution gives?",
+        lambda: "where a pixel is NaN" if nans == [1, 4] else "never",
+        "0 times NaN is NaN, and the matrix multiplies every pixel by something",
+        choices=("where a pixel is NaN", "where the image is not square", "never"),
+    ),
+)
+
+# %% [markdown]
+# ## What of the article was shown here
+
+# %%
+assert [claim.number for claim in ledger] == ["C10"]
+ledger
