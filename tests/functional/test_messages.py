@@ -11,6 +11,7 @@ import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.arguments import LARGEST_SIZE
 from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
+from minifcn.functional import operands
 from minifcn.machine import limits
 from tests.onto import on
 
@@ -66,6 +67,31 @@ DTYPES = "have different dtypes, float32 and float64; convert one with .astype(.
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
+        (
+            lambda: F.conv2d(zeros(1, 3, 5, 6), zeros(3, 2, 2)),
+            "conv2d: weight must have 4 dimensions (O, C/groups, KH, KW), got 3 (shape (3, 2, 2)); reshape it.",
+        ),
+        (
+            lambda: F.conv2d(zeros(1, 4, 5, 6), zeros(6, 3, 2, 1), groups=2),
+            "conv2d: x has 4 channels but weight expects 6 (weight is (6, 3, 2, 1), groups 2); pass weight of shape (6, "
+            "2, 2, 1) or change groups.",
+        ),
+        (
+            lambda: F.conv2d(zeros(1, 4, 5, 6), zeros(6, 4, 2, 1), groups=0),
+            f"conv2d: groups must be between 1 and {LARGEST_SIZE}, got 0.",
+        ),
+        (
+            lambda: F.conv2d(zeros(1, 4, 5, 6), zeros(7, 4, 2, 1), zeros(4)),
+            "conv2d: bias must have shape (7,), got (4,); one number per channel.",
+        ),
+        (
+            lambda: operands.floating("f", [1.0], "weight"),
+            "f: weight must be a Tensor, got list; wrap it with minifcn.Tensor(...).",
+        ),
+        (
+            lambda: F.broadcast_to(zeros(2, 3), (3,)),
+            "broadcast_to: shape (2, 3) cannot be repeated to (3,); sizes must agree or be 1.",
+        ),
         (
             lambda: F.conv_transpose2d(zeros(1, 3, 5, 6), zeros(3, 2, 2)),
             "conv_transpose2d: weight must have 4 dimensions (in, out/groups, KH, KW), got 3 (shape (3, 2, 2)); reshape "

@@ -169,6 +169,11 @@ def test_a_large_mean_costs_the_gradients_no_digits(xp):
         close(one, other, rtol=1e-4, atol=2e-4)
 
 
+def test_what_is_added_to_the_variance_by_default():
+    x, numbers = Tensor(np.arange(12.0).reshape(2, 3, 2, 1)), Tensor(np.array([0.0, 1e-5, 1.0]))
+    equal(F.batch_norm(x, numbers, numbers), F.batch_norm(x, numbers, numbers, eps=1e-5))
+
+
 def test_the_statistics_are_computed_once_unless_they_are_to_be_differentiated_again():
     x = Tensor(np.arange(24.0).reshape(2, 3, 2, 2), requires_grad=True)
     with mock.patch.object(normalization, "BatchStatistics", side_effect=ZeroDivisionError):
