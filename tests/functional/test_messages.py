@@ -109,6 +109,18 @@ DTYPES = "have different dtypes, float32 and float64; convert one with .astype(.
         (lambda: F.max_pool2d(zeros(2, 3), 2), f"max_pool2d: {NO_IMAGE}"),
         (lambda: F.avg_pool2d(zeros(2, 3), 2), f"avg_pool2d: {NO_IMAGE}"),
         (
+            lambda: F.avg_pool2d(zeros(2, 3, 4), 2),
+            "avg_pool2d: x must have 4 dimensions (N, C, H, W), got 3 (shape (2, 3, 4)); index it with [None].",
+        ),
+        (
+            lambda: operands.image("f", zeros(1, 1, 1, 1, 1), "mask"),
+            "f: mask must have 4 dimensions (N, C, H, W), got 5 (shape (1, 1, 1, 1, 1)); reshape it.",
+        ),
+        (
+            lambda: operands.image("f", [1.0], "mask"),
+            "f: mask must be a Tensor, got list; wrap it with minifcn.Tensor(...).",
+        ),
+        (
             lambda: F.avg_pool2d(zeros(1, 1, 2, 2), 9, 1, ceil_mode=True),
             "avg_pool2d: the window does not fit: padded input 2x2, effective kernel 9x9; increase padding, reduce the "
             "kernel or increase the stride.",
