@@ -79,7 +79,6 @@ TESTED_IN: dict[str, str] = {
     "arrays/sliding.py": "arrays/pooling/test_pooling.py",
     "arrays/scatter.py": "arrays/pooling/test_pooling.py",
     # Bare arrays of one operation each, asked for by its name.
-    "arrays/accepted.py": "autograd/test_variable.py",
     "arrays/channels.py": "functional/test_normalization.py",
     "arrays/cross_entropy.py": "functional/test_loss.py",
     "arrays/drawing.py": "functional/test_dropout.py",
