@@ -15,6 +15,7 @@ from minifcn.arrays.pooling import average, maximum, unpooling
 from minifcn.errors import ArgumentTypeError
 from minifcn.geometry import Geometry
 from minifcn.machine import spread
+from minifcn.machine.backend import to_numpy
 from tests.played_cupy.kernels import RawKernel
 
 N, C, SIZE = 2, 3, (4, 5)
@@ -75,6 +76,17 @@ def test_a_card_does_it_in_one_go(name, played):
     del RawKernel.launches[:]
     function(*arrays)
     assert RawKernel.launches == kernels
+
+
+@pytest.mark.parametrize("images", [1, 2])
+def test_a_card_finds_the_pixels_of_a_single_image_too(images, played):
+    arrays = [array[:images] for array in (EACH, A, LABELS, VALID, EACH)]
+    for function, given in (
+        (cross_entropy.cross_entropy, arrays[1:]),
+        (cross_entropy.cross_entropy_gradient, arrays),
+    ):
+        found = function(*map(played.asarray, given))
+        np.testing.assert_allclose(to_numpy(found), function(*given), rtol=1e-12)
 
 
 OF_SEVERAL = {
