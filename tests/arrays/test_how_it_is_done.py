@@ -89,6 +89,12 @@ def test_a_card_finds_the_pixels_of_a_single_image_too(images, played):
         np.testing.assert_allclose(to_numpy(found), function(*given), rtol=1e-12)
 
 
+def test_a_product_has_the_dtype_of_both():
+    x, factor = np.ones(3, np.float32), np.ones(3)
+    assert elementwise.scaled(x, factor).dtype == elementwise.scaled(factor, x).dtype == np.float64
+    assert elementwise.scaled(x, x).dtype == np.float32
+
+
 OF_SEVERAL = {
     "sums": lambda a, b: channels.sums(a, b, a[0, :, 0, 0]),
     "gradient of cross entropy": lambda grad, x: cross_entropy.cross_entropy_gradient(
@@ -96,6 +102,7 @@ OF_SEVERAL = {
     ),
     "gate": elementwise.gate,
     "scaled": elementwise.scaled,
+    "bias": lambda y, bias: elementwise.add_bias(y, bias[0, :, 0, 0]),
     "loops: output": lambda x, w: loops.to_output(x[:, :, :3, :3], w[:, :, :3, :3], Geometry.of_convolution((3, 3), 3)),
     "loops: input": lambda w, y: loops.to_input(w[:, :, :3, :3], y[:, :2], SAME),
     "loops: weight": lambda x, y: loops.to_weight(x, y, SAME),
