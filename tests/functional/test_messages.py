@@ -214,7 +214,12 @@ def test_reshape_fills_in_one_size():
 
 def test_nothing_to_do_gives_the_tensor_itself_while_recording_and_no_graph_otherwise(xp):
     x = on(xp, np.ones((2, 3)), requires_grad=True)
-    calls = (lambda: F.broadcast_to(x, (2, 3)), lambda: F.sum_to(x, (2, 3)), lambda: F.reshape(x, (2, 3)))
+    calls = (
+        lambda: F.broadcast_to(x, (2, 3)),
+        lambda: F.sum_to(x, (2, 3)),
+        lambda: F.reshape(x, (2, 3)),
+        lambda: F.reshape(x, (-1, 3)),
+    )
     for call in calls:
         assert call() is x
         with no_grad():
