@@ -72,7 +72,6 @@ TESTED_IN: dict[str, str] = {
     "arrays/convolution/dense.py": "arrays/convolution/test_matrix.py",
     "arrays/convolution/sparse.py": "arrays/convolution/test_matrix.py",
     "functional/convolution_matrix.py": "arrays/convolution/test_matrix.py",
-    "arrays/convolution/blocks.py": "arrays/convolution/test_im2col.py",
     "arrays/convolution/turned.py": "arrays/convolution/test_algorithms.py",
     "arrays/convolution/explanation.py": "arrays/convolution/test_choice.py",
     "arrays/convolution/winograd": "arrays/convolution/test_winograd.py",
@@ -80,7 +79,6 @@ TESTED_IN: dict[str, str] = {
     "arrays/sliding.py": "arrays/pooling/test_pooling.py",
     "arrays/scatter.py": "arrays/pooling/test_pooling.py",
     # Bare arrays of one operation each, asked for by its name.
-    "arrays/accepted.py": "autograd/test_variable.py",
     "arrays/channels.py": "functional/test_normalization.py",
     "arrays/cross_entropy.py": "functional/test_loss.py",
     "arrays/drawing.py": "functional/test_dropout.py",

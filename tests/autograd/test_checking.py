@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from unittest import mock
 
 import numpy as np
 import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, no_grad
-from minifcn.autograd import GradcheckError, Operation, gradcheck, gradgradcheck
+from minifcn.autograd import GradcheckError, Operation, checking, gradcheck, gradgradcheck
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from tests.onto import on
 
 
 def leaf(shape=(2, 3), seed=0):
@@ -182,8 +184,37 @@ def test_right_gradients_pass_at_order_two():
     assert gradcheck(lambda x: x * 3.0, leaf((0, 2)), order=2)
 
 
-def test_options_reach_the_check_of_second_order():
+def test_options_reach_the_check_of_every_order():
     assert gradgradcheck(square(constant_in_x), leaf(), atol=1e9)
+    with (
+        mock.patch.object(checking, "_compare", wraps=checking._compare) as compared,
+        mock.patch.object(checking, "_numeric", wraps=checking._numeric) as measured,
+    ):
+        gradcheck(lambda x: x * x, leaf(), order=3, eps=0.5, atol=0.25, rtol=0.125)
+    assert {call.args[-1] for call in measured.call_args_list} == {0.5}
+    assert {call.args[-2:] for call in compared.call_args_list} == {(0.25, 0.125)}
+    assert [call.args[0] for call in compared.call_args_list] == [0, 0, 1, 0, 1, 2]  # a cotangent more with each order
+
+
+def test_gradients_are_joined_each_element_with_a_weight_of_its_own():
+    """From 1/2 to 3/2, and every second gradient is taken away; without any, the number depends on nothing."""
+    gradients = [Tensor(np.array([2.0, 4.0, 8.0])), Tensor(np.array([[16.0], [32.0]]))]
+    joined = checking._joined(gradients, Tensor(np.array([1.0])))
+    assert joined.item() == 0.5 * 2 + 1.0 * 4 + 1.5 * 8 - 0.5 * 16 - 1.5 * 32
+    assert checking._joined([], Tensor([3.0, 4.0])).item() == 0
+
+
+def test_no_number_is_worse_than_any_number():
+    wrong = Tensor(np.array([2000.0, np.nan, 2.0]))
+    with pytest.raises(GradcheckError, match=r"element \[0, 1\]: autograd gives nan but"):
+        gradcheck(square(lambda x, g: x * g * wrong), leaf())
+
+
+def test_what_lives_on_a_card_is_checked_there(xp):
+    x = on(xp, [[3.0, -2.0]], requires_grad=True, dtype=np.float64)
+    assert gradgradcheck(lambda x: x * x * x, x)
+    with pytest.raises(GradcheckError, match="input 0"):
+        gradcheck(square(lambda x, g: x * g * 2.001), x)
 
 
 def test_step_one_is_exact_for_linear_functions():
@@ -232,4 +263,7 @@ def test_random_cotangents_come_from_the_given_generator():
 
     source = Source()
     gradcheck(record, leaf(), generator=source)
-    assert source.calls > 0
+    once = source.calls
+    assert once > 0
+    gradgradcheck(record, leaf(), generator=source)
+    assert source.calls == 3 * once  # one for each of two orders

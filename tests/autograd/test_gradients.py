@@ -9,7 +9,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, grad
-from minifcn.autograd import gradients
+from minifcn.autograd import backward, gradients
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
@@ -70,6 +70,9 @@ def test_lists_that_differ_in_length_are_refused() -> None:
 def test_gradients_have_no_graph_unless_asked_for() -> None:
     x = leaf(2)
     (x * x).sum().backward()
+    assert x.grad is not None and not x.grad.requires_grad
+    x.grad = None
+    backward((x * x).sum())
     assert x.grad is not None and not x.grad.requires_grad
     (found,) = grad((x * x).sum(), x)
     assert not found.requires_grad

@@ -140,6 +140,11 @@ def test_only_a_leaf_can_be_given_another_array():
     with pytest.raises(GraphError, match="was changed in place after it was used"):
         y.backward()
     assert (x.shape, x.dtype, x.grad) == ((3,), np.float64, None)
+    z = (x * x).sum()
+    x.mutable()[0] = 4.0
+    x.replace_(np.zeros(1))  # is one change more, not one taken back
+    with pytest.raises(GraphError, match="was changed in place after it was used"):
+        z.backward()
 
 
 def test_length_and_truth():

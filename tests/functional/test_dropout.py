@@ -142,3 +142,19 @@ def test_a_gpu_draws_its_mask_itself_and_the_same_for_the_same_seed(dtype):
         assert not F.dropout(x, 1.0, generator=np.random.default_rng(1)).data.get().any()
         channels = F.dropout2d(Tensor.of(cupy.ones((20, 30, 3, 4))), 0.5, generator=np.random.default_rng(1)).data.get()
         assert (channels == channels[:, :, :1, :1]).all() and 0.4 < (channels > 0).mean() < 0.6
+
+
+def test_a_key_has_63_bits():
+    class Asked(np.random.Generator):
+        """A generator that says how large a number was wanted."""
+
+        largest = None
+
+        def integers(self, high):
+            self.largest = high
+            return high - 1
+
+    source = Asked(np.random.PCG64())
+    with playing() as cupy:
+        F.dropout(Tensor.of(cupy.ones(3)), generator=source)
+    assert source.largest == 2**63

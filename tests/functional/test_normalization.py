@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional import normalization
 from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 
@@ -166,6 +169,19 @@ def test_a_large_mean_costs_the_gradients_no_digits(xp):
         close(one, other, rtol=1e-4, atol=2e-4)
 
 
+def test_what_is_added_to_the_variance_by_default():
+    x, numbers = Tensor(np.arange(12.0).reshape(2, 3, 2, 1)), Tensor(np.array([0.0, 1e-5, 1.0]))
+    equal(F.batch_norm(x, numbers, numbers), F.batch_norm(x, numbers, numbers, eps=1e-5))
+
+
+def test_the_statistics_are_computed_once_unless_they_are_to_be_differentiated_again():
+    x = Tensor(np.arange(24.0).reshape(2, 3, 2, 2), requires_grad=True)
+    with mock.patch.object(normalization, "BatchStatistics", side_effect=ZeroDivisionError):
+        grad(F.batch_norm(x, None, None, training=True).sum(), x)
+        with pytest.raises(ZeroDivisionError):
+            grad(F.batch_norm(x, None, None, training=True).sum(), x, create_graph=True)
+
+
 def test_batch_norm_errors():
     x, c = Tensor(drawn(2, 3, 4, 5)), Tensor(np.ones(3))
     with pytest.raises(ArgumentError, match=r"batch_norm: x must be \(N, C, H, W\) or \(N, C\), got shape \(2, 3, 4\)"):
@@ -197,6 +213,11 @@ def test_local_response_norm(size, xp):
     for c in range(5):
         near = [x[:, i] ** 2 for i in range(c - size // 2, c - size // 2 + size) if 0 <= i < 5]
         close(y[:, c], x[:, c] / (1.5 + 0.3 / size * sum(near)) ** 0.6, rtol=1e-12)
+
+
+def test_local_response_norm_has_the_constants_of_the_paper_but_for_k():
+    x = Tensor(np.linspace(-90, 90, 24).reshape(1, 6, 2, 2))
+    equal(F.local_response_norm(x, 3), F.local_response_norm(x, 3, alpha=1e-4, beta=0.75, k=1.0))
 
 
 def test_local_response_norm_errors():

@@ -131,6 +131,13 @@ def test_avg_pool_is_depthwise_convolution(xp):
 # --- unpooling ------------------------------------------------------------------------------------------------------
 
 
+def test_a_mean_may_hang_over_the_edge_and_be_divided_by_any_number(xp):
+    x = on(xp, np.array([[[[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]]]))
+    equal(F.avg_pool2d(x, 2), [[[[3.0]]]])
+    equal(F.avg_pool2d(x, 2, ceil_mode=True), [[[[3.0, 4.5], [7.5, 9.0]]]])
+    equal(F.avg_pool2d(x, 2, ceil_mode=True, divisor_override=2), [[[[6.0, 4.5], [7.5, 4.5]]]])
+
+
 @pytest.mark.parametrize(
     "size, kernel, stride, padding", [((6, 8), (2, 4), None, 0), ((7, 5), 3, 2, 1), ((4, 6), 2, 2, 0)]
 )

@@ -224,6 +224,7 @@ def test_crop(xp):
     check(xp, lambda x: F.crop(x, (2, 1), (1, 3)), lambda positions: positions[:, 1:3, 3:4])
     check(xp, lambda x: F.crop(x, (1, 2), (1, 1)), lambda positions: positions[:, 1:2, 1:3])
     check(xp, lambda x: F.crop(x, (3, 4)), lambda positions: positions)
+    equal(F.crop(on(xp, X[0]), (2, 1), (1, 3)), X[0, 1:3, 3:4])
     assert F.crop(on(xp, X), (0, 2)).shape == (2, 0, 2)
     padded = F.pad(on(xp, X), (2, 3, 1, 0))
     equal(F.crop(padded, (3, 4), (1, 2)).data, X)

@@ -111,7 +111,10 @@ def test_blocks_on_a_gpu_are_a_part_of_all_its_memory(monkeypatch):
             (1 << 40, limits.MOST_ON_GPU),
             (1 << 32, limits.MOST_ON_GPU),
             (1 << 31, 1 << 25),
+            ((1 << 31) + 63, 1 << 25),
             (1 << 20, limits.LEAST_ON_GPU),
+            (None, limits.LEAST_ON_GPU),
         ):
             monkeypatch.setattr(limits, "memory_of", lambda device, total=total: total)
             assert limits.working_bytes(x) == expected
+    assert limits.working_bytes(np.zeros(1)) == 2 << 20

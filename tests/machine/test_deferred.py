@@ -55,6 +55,7 @@ def test_numbers_of_the_host_wait_for_nothing(played):
         ([254], "labels as large as 254 at 1 pixels"),
         ([-3, 9, -1], "labels as small as -3 and as large as 9 at 3 pixels"),
         ([-3], "labels as small as -3 at 1 pixels"),
+        ([-1, 3], "labels as small as -1 and as large as 3 at 2 pixels"),
     ],
 )
 def test_labels_are_looked_at_before_they_index_and_named_later(played, wrong, said):

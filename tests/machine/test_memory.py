@@ -863,7 +863,9 @@ def test_training_never_holds_more_than_it_once_had_in_use(shelf, monkeypatch):
 def test_the_cache_of_a_gpu_is_emptied_too(monkeypatch):
     with playing() as cupy:
         freed = []
-        monkeypatch.setattr(cupy.get_default_memory_pool(), "free_all_blocks", lambda: freed.append(True))
+        monkeypatch.setattr(
+            cupy.get_default_memory_pool(), "free_all_blocks", lambda: freed.append(cupy.cuda.Device().id)
+        )
         empty_cache()
 
         def none():
@@ -872,4 +874,12 @@ def test_the_cache_of_a_gpu_is_emptied_too(monkeypatch):
         monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", none)
         empty_cache()  # CuPy imports without a card, too
     empty_cache()
-    assert freed == [True, True]  # of each card
+    assert freed == [0, 1]  # of each card
+
+
+def test_memory_of_a_card_is_on_the_card(played):
+    like = played.ones(1, np.float32)
+    for made in (scratch("here", (2, 3), like), zeros((2, 3), np.float32, like), empty((2, 3), np.float32, like)):
+        assert isinstance(made, played.ndarray)
+        assert (made.shape, made.dtype) == ((2, 3), np.float32)
+    assert not zeros((2, 3), np.float32, like).get().any()

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn import get_float32_matmul_precision, set_float32_matmul_precision, set_num_threads
-from minifcn.errors import ArgumentError
+from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine import cublas
 from minifcn.machine import product as module
 from minifcn.machine.memory import owns
@@ -137,7 +137,7 @@ def test_the_result_owns_its_memory_and_the_next_is_another():
 
 def test_dtypes_meet_as_in_numpy():
     a, b = operands((3, 4), (4, 5))
-    assert product(a.astype(np.float32), b).dtype == np.float64
+    assert product(a.astype(np.float32), b).dtype == product(a, b.astype(np.float32)).dtype == np.float64
     assert product(a.astype(np.float32), b.astype(np.float32)).dtype == np.float32
 
 
@@ -188,6 +188,91 @@ def test_a_gpu_copies_no_matrix_that_has_rows_or_columns_side_by_side(monkeypatc
         assert [(m, n, k, count) for m, n, k, count, _ in products] == [
             (5, 4, 3, 6), (3, 4, 3, 6), (7, 3, 4, 1), (3, 3, 5, 6),
         ]  # fmt: skip
+
+
+LAYOUTS_OF_NUMBERS = [
+    (np.zeros((3, 4)), (0, 4)),
+    (np.zeros((3, 4)).T, (1, 4)),
+    (np.zeros((2, 8))[:, :4], (0, 8)),
+    (np.zeros((2, 8))[:, :4].T, (1, 8)),
+    (np.zeros((6, 4))[::2], (0, 8)),
+    (np.zeros((1, 8))[:, :4], (0, 4)),
+    (np.zeros((3, 8))[:, :1], (0, 8)),
+    (np.zeros((1, 8))[:, ::2], (1, 2)),
+    (np.zeros((1, 1)), (0, 1)),
+    (np.zeros((3, 8))[:, ::2], (0, 0)),
+    (np.zeros((2, 8))[:, ::2], (0, 0)),
+    (np.zeros((3, 8))[:, ::4], (0, 0)),
+    (np.lib.stride_tricks.sliding_window_view(np.zeros(5), 4), (0, 0)),  # each row begins inside the one before
+    (np.lib.stride_tricks.sliding_window_view(np.zeros(4), 2), (0, 0)),
+]
+
+
+@pytest.mark.parametrize("number", range(len(LAYOUTS_OF_NUMBERS)))
+def test_how_a_matrix_lies_in_memory(number):
+    x, layout = LAYOUTS_OF_NUMBERS[number]
+    assert cublas._layout(x) == layout
+
+
+def test_how_far_apart_the_matrices_of_a_stack_are():
+    x = np.zeros((2, 6, 4, 5))
+    assert cublas._distance(x, (2, 6)) == 20
+    assert cublas._distance(x[:, ::2], (2, 3)) == 40
+    assert cublas._distance(x[:, :3], (2, 3)) is None
+    assert cublas._distance(x[:1, :1], (1, 1)) == cublas._distance(x[0, 0], ()) == 0
+    assert cublas._distance(np.broadcast_to(x[0, 0], (2, 6, 4, 5)), (2, 6)) == 0
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_card_adds_only_if_it_is_told_to_and_calls_what_there_is_for_one_matrix(dtype):
+    with playing() as cupy:
+        blas, called = cupy.cuda.cublas, []
+        handle = cublas.cublas()[1]
+
+        def noted(name, real):
+            def call(given, *numbers):
+                called.append((name, given == handle))
+                real(given, *numbers)
+
+            return mock.patch.object(blas, name, call)
+
+        a, b = operands((2, 3, 4), (2, 4, 5), dtype=dtype)
+        with noted("gemmEx", blas.gemmEx), noted("gemmStridedBatchedEx", blas.gemmStridedBatchedEx):
+            for multiply in (cublas.multiply, module.multiply):
+                for part in (slice(0, 1), slice(0, 2)):
+                    out = cupy.full((len(a[part]), 3, 5), 7, dtype)
+                    multiply(cupy.asarray(a[part]), cupy.asarray(b[part]), out)
+                    np.testing.assert_array_equal(out.get(), a[part] @ b[part])
+                    multiply(cupy.asarray(a[part]), cupy.asarray(b[part]), out, True)
+                    np.testing.assert_array_equal(out.get(), 2 * (a[part] @ b[part]))
+    stack = ("gemmStridedBatchedEx", True)
+    # The double's gemmEx is a stack of one.
+    assert called == 2 * [("gemmEx", True), stack, ("gemmEx", True), stack, stack, stack]
+
+
+def test_one_thread_adds_only_if_it_is_told_to():
+    a, b = operands((3, 4), (4, 5))
+    out = np.full((3, 5), np.nan)
+    module.multiply(a, b, out)
+    np.testing.assert_array_equal(out, a @ b)
+    module.multiply(a, b, out, True)
+    np.testing.assert_array_equal(out, 2 * (a @ b))
+
+
+def test_threads_are_asked_for_by_the_result_and_its_multiplications():
+    a, b = operands((2, 3, 4), (4, 5))
+    with mock.patch.object(module, "threads_for", return_value=1) as asked:
+        out = product(a, b)
+    ((y, elements, multiplications),) = [call.args for call in asked.call_args_list]
+    assert y is out and (elements, multiplications) == (30, 120)
+
+
+def test_two_devices_are_refused(played):
+    x, there = np.ones((2, 2)), played.ones((2, 2))
+    calls = [lambda: product(x, there), lambda: product(there, x), lambda: cublas.multiply(there, x, there)]
+    for call in [*calls, lambda: cublas.multiply(x, there, there), lambda: cublas.multiply(there, there, x)]:
+        with pytest.raises(ArgumentTypeError, match="^the arrays live on different devices"):
+            call()
 
 
 def test_tf32_is_asked_for_only_where_it_was_chosen():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from minifcn.machine import limits
-from minifcn.machine.spread import parts_of, spread
+from minifcn.machine.spread import parts_of, spread, sum_into
 from minifcn.machine.threads import set_num_threads
 
 
@@ -79,3 +79,44 @@ def test_any_layout_may_be_read(monkeypatch):
     x = np.random.default_rng(0).random((300, 4, 200)).transpose(2, 1, 0)[::-1]
     y = spread(lambda y, x: np.add(x, 1, out=y), np.empty(x.shape), x)
     np.testing.assert_array_equal(y, x + 1)
+
+
+def test_a_card_is_given_everything_at_once(played):
+    assert parts_of(1000, played.zeros(1 << 20), in_cache=True) == [slice(0, 1000)]
+
+
+def test_room_and_threads_are_those_of_the_largest_array(monkeypatch):
+    """Which is asked for the cache only where something is read twice."""
+    asked = []
+    monkeypatch.setattr("minifcn.machine.spread.working_bytes", lambda x: asked.append((x.size, "room")) or 1 << 20)
+    monkeypatch.setattr("minifcn.machine.spread.threads_for", lambda x, n: asked.append((x.size, n)) or 1)
+    y, x = np.empty((4, 1)), np.zeros((4, 5))
+    spread(lambda y, x: None, y, x, axes=1)
+    assert asked == [(20, 20)]
+    spread(lambda y, x: None, y, x, axes=1, in_cache=True)
+    assert asked[1:] == [(20, "room"), (20, 60)]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("threads, firsts", [(1, [0]), (2, [0, 3]), (3, [0, 2, 4]), (9, list(range(7)))])
+def test_pieces_are_added_up_by_every_thread_for_itself(threads, firsts, dtype):
+    """The first of a share is written, the others are added; what was in the result is not."""
+    seen = []
+
+    def add(piece, into, first):
+        seen.append((piece, first, into.dtype))
+        into[...] = 10**piece if first else into + 10**piece
+
+    set_num_threads(2)
+    total = np.full((2, 3), np.nan, dtype)
+    sum_into(total, add, range(7), threads)
+    np.testing.assert_array_equal(total, np.full((2, 3), 1111111))
+    assert sorted(piece for piece, *_ in seen) == list(range(7))
+    assert sorted(piece for piece, first, _ in seen if first) == firsts
+    assert {kind for *_, kind in seen} == {np.dtype(dtype)}
+
+
+def test_the_sum_of_no_pieces_is_zero():
+    total = np.full(3, np.nan)
+    sum_into(total, lambda *piece: None, [], 2)
+    assert total.tolist() == [0, 0, 0]

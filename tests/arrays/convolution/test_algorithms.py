@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn.arrays import convolution
-from minifcn.arrays.convolution import algorithms, im2col, loops, matrix
+from minifcn.arrays.convolution import algorithms, im2col, loops, matrix, turned
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from tests.arrays.convolution.contractions import CONTRACTIONS, blocks_of, dense_only, pair_for, sparse_only
@@ -92,6 +92,37 @@ def test_output_padding_of_a_dilated_kernel_agrees_exactly(extra):
     geometry = Geometry.of_transposed_convolution((3, 4), (2, 3), 1, (0, 1), extra, 1, 2)
     shapes = (2, 4, *geometry.input_size), (3, 4, 2, 3), (2, 3, *geometry.output_size)
     check_agreement(geometry, *(whole_numbers(np.random.default_rng(1), shape) for shape in shapes))
+
+
+FLIPPED = {
+    "3x2": (Geometry.of_convolution((4, 5), (3, 2)), True),
+    "much padding": (Geometry.of_convolution((4, 5), (3, 2), 1, (2, 1)), True),
+    "dilated": (Geometry.of_convolution((4, 5), (2, 3), 1, (2, 4), (2, 2)), True),
+    "strided rows": (Geometry.of_convolution((5, 5), 3, (2, 1)), False),
+    "strided columns": (Geometry.of_convolution((5, 5), 3, (1, 2)), False),
+    "rows padded by the kernel": (Geometry.of_convolution((4, 5), (3, 2), 1, (3, 1)), False),
+    "columns padded by the kernel": (Geometry.of_convolution((4, 5), (3, 2), 1, (2, 2)), False),
+    "an empty image": (Geometry.of_convolution((0, 3), (2, 1), 1, (1, 0)), False),
+    "one row": (Geometry.of_convolution((1, 3), (2, 1), 1, (1, 0)), True),
+    "more rows": (Geometry.of_transposed_convolution((3, 4), (2, 3), 1, (0, 1), (1, 0), 1, 2), False),
+    "more columns": (Geometry.of_transposed_convolution((3, 4), (2, 3), 1, (0, 1), (0, 1), 1, 2), False),
+}
+
+
+@pytest.mark.parametrize("case", FLIPPED)
+def test_which_transposed_convolution_is_a_convolution(case):
+    geometry, fits = FLIPPED[case]
+    assert turned.fits(geometry) is fits
+
+
+@pytest.mark.parametrize("outputs, columns", [(3, "y"), (4, "y"), (5, "x")])
+def test_the_smaller_columns_are_made(outputs, columns):
+    """Of y, by a convolution with the kernel flipped, where it has no more channels than x."""
+    geometry = Geometry.of_convolution((4, 5), (3, 2))
+    w, y = np.ones((outputs, 4, 3, 2)), np.ones((1, outputs, *geometry.output_size))
+    with mock.patch.object(im2col, "to_output", return_value="columns of y"):
+        found = im2col.to_input(w, y, geometry)
+    assert isinstance(found, str) is (columns == "y")
 
 
 def test_one_array_may_be_both_operands():

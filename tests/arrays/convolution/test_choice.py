@@ -9,7 +9,7 @@ import pytest
 
 from minifcn import explain, get_num_threads, set_num_threads
 from minifcn.arrays import convolution
-from minifcn.arrays.convolution import choice, im2col, pointwise, winograd
+from minifcn.arrays.convolution import choice, explanation, im2col, pointwise, winograd
 from minifcn.arrays.convolution.algorithms import algorithm_for
 from minifcn.arrays.convolution.choice import LEAST_CHANNELS, LEAST_PRODUCTS, LEAST_TILES, choose
 from minifcn.arrays.convolution.explanation import WORKSPACES
@@ -131,6 +131,16 @@ def test_explain_tells_the_workspace_for_the_threads_in_use():
     assert explain(same((50, 70)), 64, 64) == explain(same((50, 70)), 64, 64, threads=3)
 
 
+def test_nothing_is_explained_too():
+    assert "bytes: 0.0 MB of x, 0.0 MB of weight, 0.0 MB of y" in explain(same((5, 7)), 0, 0, images=0)
+    assert explain(same((5, 7)), 1, 1, threads=2).splitlines()[3].endswith("with 2 threads")
+
+
+def test_a_million_and_a_thousand_million():
+    assert explanation._megabytes(10**13) == "10000000.0 MB"
+    assert explanation._billions(10**18) == "1000000000.00 G"
+
+
 def test_explain_computes_nothing():
     """A layer that no memory could hold is explained all the same."""
     assert explain(same((10**6, 10**6)), 512, 512).startswith("winograd: ")
@@ -197,7 +207,8 @@ def test_the_workspace_is_enough_and_not_much_too_large(work, threads):
 
 def test_pointwise_needs_room_only_to_add_up_several_images():
     geometry = Geometry.of_convolution((64, 50), 1, groups=2)
-    assert [WORKSPACES["pointwise"](geometry, N, 200, 300, 8, 2) for N in (0, 1, 2, 5)] == [0, 0, 240_000, 240_000]
+    needed = [WORKSPACES["pointwise"](geometry, N, 200, 300, 8, 2) for N in (0, 1, 2, 5)]
+    assert needed == [0, 0, 240_000, 240_000] and all(isinstance(number, int) for number in needed)
 
 
 def test_the_workspace_does_not_grow_with_the_image():

@@ -132,6 +132,18 @@ def test_a_huge_weight_meets_all_columns_at_once_and_its_product_is_cut(contract
             assert (cuts == [3]) is one
 
 
+def test_a_card_is_told_its_blocks_by_one_thread_and_a_cpu_has_some_for_each(xp):
+    geometry, seen = Geometry.of_convolution((12, 5), 3), []
+    x, w = (xp.asarray(np.ones(shape)) for shape in ((1, 2, 12, 5), (1, 2, 3, 3)))
+
+    def noted(work, pieces, alone=False):
+        seen.append((len(pieces), alone))
+
+    with shared(3), blocks_of(7 * 2 * 9 * 3 * 8), mock.patch.object(im2col, "for_each", noted):
+        im2col.to_output(x, w, geometry)
+    assert seen == [(3, False) if xp is np else (2, True)]
+
+
 @pytest.mark.parametrize("threads", [1, 2, 3])
 @pytest.mark.parametrize("images", [1, 2, 5])
 @pytest.mark.parametrize("groups", [1, 2])

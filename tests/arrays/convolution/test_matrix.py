@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minifcn import convolution_matrix
-from minifcn.arrays.convolution import loops, matrix
+from minifcn.arrays.convolution import dense, loops, matrix
 from minifcn.arrays.convolution.sparse import SparseMatrix
-from minifcn.errors import ArgumentError
+from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
+from minifcn.machine import limits
 from tests.arrays.convolution.contractions import transposed
 from tests.strategies import geometries, operands, whole_numbers
 
@@ -68,6 +69,33 @@ def test_the_matrix_is_written_out_up_to_its_limit_in_bytes(dtype):
     for limit, sparse in ((size, False), (size - 1, True)):
         with mock.patch.object(matrix, "DENSE_LIMIT_BYTES", limit):
             assert isinstance(matrix._matrix(w, geometry), SparseMatrix) == sparse
+
+
+def test_a_matrix_that_no_memory_holds_is_refused_with_what_to_do_instead():
+    sparse = convolution_matrix(np.ones((3, 2, 2, 2)), (3, 3), sparse=True)
+    with mock.patch.object(limits, "memory_of", lambda device: 1000), pytest.raises(AllocationError) as caught:
+        sparse.toarray()
+    assert str(caught.value) == (
+        "convolution_matrix: a dense matrix of shape (12, 18) in float64 takes 1.688 KiB, but cpu has 1000 bytes of "
+        "memory; use sparse=True and multiply with it as it is."
+    )
+
+
+def test_a_matrix_and_an_array_of_two_devices_are_refused(played):
+    sparse = convolution_matrix(np.ones((3, 2, 2, 2)), (3, 3), sparse=True)
+    with pytest.raises(ArgumentTypeError) as caught:
+        sparse @ played.ones(18)
+    assert str(caught.value) == (
+        "convolution_matrix: the matrix and the array live on different devices, cpu (shape (12, 18)) and cuda:0 (shape "
+        "(18,)); move one with .to(...)."
+    )
+
+
+def test_zeros_between_groups_are_of_the_weight():
+    tap = np.arange(8, dtype=np.float32).reshape(4, 2)
+    full = dense._block_diagonal(tap, 2)
+    assert full.dtype == np.float32
+    assert full.tolist() == [[0, 1, 0, 0], [2, 3, 0, 0], [0, 0, 4, 5], [0, 0, 6, 7]]
 
 
 def test_matrix_errors():

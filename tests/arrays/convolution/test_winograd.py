@@ -81,6 +81,25 @@ def test_the_best_known_matrices_come_out():
 
 
 @pytest.mark.parametrize(
+    "row, text",
+    [
+        ([1, 0, -5], "d[0 * from] - T(5.0) * d[2 * from]"),
+        ([0, -1, 1], "-d[1 * from] + d[2 * from]"),
+        ([-0.25, 0, 0], "-T(0.25) * d[0 * from]"),
+    ],
+)
+def test_a_sum_in_cuda_is_written_without_its_zeros_and_ones(row, text):
+    assert toom_cook._sum(row) == text
+
+
+@both_tiles
+def test_a_thread_holds_a_tile_and_no_more(m):
+    """What it reads of n² arrays: one further would lie beyond the end."""
+    for kernels in (steps._IMAGE, steps._RESULT, steps._WEIGHT, steps._PLACE, steps._TAPS):
+        assert f"values[{(m + 2) ** 2}];" in kernels[m].body and f"e < {(m + 2) ** 2};" in kernels[m].body
+
+
+@pytest.mark.parametrize(
     "size, images, m, tiles",
     [
         ((20, 32), 1, 4, 40),
