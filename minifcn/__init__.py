@@ -5,7 +5,7 @@ from minifcn.arrays.convolution import use_algorithm
 from minifcn.arrays.convolution.explanation import explain
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
 from minifcn.functional import convolution_matrix
-from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
+from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset, preimages, receptive_field
 from minifcn.machine.memory import empty_cache
 from minifcn.machine.profiling import profile
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
@@ -33,7 +33,9 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "preimages",
     "profile",
+    "receptive_field",
     "set_float32_matmul_precision",
     "set_num_threads",
     "use_algorithm",

@@ -94,6 +94,7 @@ TESTED_IN: dict[str, str] = {
     "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",
+    "models/settings.py": "models/test_fcn.py",
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "data/test_folder.py",
     "data/shapes.py": "data/test_scenes.py",
@@ -109,6 +110,7 @@ TESTED_IN: dict[str, str] = {
     "testing/variants": "testing/test_laws.py",
     "testing/operations.py": "testing/test_laws.py",
     "testing/ours.py": "testing/test_laws.py",
+    "testing/ours_places.py": "testing/test_laws.py",
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
     "testing/unrolled.py": "testing/test_laws.py",

@@ -2,6 +2,7 @@
 
 from minifcn.testing.variants import convolution as convolution
 from minifcn.testing.variants import engine as engine
+from minifcn.testing.variants import fitting as fitting
 from minifcn.testing.variants import loss as loss
 from minifcn.testing.variants import metrics as metrics
 from minifcn.testing.variants import normalization as normalization
