@@ -94,6 +94,7 @@ TESTED_IN: dict[str, str] = {
     "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
     "optim": "test_optim.py",
+    "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "data/test_folder.py",

@@ -58,6 +58,9 @@ class Operations:
     batch_norm_backward: Function = ours.batch_norm_backward
     confusion_matrix: Function = ours.confusion_matrix
     segmentation_metrics: Function = ours.segmentation_metrics
+    boundary_iu: Function = ours.boundary_iu
+    coarsened: Function = ours.coarsened
+    upper_bound: Function = ours.upper_bound
     backward: Function = ours.backward
     hessian_vector: Function = ours.hessian_vector
     sgd: Function = ours.sgd

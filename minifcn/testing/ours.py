@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn import metrics
 from minifcn.arrays import resampling
 from minifcn.autograd import grad
 from minifcn.metrics import ConfusionMatrix
@@ -178,6 +179,21 @@ def segmentation_metrics(batches: Sequence[tuple[Any, Any]], num_classes: int) -
     matrix = _counted(batches, num_classes)
     names = "pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu"
     return {name: getattr(matrix, name)() for name in names}
+
+
+def boundary_iu(prediction: Any, target: Any, num_classes: int, distance: int) -> np.ndarray:
+    """(H, W) labels, 255 is void -> (C,), the IU of the bands within `distance` of each class's contours"""
+    return metrics.boundary_iu(prediction, target, num_classes, distance)
+
+
+def coarsened(label: Any, stride: int, phase: Pair = (0, 0)) -> Any:
+    """(H, W) labels -> (H, W), each block of stride x stride pixels with its most frequent label; 255 is void"""
+    return metrics.coarsened(label, stride, phase)
+
+
+def upper_bound(label: Any, stride: int, phase: Pair = (0, 0)) -> float:
+    """The mean IU of coarsened(label, stride, phase) as a prediction of label"""
+    return metrics.upper_bound(label, stride, phase)
 
 
 def _counted(batches: Sequence[tuple[Any, Any]], num_classes: int) -> ConfusionMatrix:

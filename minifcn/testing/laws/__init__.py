@@ -3,6 +3,7 @@
 from minifcn.testing.law import LAWS as LAWS
 from minifcn.testing.laws import adam as adam
 from minifcn.testing.laws import averaging as averaging
+from minifcn.testing.laws import contours as contours
 from minifcn.testing.laws import convolution as convolution
 from minifcn.testing.laws import engine as engine
 from minifcn.testing.laws import fields as fields

@@ -2,6 +2,7 @@
 
 from minifcn.testing.mutants import adam as adam
 from minifcn.testing.mutants import averaging as averaging
+from minifcn.testing.mutants import contours as contours
 from minifcn.testing.mutants import convolution as convolution
 from minifcn.testing.mutants import engine as engine
 from minifcn.testing.mutants import fields as fields
