@@ -47,6 +47,7 @@ def test_padding_alone_may_make_more_windows_than_that():
 def test_no_size_is_larger_than_what_is_taken_for_one():
     assert list(preimages(LARGEST_SIZE, 1)) == [LARGEST_SIZE]
     assert list(preimages(LARGEST_SIZE - 1, 2, stride=1)) == [LARGEST_SIZE]
+    assert list(preimages(2**30, 1, stride=2)) == [LARGEST_SIZE]
     assert len(preimages(LARGEST_SIZE, 3)) == len(preimages(2, 2**30, 2**31 - 1, 0)) == 0
 
 
