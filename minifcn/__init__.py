@@ -9,7 +9,7 @@ from minifcn.arrays.convolution import use_algorithm  # noqa: E402
 from minifcn.arrays.convolution.explanation import explain  # noqa: E402
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad  # noqa: E402
 from minifcn.functional import convolution_matrix  # noqa: E402
-from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset  # noqa: E402
+from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset, preimages, receptive_field  # noqa: E402
 from minifcn.machine.memory import empty_cache  # noqa: E402
 from minifcn.machine.profiling import profile  # noqa: E402
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision  # noqa: E402
@@ -37,7 +37,9 @@ __all__ = [
     "nn",
     "no_grad",
     "optim",
+    "preimages",
     "profile",
+    "receptive_field",
     "set_float32_matmul_precision",
     "set_num_threads",
     "use_algorithm",

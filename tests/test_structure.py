@@ -93,6 +93,8 @@ TESTED_IN: dict[str, str] = {
     # Small files of one idea, tested through what they serve.
     "commands/resuming.py": "commands/test_train.py",
     "optim": "test_optim.py",
+    "metrics/checks.py": "metrics/test_confusion.py",
+    "models/settings.py": "models/test_fcn.py",
     "data/classes.py": "data/test_folder.py",
     "data/listing.py": "real_use/test_a_files.py",
     "data/masks.py": "real_use/test_a_files.py",
@@ -124,6 +126,7 @@ TESTED_IN: dict[str, str] = {
     "testing/variants": "testing/test_laws.py",
     "testing/operations.py": "testing/test_laws.py",
     "testing/ours.py": "testing/test_laws.py",
+    "testing/ours_places.py": "testing/test_laws.py",
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
     "testing/unrolled.py": "testing/test_laws.py",

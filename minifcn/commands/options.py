@@ -9,7 +9,7 @@ from typing import Any
 from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS, BACKBONES
-from minifcn.models.fcn import STRIDES, UPSAMPLINGS
+from minifcn.models.settings import STRIDES, UPSAMPLINGS
 
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights

@@ -17,6 +17,7 @@ from minifcn.functional.arithmetic import (
     subtract,
     sum_to,
 )
+from minifcn.functional.contractions import conv2d_input, conv2d_weight
 from minifcn.functional.conv import conv2d, conv_transpose2d
 from minifcn.functional.convolution_matrix import convolution_matrix
 from minifcn.functional.dropout import dropout, dropout2d
@@ -27,6 +28,7 @@ from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 from minifcn.functional.reductions import amax, argmax, mean, sum, var
 from minifcn.functional.resampling import interpolate
 from minifcn.functional.shaping import cat, crop, flatten, getitem, pad, permute, reshape, stack, transpose
+from minifcn.functional.sizing import crop_like, insert_zeros, pad_to_multiple
 from minifcn.functional.transfer import astype, to
 
 __all__ = [
@@ -41,9 +43,12 @@ __all__ = [
     "cat",
     "clamp",
     "conv2d",
+    "conv2d_input",
+    "conv2d_weight",
     "conv_transpose2d",
     "convolution_matrix",
     "crop",
+    "crop_like",
     "cross_entropy",
     "divide",
     "dropout",
@@ -51,6 +56,7 @@ __all__ = [
     "exp",
     "flatten",
     "getitem",
+    "insert_zeros",
     "interpolate",
     "leaky_relu",
     "linear",
@@ -64,6 +70,7 @@ __all__ = [
     "multiply",
     "negative",
     "pad",
+    "pad_to_multiple",
     "permute",
     "power",
     "relu",

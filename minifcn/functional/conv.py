@@ -18,7 +18,7 @@ from minifcn.arrays import convolution
 from minifcn.arrays.elementwise import add_bias
 from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
-from minifcn.functional.operands import image, same_kind, tensor
+from minifcn.functional.operands import image, kernel, same_kind, tensor
 from minifcn.functional.reductions import sum
 from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array
@@ -182,12 +182,7 @@ def conv_transpose2d(
 
 
 def _operands(name: str, x: Tensor, weight: Tensor, layout: str) -> tuple[Tensor, Tensor]:
-    x = image(name, x)
-    weight = tensor(name, weight, "weight")
-    if weight.ndim != 4:
-        raise ArgumentError(
-            f"{name}: weight must have 4 dimensions {layout}, got {weight.ndim} (shape {weight.shape}); reshape it."
-        )
+    x, weight = image(name, x), kernel(name, weight, layout)
     same_kind(name, x, weight, "x and weight")
     return x, weight
 

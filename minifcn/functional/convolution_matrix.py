@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from minifcn.arguments import IntOrPair
+from minifcn.arguments import IntOrPair, Pair, pair
 from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.autograd import Variable
@@ -24,17 +25,22 @@ def convolution_matrix(
     dilation: IntOrPair = 1,
     groups: int = 1,
     sparse: bool = False,
+    output_size: IntOrPair | None = None,
 ) -> Array:
     """The matrix C of a convolution: C @ x.ravel() is conv2d(x, weight, ...).ravel() for one image x (C, H, W).
 
-    Its transpose C.T is conv_transpose2d with the same parameters.
+    Its transpose C.T is conv_transpose2d with the same parameters: from output_size to input_size.
 
-    weight      (O, C/groups, KH, KW), a Tensor or an array
-    input_size  (H, W)
-    returns     an array (O·OH·OW, C·H·W), or with `sparse=True` a SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`)
+    weight       (O, C/groups, KH, KW), a Tensor or an array
+    input_size   (H, W)
+    output_size  (OH, OW), by default what conv2d makes of input_size. Where dilation exceeds stride, an output_padding
+                 of stride or more makes input_size from fewer rows than that: say here from how many, and C has
+                 only their rows, those of the first windows
+    returns      an array (O·OH·OW, C·H·W), or with `sparse=True` a SparseMatrix (`@`, `.T`, `.shape`, `.toarray()`)
 
     Its formula is in arrays/convolution/dense.py. Raises ArgumentError if weight is not 4-D or does not divide into
-    the groups, AllocationError for an array larger than all memory: the sparse form has no such limit.
+    the groups, and for an output_size that conv_transpose2d cannot make input_size of; AllocationError for an array
+    larger than all memory: the sparse form has no such limit.
     Source: Dumoulin and Visin 2016, §4.1, here for every geometry.
 
     >>> import numpy as np
@@ -59,5 +65,24 @@ def convolution_matrix(
             f"{name}: groups {geometry.groups} must divide the {array.shape[0]} output channels; "
             f"change groups or weight."
         )
+    if output_size is not None:
+        geometry = _with_fewer_windows(geometry, pair(output_size, f"{name}: output_size", 1))
     matrix = SparseMatrix(array, geometry)
     return matrix if sparse else matrix.toarray()
+
+
+def _with_fewer_windows(geometry: Geometry, wanted: Pair) -> Geometry:
+    """The first windows only, as many as a transposed convolution needs that makes the input size of them."""
+    g = geometry
+
+    def fewest(a: int) -> int:
+        """The smallest o whose largest size, (o − 1)·s + reach − 2p and max(s, d) − 1 more, is not below H."""
+        most_extra = max(g.stride[a], g.dilation[a]) - 1
+        return max(1, 1 - (g.reach[a] + most_extra - 2 * g.padding[a] - g.input_size[a]) // g.stride[a])
+
+    if any(not fewest(a) <= wanted[a] <= g.output_size[a] for a in (0, 1)):
+        raise ArgumentError(
+            f"convolution_matrix: output_size {wanted} does not belong to input_size {g.input_size}; "
+            f"choose rows from {fewest(0)} to {g.output_size[0]} and columns from {fewest(1)} to {g.output_size[1]}."
+        )
+    return replace(g, output_size=wanted)

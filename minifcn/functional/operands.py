@@ -140,3 +140,13 @@ def image(name: str, value: object, argument: str = "x") -> Tensor:
             f"{name}: {argument} must have 4 dimensions (N, C, H, W), got {x.ndim} (shape {x.shape}); {remedy}."
         )
     return x
+
+
+def kernel(name: str, value: object, layout: str = "(O, C/groups, KH, KW)") -> Tensor:
+    """A Tensor of four dimensions: the weight of a convolution."""
+    weight = tensor(name, value, "weight")
+    if weight.ndim != 4:
+        raise ArgumentError(
+            f"{name}: weight must have 4 dimensions {layout}, got {weight.ndim} (shape {weight.shape}); reshape it."
+        )
+    return weight

@@ -1,4 +1,4 @@
-"""Where a pixel of the image lies in a feature map, and how much of the image a feature sees, in exact fractions.
+"""Where a pixel of the image lies in a feature map, in exact fractions. (What a feature sees is told in field.py.)
 
 Every layer moves the centre of a pixel by an affine map. Maps compose, and two feature maps that descend from one
 image are aligned by the crop that makes their maps equal (the idea of Caffe's `coord_map.py`): FCN's crops are derived
@@ -81,15 +81,3 @@ def crop_offset(larger: CoordinateMap, smaller: CoordinateMap) -> int:
             f"increase the padding of the first layer or exchange the two."
         )
     return int(offset)
-
-
-@dataclass(frozen=True)
-class ReceptiveField:
-    """The square of the image that one feature sees: `size` pixels wide, moving `stride` pixels per feature."""
-
-    size: int = 1
-    stride: int = 1
-
-    def then(self, kernel_size: int, stride: int = 1, dilation: int = 1) -> ReceptiveField:
-        """Through one more window: size + d·(K − 1)·stride, stride·s (Araujo et al. 2019, eq. 1)."""
-        return ReceptiveField(self.size + dilation * (kernel_size - 1) * self.stride, self.stride * stride)

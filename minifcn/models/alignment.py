@@ -1,8 +1,9 @@
 """Where feature maps lie over the image, followed layer by layer; FCN's crops come from here.
 
 A `Trace` goes through a network beside the data: it carries the coordinate map from the image to the current feature
-map and the receptive field of one feature. When two feature maps must be added, `align` compares their traces and says
-how many rows and columns of one come before the first of the other. No crop is ever written down as a constant.
+map, and the way back to the pixels that one feature sees. When two feature maps must be added, `align` compares their
+traces and says how many rows and columns of one come before the first of the other. No crop is ever written down as a
+constant.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from minifcn import functional as F
+from minifcn.arguments import IntOrPair, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, ReceptiveField, crop_offset
-from minifcn.nn import ConvTranspose2d, MaxUnpool2d, Module, Sequential, Upsample, Window
+from minifcn.geometry import CoordinateMap, Crop, Layer, ReceptiveField, crop_offset, receptive_field, span_seen
+from minifcn.nn import MaxUnpool2d, Module, Sequential, Upsample, Window
 
-UNMOVED, ONE_PIXEL = CoordinateMap(), ReceptiveField()
+UNMOVED = CoordinateMap()
 
 
 @dataclass(frozen=True)
@@ -24,11 +26,25 @@ class Trace:
     """The way from the image to one feature map; `Trace()` is the image itself.
 
     map: where the centre of an image pixel lies in the feature map.
-    field: what one feature sees of the image.
+    steps: the windows and crops on the way, of one axis.
     """
 
     map: CoordinateMap = UNMOVED
-    field: ReceptiveField = ONE_PIXEL
+    steps: tuple[Layer | Crop, ...] = ()
+
+    @property
+    def field(self) -> ReceptiveField:
+        """What one feature sees of the image: of those behind a transposed convolution, the one that sees most."""
+        return receptive_field(self.steps)
+
+    def region(self, i: int, j: int, image_size: IntOrPair | None = None) -> tuple[range, range]:
+        """The rows and columns of the image that feature (i, j) sees, each from the first to the last, exactly.
+
+        Without the image's size (H, W) the image has no end: negative rows lie in the padding. With it, what does not
+        exist counts nowhere on the way. Dilated kernels leave holes between: `geometry.pixels_seen` names every row.
+        """
+        H, W = (None, None) if image_size is None else pair(image_size, "region: image_size", 1)
+        return span_seen(self.steps, i, H), span_seen(self.steps, j, W)
 
     def through(self, layer: Module) -> Trace:
         """After `layer`. Layers that do not move anything (ReLU, batch norm, dropout, ...) leave it as it is."""
@@ -40,14 +56,10 @@ class Trace:
     def _through_window(self, window: Window) -> Trace:
         if window.coordinate_map(0) != window.coordinate_map(1):
             raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
-        moved = self.map.then(window.coordinate_map())
-        if isinstance(window, ConvTranspose2d):
-            # An approximation: each new pixel is taken to see what the one beside it saw, and the field's stride stays.
-            return Trace(moved, self.field)
-        return Trace(moved, window.receptive_field(self.field))
+        return Trace(self.map.then(window.coordinate_map()), (*self.steps, window.layer()))
 
     def cropped(self, offset: int) -> Trace:
-        return Trace(self.map.then(CoordinateMap.of_crop(offset)), self.field)
+        return Trace(self.map.then(CoordinateMap.of_crop(offset)), (*self.steps, Crop(offset)))
 
     def __str__(self) -> str:
         scale, offset = self.map.scale, self.map.offset

@@ -19,21 +19,18 @@ Source: Long, Shelhamer and Darrell, "Fully convolutional networks for semantic 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from minifcn.arguments import integer
-from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import image as checked_image
 from minifcn.models.alignment import Trace
-from minifcn.models.backbones import BACKBONES, Backbone, first_padding
+from minifcn.models.backbones import Backbone
 from minifcn.models.explanation import derivation
-from minifcn.models.fusion import Double, Fuse, Step, Unchanged, Upscore, score_layer
+from minifcn.models.fusion import Double, Fuse, Step, Unchanged, Upscore, score_layer, weighed
+from minifcn.models.settings import built_backbone, checked_image, checked_settings
+from minifcn.models.streams import checked_weights, scores_on_the_way
 from minifcn.nn import Module
-
-STRIDES = (32, 16, 8)
-UPSAMPLINGS = ("single", "staged")
 
 # What happens to the score at pool4 and at pool3, by upsampling and stride.
 STEPS: dict[str, dict[int, tuple[type[Step], type[Step]]]] = {
@@ -84,8 +81,8 @@ class FCN(Module):
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
-        classes, stride = _checked_settings(num_classes, stride, upsampling)
-        built = _built(backbone, alignment, width, generator)
+        classes, stride = checked_settings(num_classes, stride, upsampling)
+        built = built_backbone(backbone, alignment, width, generator)
         self.num_classes, self.stride = classes, stride
         self.backbone = backbone if isinstance(backbone, str) else "custom"
 
@@ -107,17 +104,23 @@ class FCN(Module):
         score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
         self.upscore = Upscore(score, classes, learn_upsampling)  # 1
 
-    def forward(self, image: Any) -> Any:
-        """Scores before softmax, as large as the image."""
-        image = checked_image("FCN", image, "image")
-        if image.shape[1] != 3 or 0 in image.shape[2:]:
-            raise ArgumentError(f"FCN: image must be (N, 3, H, W) with at least one pixel, got {image.shape}.")
+    def forward(self, image: Any, stream_weights: Mapping[str, float] | None = None) -> Any:
+        """Scores before softmax, as large as the image.
+
+        stream_weights   how much each stream counts, {"score": 1, "pool4": 1, "pool3": 1}; one that is left out counts
+                         as trained, 1. Only for those that the network adds: see `streams`.
+        """
+        weight, image = checked_weights(self, stream_weights), checked_image(image)
         pool3 = self.stage3(self.stage2(self.stage1(image)))  # 1/8
         pool4 = self.stage4(pool3)  # 1/16
-        score = self.score(self.head(self.stage5(pool4)))  # 1/32
-        score = self.fuse_pool4(score, pool4)  # 1/16, unless unchanged
-        score = self.fuse_pool3(score, pool3)  # 1/8, unless unchanged
+        score = weighed(self.score(self.head(self.stage5(pool4))), weight["score"])  # 1/32
+        score = self.fuse_pool4(score, pool4, weight["pool4"])  # 1/16, unless unchanged
+        score = self.fuse_pool3(score, pool3, weight["pool3"])  # 1/8, unless unchanged
         return self.upscore(score, image)  # 1
+
+    def streams(self, image: Any, stream_weights: Mapping[str, float] | None = None) -> dict[str, Any]:
+        """The scores that add up to the result, by name, each a map with one channel per class: see `streams.py`."""
+        return scores_on_the_way(self, image, stream_weights)
 
     def extra_repr(self) -> str:
         return f"FCN-{self.stride}s, backbone {self.backbone!r}, {self.num_classes} classes"
@@ -128,25 +131,3 @@ class FCN(Module):
         Not to be confused with `minifcn.explain`, which says which algorithm computes a convolution, and why.
         """
         return derivation(self)
-
-
-def _checked_settings(num_classes: Any, stride: Any, upsampling: str) -> tuple[int, int]:
-    """(num_classes, stride) as plain integers."""
-    classes, stride = integer(num_classes, "FCN: num_classes", 1), integer(stride, "FCN: stride", 1)
-    if stride not in STRIDES:
-        raise ArgumentError(f"FCN: stride must be 32, 16 or 8, got {stride!r}.")
-    if upsampling not in UPSAMPLINGS:
-        raise ArgumentError(f'FCN: upsampling {upsampling!r} is unknown; use "single" or "staged".')
-    return classes, stride
-
-
-def _built(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
-    """The backbone of that name, or the one that was given."""
-    first_padding(alignment)  # an unknown one is an error for a Backbone of one's own, too
-    if isinstance(backbone, Backbone):
-        return backbone
-    if not isinstance(backbone, str):
-        raise ArgumentTypeError(f"FCN: backbone must be a name or a Backbone, got {type(backbone).__name__}.")
-    if backbone not in BACKBONES:
-        raise ArgumentError(f"FCN: backbone {backbone!r} is unknown; use one of {', '.join(BACKBONES)}.")
-    return BACKBONES[backbone](alignment, width, generator=generator)

@@ -46,7 +46,7 @@ class Step(Module):
 class Unchanged(Step):
     """The score as it is."""
 
-    def forward(self, score: Any, pool: Any) -> Any:
+    def forward(self, score: Any, pool: Any, weight: float = 1) -> Any:
         return score
 
     def after(self, score: Trace) -> Trace:
@@ -60,7 +60,7 @@ class Double(Step):
         self.up = upsampling_layer(classes, 2, score, pool, learn)
         self.alignment = align(score.through(self.up), pool)
 
-    def forward(self, score: Any, pool: Any) -> Any:
+    def forward(self, score: Any, pool: Any, weight: float = 1) -> Any:
         upsampled, _ = self.alignment(self.up(score), pool)
         return upsampled
 
@@ -75,8 +75,13 @@ class Fuse(Double):
         super().__init__(score, pool, pool_channels, classes, learn)
         self.skip = score_layer(pool_channels, classes)
 
-    def forward(self, score: Any, pool: Any) -> Any:
+    def parts(self, score: Any, pool: Any, weight: float = 1) -> tuple[Any, Any]:
+        """The two that are added; the skip counts `weight` times."""
         upsampled, skip = self.alignment(self.up(score), self.skip(pool))
+        return upsampled, weighed(skip, weight)
+
+    def forward(self, score: Any, pool: Any, weight: float = 1) -> Any:
+        upsampled, skip = self.parts(score, pool, weight)
         return upsampled + skip
 
 
@@ -97,6 +102,11 @@ class Upscore(Module):
                 f"pool with ceil_mode=True or pad more in the backbone."
             )
         return self.alignment(upsampled, image)[0]
+
+
+def weighed(score: Any, weight: float) -> Any:
+    """weight · score; with weight 1 the score itself, so that a network as it was trained keeps its bits."""
+    return score if weight == 1 else score * weight
 
 
 def score_layer(channels: int, classes: int) -> Conv2d:

@@ -1,6 +1,7 @@
 """Modules with parameters, with PyTorch's names: `from minifcn import nn`."""
 
 from minifcn.nn import init
+from minifcn.nn.convolutionalise import convolutionalise
 from minifcn.nn.layers import (
     BatchNorm2d,
     CrossEntropyLoss,
@@ -46,5 +47,6 @@ __all__ = [
     "Tanh",
     "Upsample",
     "Window",
+    "convolutionalise",
     "init",
 ]

@@ -1,11 +1,12 @@
 """The layers that slide a window: convolutions and poolings. Arguments, names, defaults and shapes are PyTorch's.
 
-Each knows its coordinate map and its receptive field, so a network can derive where its features lie (see
+Each knows its coordinate map and its window, so a network can derive where its features lie and what they see (see
 `models/alignment.py`). About `generator` see `layers.py`.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.arguments import Pair, integer, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, ReceptiveField
+from minifcn.geometry import CoordinateMap, Layer
 from minifcn.nn import init
 from minifcn.nn.module import Module
 
@@ -22,7 +23,7 @@ Generator = np.random.Generator
 
 
 class Window(Module):
-    """What convolutions and poolings share: a kernel that slides, and so a coordinate map and a receptive field."""
+    """What convolutions and poolings share: a kernel that slides, and so a coordinate map and a window to walk back."""
 
     kernel_size: Pair
     stride: Pair
@@ -35,9 +36,10 @@ class Window(Module):
             self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
         )
 
-    def receptive_field(self, before: ReceptiveField, axis: int = 0) -> ReceptiveField:
-        """The receptive field after this layer."""
-        return before.then(self.kernel_size[axis], self.stride[axis], self.dilation[axis])
+    def layer(self, axis: int = 0) -> Layer:
+        """The window along one axis, to be walked back through: see `geometry/field.py`."""
+        window = self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+        return Layer(*window, ceil_mode=getattr(self, "ceil_mode", False))
 
     def _settings(self) -> str:
         shown = {"kernel_size": self.kernel_size, "stride": self.stride}
@@ -132,6 +134,9 @@ class ConvTranspose2d(Conv2d):
 
     def coordinate_map(self, axis: int = 0) -> CoordinateMap:
         return super().coordinate_map(axis).inverse()
+
+    def layer(self, axis: int = 0) -> Layer:
+        return replace(super().layer(axis), transposed=True, output_padding=self.output_padding[axis])
 
     def _settings(self) -> str:
         return super()._settings() + (f", output_padding={self.output_padding}" if any(self.output_padding) else "")

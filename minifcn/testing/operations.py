@@ -32,11 +32,17 @@ class Operations:
     convolution_matrix: Function = ours.convolution_matrix
     conv_output_size: Function = ours.conv_output_size
     conv_transpose_output_size: Function = ours.conv_transpose_output_size
+    preimages: Function = ours.preimages
     pool_output_size: Function = ours.pool_output_size
     receptive_field: Function = ours.receptive_field
+    pixels_seen: Function = ours.pixels_seen
     crop_offset: Function = ours.crop_offset
     crop: Function = ours.crop
+    crop_like: Function = ours.crop_like
     pad: Function = ours.pad
+    pad_to_multiple: Function = ours.pad_to_multiple
+    insert_zeros: Function = ours.insert_zeros
+    convolutionalise: Function = ours.convolutionalise
     fuse: Function = ours.fuse
     max_pool2d: Function = ours.max_pool2d
     max_pool2d_backward: Function = ours.max_pool2d_backward
@@ -52,6 +58,9 @@ class Operations:
     batch_norm_backward: Function = ours.batch_norm_backward
     confusion_matrix: Function = ours.confusion_matrix
     segmentation_metrics: Function = ours.segmentation_metrics
+    boundary_iu: Function = ours.boundary_iu
+    coarsened: Function = ours.coarsened
+    upper_bound: Function = ours.upper_bound
     backward: Function = ours.backward
     hessian_vector: Function = ours.hessian_vector
     sgd: Function = ours.sgd

@@ -12,16 +12,27 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
+from minifcn import metrics
 from minifcn.arrays import resampling
 from minifcn.autograd import grad
-from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, coordinates
 from minifcn.metrics import ConfusionMatrix
-from minifcn.models.alignment import Alignment
 from minifcn.optim import SGD, Adam
 from minifcn.tensor import Parameter, Tensor
-
-Pair = tuple[int, int]
-
+from minifcn.testing.ours_places import Pair
+from minifcn.testing.ours_places import conv_output_size as conv_output_size
+from minifcn.testing.ours_places import conv_transpose_output_size as conv_transpose_output_size
+from minifcn.testing.ours_places import convolutionalise as convolutionalise
+from minifcn.testing.ours_places import crop as crop
+from minifcn.testing.ours_places import crop_like as crop_like
+from minifcn.testing.ours_places import crop_offset as crop_offset
+from minifcn.testing.ours_places import fuse as fuse
+from minifcn.testing.ours_places import insert_zeros as insert_zeros
+from minifcn.testing.ours_places import pad as pad
+from minifcn.testing.ours_places import pad_to_multiple as pad_to_multiple
+from minifcn.testing.ours_places import pixels_seen as pixels_seen
+from minifcn.testing.ours_places import pool_output_size as pool_output_size
+from minifcn.testing.ours_places import preimages as preimages
+from minifcn.testing.ours_places import receptive_field as receptive_field
 
 # --- convolution ------------------------------------------------------------------------------------------------------
 
@@ -42,17 +53,13 @@ def conv_transpose2d(x: Any, weight: Any, bias: Any = None, stride: Any = 1, pad
 def conv2d_input(input_size: Any, weight: Any, grad_output: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
                  groups: int = 1) -> np.ndarray:  # fmt: skip
     """What conv2d's input receives: the gradient of ⟨conv2d(x, weight), grad_output⟩ with respect to x."""
-    x = _leaf(np.zeros(input_size, weight.dtype))
-    y = F.conv2d(x, Tensor(weight), None, stride, padding, dilation, groups)
-    return grad(y, x, Tensor(grad_output))[0].numpy()
+    return F.conv2d_input(input_size, Tensor(weight), Tensor(grad_output), stride, padding, dilation, groups).numpy()
 
 
 def conv2d_weight(x: Any, weight_size: Any, grad_output: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
                   groups: int = 1) -> np.ndarray:  # fmt: skip
     """What conv2d's weight receives: the gradient of ⟨conv2d(x, weight), grad_output⟩ with respect to weight."""
-    weight = _leaf(np.zeros(weight_size, x.dtype))
-    y = F.conv2d(Tensor(x), weight, None, stride, padding, dilation, groups)
-    return grad(y, weight, Tensor(grad_output))[0].numpy()
+    return F.conv2d_weight(Tensor(x), weight_size, Tensor(grad_output), stride, padding, dilation, groups).numpy()
 
 
 def conv2d_double_backward(x: Any, weight: Any, grad_output: Any, grad_grad_x: Any, grad_grad_weight: Any,
@@ -69,66 +76,9 @@ def conv2d_double_backward(x: Any, weight: Any, grad_output: Any, grad_grad_x: A
 
 
 def convolution_matrix(weight: Any, input_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-                       groups: int = 1) -> np.ndarray:  # fmt: skip
-    """(O·OH·OW, C·H·W) with C @ x.ravel() = conv2d(x).ravel() for one image."""
-    return F.convolution_matrix(weight, input_size, stride, padding, dilation, groups)
-
-
-# --- sizes and places -------------------------------------------------------------------------------------------------
-
-
-def conv_output_size(size: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1) -> Pair:
-    """(H, W) -> (OH, OW) of conv2d"""
-    return Geometry.of_convolution(size, kernel_size, stride, padding, dilation).output_size
-
-
-def conv_transpose_output_size(size: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
-                               dilation: Any = 1) -> Pair:  # fmt: skip
-    """(H, W) -> size of conv_transpose2d's result"""
-    geometry = Geometry.of_transposed_convolution(size, kernel_size, stride, padding, output_padding, 1, dilation)
-    return geometry.input_size
-
-
-def pool_output_size(size: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
-                     ceil_mode: bool = False) -> Pair:  # fmt: skip
-    """(H, W) -> (OH, OW) of a pooling"""
-    return Geometry.of_pooling(size, kernel_size, stride, padding, dilation, ceil_mode).output_size
-
-
-def receptive_field(layers: Sequence[tuple[int, int]]) -> int:
-    """Pixels of the image that one feature sees, along one axis. layers: (kernel_size, stride) from the image on."""
-    field = ReceptiveField()
-    for kernel_size, stride in layers:
-        field = field.then(kernel_size, stride)
-    return field.size
-
-
-def crop_offset(layers: Sequence[tuple[str, int, int, int]]) -> int:
-    """Rows to drop from the last map so that it lies over the image. layers: ("down" | "up", kernel, stride, padding).
-
-    "down" is a convolution or a pooling, "up" a transposed convolution; all together lead back to the image's scale.
-    """
-    steps = {"down": CoordinateMap.of_convolution, "up": CoordinateMap.of_transposed_convolution}
-    whole = CoordinateMap()
-    for kind, kernel, stride, padding in layers:
-        whole = whole.then(steps[kind](kernel, stride, padding))
-    return coordinates.crop_offset(whole, CoordinateMap())
-
-
-def crop(x: Any, size: Pair, offset: Pair = (0, 0)) -> np.ndarray:
-    """(N, C, H, W) -> (N, C, *size), beginning at row offset[0], column offset[1]"""
-    return F.crop(Tensor(x), size, offset).numpy()
-
-
-def pad(x: Any, padding: tuple[int, int, int, int]) -> np.ndarray:
-    """Zeros around (N, C, H, W): padding = (left, right, top, bottom), PyTorch's order."""
-    return F.pad(Tensor(x), padding).numpy()
-
-
-def fuse(score: Any, skip: Any, score_offset: int = 0, skip_offset: int = 0) -> np.ndarray:
-    """FCN's skip fusion: both maps cropped to what they share, beginning at their offsets, and added."""
-    score, skip = Alignment(score_offset, skip_offset)(Tensor(score), Tensor(skip))
-    return (score + skip).numpy()
+                       groups: int = 1, output_size: Any = None) -> np.ndarray:  # fmt: skip
+    """(O·OH·OW, C·H·W) with C @ x.ravel() = conv2d(x).ravel() for one image; output_size: (OH, OW), if fewer."""
+    return F.convolution_matrix(weight, input_size, stride, padding, dilation, groups, output_size=output_size)
 
 
 # --- pooling ----------------------------------------------------------------------------------------------------------
@@ -229,6 +179,21 @@ def segmentation_metrics(batches: Sequence[tuple[Any, Any]], num_classes: int) -
     matrix = _counted(batches, num_classes)
     names = "pixel_accuracy", "mean_accuracy", "mean_iu", "frequency_weighted_iu"
     return {name: getattr(matrix, name)() for name in names}
+
+
+def boundary_iu(prediction: Any, target: Any, num_classes: int, distance: int) -> np.ndarray:
+    """(H, W) labels, 255 is void -> (C,), the IU of the bands within `distance` of each class's contours"""
+    return metrics.boundary_iu(prediction, target, num_classes, distance)
+
+
+def coarsened(label: Any, stride: int, phase: Pair = (0, 0)) -> Any:
+    """(H, W) labels -> (H, W), each block of stride x stride pixels with its most frequent label; 255 is void"""
+    return metrics.coarsened(label, stride, phase)
+
+
+def upper_bound(label: Any, stride: int, phase: Pair = (0, 0)) -> float:
+    """The mean IU of coarsened(label, stride, phase) as a prediction of label"""
+    return metrics.upper_bound(label, stride, phase)
 
 
 def _counted(batches: Sequence[tuple[Any, Any]], num_classes: int) -> ConfusionMatrix:

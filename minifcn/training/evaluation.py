@@ -53,7 +53,7 @@ def predictions(
 def evaluate(model: FCN, dataset: Dataset, report: Callable[[int], object] = lambda count: None) -> ConfusionMatrix:
     """One confusion matrix over the whole data set, image by image, in eval mode; `report(1)` after each image.
 
-    Averaging a metric over images would be another (and easier) metric; see metrics.py.
+    Averaging a metric over images would be another (and easier) metric; see metrics/confusion.py.
     """
     mode = model.training
     model.eval()

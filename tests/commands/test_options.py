@@ -13,7 +13,7 @@ from minifcn.commands.options import CHOICES, DEFAULTS, Options, options_for
 from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS, BACKBONES
-from minifcn.models.fcn import STRIDES, UPSAMPLINGS
+from minifcn.models.settings import STRIDES, UPSAMPLINGS
 
 
 def test_the_choices_are_those_of_the_library() -> None:

@@ -16,7 +16,7 @@ from minifcn import Tensor, as_tensor, convolution_matrix, no_grad
 from minifcn import functional as F
 from minifcn.autograd import gradcheck
 from minifcn.errors import GraphError
-from minifcn.metrics import ConfusionMatrix
+from minifcn.metrics import ConfusionMatrix, boundary_iu, upper_bound
 from tests.functional.anywhere import CASES
 from tests.hostile.arrays import arrays_of, differentiated, eighths
 from tests.onto import equal, get, moved_to
@@ -265,3 +265,6 @@ def test_metrics():
     with pytest.raises(minifcn.errors.ArgumentError, match="target holds 3 but labels run from 0 to 2"):
         found.update(moved_to(prediction, "cuda:1"), moved_to(prediction + 1, "cuda:1"))
     np.testing.assert_array_equal(ConfusionMatrix.from_hist(moved_to(right.hist, "cuda:1")).hist, right.hist)
+    there_too = moved_to(prediction, "cuda:1"), moved_to(target, "cuda:1")
+    np.testing.assert_array_equal(boundary_iu(*there_too, 3, 1), boundary_iu(prediction, target, 3, 1))
+    assert upper_bound(there_too[1], 2) == upper_bound(target, 2)

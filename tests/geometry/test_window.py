@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minifcn.arguments import LARGEST_SIZE, integer, pair
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, crop_offset
+from minifcn.geometry import CoordinateMap, Geometry, crop_offset
 
 # --- integers and pairs ---------------------------------------------------------------------------------------------
 
@@ -587,54 +587,3 @@ def test_ceil_pooling_covers_every_image_and_floor_pooling_does_not():
             short[ceil_mode, stride] += score is None or through(score, *layers)[-1] < offset + size
     assert [short[True, stride] for stride in (32, 16, 8)] == [0, 0, 0]
     assert [short[False, stride] for stride in (32, 16, 8)] == [577, 209, 25]
-
-
-# --- receptive fields -----------------------------------------------------------------------------------------------
-
-
-def test_receptive_fields_of_vgg():
-    field, sizes = ReceptiveField(), []
-    for convolutions_in_stage in (2, 2, 3, 3, 3):
-        for _ in range(convolutions_in_stage):
-            field = field.then(3)
-        field = field.then(2, 2)
-        sizes.append(field.size)
-    sizes.append(field.then(7).then(1).then(1).size)
-    assert sizes == [6, 16, 44, 100, 212, 404]
-    assert field.then(7).stride == 32
-
-
-def test_receptive_fields_of_alexnet_and_googlenet():
-    field = ReceptiveField()
-    for kernel, stride in ((11, 4), (3, 2), (5, 1), (3, 2), (3, 1), (3, 1), (3, 1), (3, 2), (6, 1), (1, 1)):
-        field = field.then(kernel, stride)
-    assert field == ReceptiveField(355, 32)
-
-    field = ReceptiveField().then(7, 2).then(3, 2).then(3).then(3, 2)
-    for modules in (2, 5, 2):
-        for _ in range(modules):
-            field = field.then(5)  # the widest branch of an inception
-        if modules != 2 or field.stride == 8:
-            field = field.then(3, 2)
-    assert field == ReceptiveField(715, 32)
-    assert field.then(7).size == 907  # the paper's number counts the average pool that it removes
-
-
-@settings(max_examples=60, deadline=None, derandomize=True)
-@given(st.lists(st.tuples(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=4))
-def test_a_receptive_field_is_what_the_taps_reach(layers):
-    field, sizes = ReceptiveField(), []
-    size = 1
-    for kernel, stride, dilation in reversed(layers):
-        size = (size - 1) * stride + dilation * (kernel - 1) + 1
-    sizes = [size]
-    for kernel, stride, dilation in layers:
-        field = field.then(kernel, stride, dilation)
-        geometry = Geometry.of_convolution((sizes[-1], 1), (kernel, 1), (stride, 1), 0, (dilation, 1))
-        sizes.append(geometry.output_size[0])
-    assert sizes[-1] == 1
-    # Walk one feature back to the image: its lowest and its highest pixel span the field.
-    low = high = 0
-    for kernel, stride, dilation in reversed(layers):
-        low, high = low * stride, high * stride + (kernel - 1) * dilation
-    assert field.size == high - low + 1 == size

@@ -107,6 +107,9 @@ CASES = (
     Case("stack", lambda *x: F.stack(x, 1), (IMAGES, IMAGES)),
     Case("pad", lambda x: F.pad(x, (1, 2, -1, 0), value=7.0), (IMAGES,)),
     Case("pad", lambda x: F.pad(x, (0, 0)), (IMAGES,)),
+    Case("pad_to_multiple", lambda x: F.pad_to_multiple(x, (4, 5))[0], (IMAGES,)),
+    Case("insert_zeros", lambda x: F.insert_zeros(x, (2, 3)), (IMAGES,)),
+    shown("crop_like", lambda x: F.crop_like(x, LABELS, (1, 2)), (IMAGES,)),
     shown("crop", lambda x: F.crop(x, (2, 3), (1, 2)), (IMAGES,)),
     Case("relu", F.relu, (IMAGES,)),
     Case("leaky_relu", lambda x: F.leaky_relu(x, 0.25), (IMAGES,)),
@@ -130,6 +133,18 @@ CASES = (
                 "conv_transpose2d",
                 partial(F.conv_transpose2d, **transposed_options),
                 ((2, 4, 3, 2), (4, 3, 2, 3), (6,)),
+                algorithm=algorithm,
+            ),
+            Case(
+                "conv2d_input",
+                partial(F.conv2d_input, IMAGES, **conv_options),
+                ((6, 2, 3, 2), (2, 6, 3, 4)),
+                algorithm=algorithm,
+            ),
+            Case(
+                "conv2d_weight",
+                lambda x, y: F.conv2d_weight(x, (6, 2, 3, 2), y, **conv_options),
+                (IMAGES, (2, 6, 3, 4)),
                 algorithm=algorithm,
             ),
         )

@@ -19,7 +19,9 @@ def at(scale, offset):
 
 
 def test_a_trace_begins_at_the_image():
-    assert Trace() == Trace(CoordinateMap(), ReceptiveField(1, 1))
+    assert Trace() == Trace(CoordinateMap(), ())
+    assert Trace().field == ReceptiveField(1, 1)
+    assert Trace().region(3, 5) == (range(3, 4), range(5, 6))
     assert str(Trace()) == "scale 1, offset 0, sees 1 pixels"
 
 
@@ -53,6 +55,49 @@ def test_a_trace_refuses_modules_that_it_cannot_see_through(inner):
 
     with pytest.raises(ArgumentError, match=r"cannot follow Block, .*Sequential of convolutions and poolings"):
         Trace().through(nn.Sequential(nn.ReLU(), Block()))
+
+
+def test_a_region_is_what_the_gradient_of_a_feature_reaches_also_behind_a_transposed_convolution():
+    """Every feature of a column with all that moves pixels: padding, a pooling that rounds up, two ways to enlarge."""
+    column = nn.Sequential(
+        nn.Conv2d(1, 1, 3, padding=2),
+        nn.AvgPool2d(2, ceil_mode=True),
+        nn.Conv2d(1, 1, 2, 2, dilation=2, padding=1),
+        nn.ConvTranspose2d(1, 1, 4, 2, padding=1),
+        nn.ConvTranspose2d(1, 1, 3, 2, output_padding=1),
+        nn.Conv2d(1, 1, 2),
+    )
+    for values in column.parameters():
+        values.mutable()[...] = 1
+    trace, H, W = Trace().through(column).cropped(1), 13, 10
+    x = Tensor(np.zeros((1, 1, H, W), np.float32), requires_grad=True)
+    y = column(x)[:, :, 1:, 1:]
+    sizes = []
+    for i, j in np.ndindex(*y.shape[2:]):
+        x.grad = None
+        y[0, 0, i, j].backward(retain_graph=True)
+        rows, columns = np.nonzero(x.grad.numpy()[0, 0])
+        if not len(rows):
+            rows = columns = np.array([], int)
+        found = trace.region(i, j, (H, W))
+        assert found == tuple(range(a.min(), a.max() + 1) if len(a) else range(0) for a in (rows, columns)), (i, j)
+        within = trace.region(i, j)
+        sizes.append(max(map(len, within)))
+        assert all(set(part) <= set(whole) for part, whole in zip(found, within, strict=True))
+    assert max(sizes) == trace.field.size
+    assert trace.field.stride == 1 / trace.map.scale
+
+
+def test_a_region_has_its_feature_in_the_middle_and_moves_with_the_stride():
+    trace = Trace().through(vgg16(width=1 / 64, generator=np.random.default_rng(0)).stages[0])
+    assert trace.region(0, 3) == (range(-2, 4), range(4, 10))
+    assert trace.region(0, 3, 8) == (range(4), range(4, 8))
+    assert trace.region(0, 3, (5, 9)) == (range(4), range(4, 9))
+    for feature in (0, 5):
+        rows, _ = trace.region(feature, 0)
+        assert Fraction(rows[0] + rows[-1], 2) == trace.map.inverse()(feature)
+    with pytest.raises(ArgumentError, match=r"there is no feature 3, 6 rows become 3"):
+        trace.region(3, 0, 6)
 
 
 def test_align_crops_the_map_that_begins_earlier():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import minifcn.functional as F
-from minifcn import CoordinateMap, ReceptiveField, nn
+from minifcn import CoordinateMap, nn
+from minifcn.geometry import Layer, pixels_seen
 from tests.nn.tensors import rng, same, values, whole
 from tests.onto import device_of, on
 
@@ -95,11 +96,12 @@ def test_the_map_says_where_the_centre_of_what_an_output_sees_lies(layer, xp):
     for axis, position in ((0, i), (1, j)):
         rows = np.flatnonzero(seen.any(axis=1 - axis))
         assert layer.coordinate_map(axis)(Fraction(int(rows[0] + rows[-1]), 2)) == position
-        assert layer.receptive_field(ReceptiveField(), axis).size == rows[-1] - rows[0] + 1
+        assert pixels_seen([layer.layer(axis)], position, x.shape[2 + axis]) == tuple(rows)
 
 
-def test_receptive_fields_of_windows_add_up():
-    before = ReceptiveField(10, 4)
-    layer = nn.Conv2d(1, 1, (3, 5), (2, 1), 0, (1, 2))
-    assert layer.receptive_field(before) == ReceptiveField(18, 8)
-    assert layer.receptive_field(before, 1) == ReceptiveField(42, 4)
+def test_a_window_knows_its_layer_along_each_axis():
+    layer = nn.Conv2d(1, 1, (3, 5), (2, 1), (1, 0), (1, 2))
+    assert (layer.layer(), layer.layer(1)) == (Layer(3, 2, 1, 1), Layer(5, 1, 0, 2))
+    assert nn.AvgPool2d((2, 3), ceil_mode=True).layer(1) == Layer(3, 3, ceil_mode=True)
+    up = nn.ConvTranspose2d(1, 1, (4, 5), (2, 3), 1, (1, 2), dilation=(1, 2))
+    assert up.layer(1) == Layer(5, 3, 1, 2, transposed=True, output_padding=2)

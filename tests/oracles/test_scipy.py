@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 import minifcn
 import minifcn.functional as F
 from minifcn import Tensor
+from minifcn.metrics.boundary import contour_band
 from tests.oracles.peers import close, dtypes, exact, generators, peer
 from tests.strategies import distinct, pairs, whole_numbers
 
@@ -88,6 +89,16 @@ def test_the_matrix_of_a_separable_kernel_is_a_kronecker_product(
     w = np.outer(*factors)[None, None]
     exact(minifcn.convolution_matrix(w, tuple(size), stride, padding), expected, "C")
     exact(minifcn.convolution_matrix(w, tuple(size), stride, padding, sparse=True).toarray(), expected, "sparse C")
+
+
+@given(pairs(1, 12), st.integers(1, 4), generators())
+def test_the_band_along_a_contour_is_what_an_erosion_takes(
+    size: Any, distance: int, generator: np.random.Generator
+) -> None:
+    """binary_erosion by a pixel on all eight sides, `distance` times; what lies beyond the image is outside."""
+    region = generator.random(size) < generator.choice([0.5, 0.9, 0.99])
+    left = ndimage.binary_erosion(region, np.ones((3, 3)), iterations=distance, border_value=0)
+    exact(contour_band(region, distance), region & ~left, "band")
 
 
 @given(planes())

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import minifcn.functional as F
-from minifcn import Tensor
+from minifcn import Tensor, nn
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from minifcn.testing.tolerances import assert_close_float32, assert_close_float64, assert_close_half
-from tests.oracles.peers import compare, exact, generators, output_padding, peer, small_output_padding
+from tests.oracles.peers import compare, dtypes, exact, generators, output_padding, peer, small_output_padding
 from tests.strategies import geometries, operands, pairs, transposed_geometries, whole_numbers
 
 torch = peer("torch")
@@ -49,6 +49,66 @@ def test_conv_transpose2d_by_output_padding(data: Any, g: Geometry, generator: n
         exact,
         generator,
     )
+
+
+@given(st.data(), real_geometries(), generators())
+def test_the_two_gradients_by_name(data: Any, g: Geometry, generator: np.random.Generator) -> None:
+    """torch.nn.grad has them, with these names and this order, and they can be differentiated there, too."""
+    x, w, y = data.draw(operands(g, empty=False))
+    settings = g.stride, g.padding, g.dilation, g.groups
+    compare(
+        lambda w, y: F.conv2d_input(x.shape, w, y, *settings),
+        lambda w, y: torch.nn.grad.conv2d_input(x.shape, w, y, *settings),
+        (w, y),
+        exact,
+        generator,
+    )
+    compare(
+        lambda x, y: F.conv2d_weight(x, w.shape, y, *settings),
+        lambda x, y: torch.nn.grad.conv2d_weight(x, w.shape, y, *settings),
+        (x, y),
+        exact,
+        generator,
+    )
+
+
+@given(st.data(), pairs(1, 4), dtypes(), generators())
+def test_insert_zeros_is_a_transposed_convolution_with_a_kernel_of_one(
+    data: Any, stride: Any, dtype: Any, generator: np.random.Generator
+) -> None:
+    x = whole_numbers(generator, (2, 3, *data.draw(pairs(1, 5))), dtype)
+    one = torch.ones((3, 1, 1, 1), dtype=torch.tensor(x).dtype)
+    compare(
+        lambda x: F.insert_zeros(x, stride),
+        lambda x: TF.conv_transpose2d(x, one, stride=stride, groups=3),
+        (x,),
+        exact,
+        generator,
+    )
+
+
+@given(st.data(), transposed_geometries(), generators())
+def test_the_transposed_matrix_told_both_sizes(data: Any, g: Geometry, generator: np.random.Generator) -> None:
+    """PyTorch has no matrix; its transposed convolution is what the transpose has to multiply by."""
+    _, w, y = data.draw(operands(g, empty=False))
+    settings = g.stride, g.padding, g.dilation, g.groups
+    C = F.convolution_matrix(w, g.input_size, *settings, output_size=g.output_size)
+    given = g.stride, g.padding, output_padding(g), g.groups, g.dilation
+    expected = TF.conv_transpose2d(torch.tensor(y), torch.tensor(w), None, *given).numpy()
+    exact(np.stack([(C.T @ image.ravel()).reshape(expected.shape[1:]) for image in y]), expected, "Cᵀ y")
+
+
+@given(pairs(1, 3), pairs(0, 2), st.integers(1, 3), st.integers(1, 4), generators())
+def test_a_linear_layer_as_a_convolution(size: Any, more: Any, C: int, O: int, generator: np.random.Generator) -> None:
+    """PyTorch's flattened map times its linear layer, window by window."""
+    (h, w), linear = size, nn.Linear(C * size[0] * size[1], O, generator=generator)
+    for values in linear.parameters():
+        values.mutable()[...] = whole_numbers(generator, values.shape, np.float32)
+    x = whole_numbers(generator, (2, C, h + more[0], w + more[1]), np.float32)
+    weight, bias = (torch.tensor(values.detach().numpy()) for values in linear.parameters())
+    found = nn.convolutionalise(linear, C, size)(Tensor(x)).detach().numpy()
+    windows = torch.tensor(x).unfold(2, h, 1).unfold(3, w, 1).permute(0, 2, 3, 1, 4, 5).flatten(3)
+    exact(found, TF.linear(windows, weight, bias).permute(0, 3, 1, 2).numpy(), "scores")
 
 
 @given(st.data(), transposed_geometries().filter(small_output_padding), generators())

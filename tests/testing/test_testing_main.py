@@ -25,8 +25,8 @@ def test_the_score_of_one_operation(capsys):
     assert main(["score", "conv_transpose_output_size", "--examples", "20"]) == 0
     printed = capsys.readouterr().out
     assert "output_size_without_dilation: The kernel counts without its holes." in printed
-    assert "killed by output_padding_tells_sizes_apart" in printed
-    assert "2 of 2 mutants killed by 1 laws" in printed
+    assert "    killed by each_preimage_has_its_output_padding, " in printed
+    assert "5 of 5 mutants killed by 4 laws" in printed
 
 
 def test_too_few_examples_let_mutants_live_and_the_command_says_so(capsys):

@@ -3,8 +3,12 @@
 from minifcn.testing.law import LAWS as LAWS
 from minifcn.testing.laws import adam as adam
 from minifcn.testing.laws import averaging as averaging
+from minifcn.testing.laws import contours as contours
 from minifcn.testing.laws import convolution as convolution
 from minifcn.testing.laws import engine as engine
+from minifcn.testing.laws import fields as fields
+from minifcn.testing.laws import fitting as fitting
+from minifcn.testing.laws import input_gradient as input_gradient
 from minifcn.testing.laws import loss as loss
 from minifcn.testing.laws import loss_gradient as loss_gradient
 from minifcn.testing.laws import metrics as metrics

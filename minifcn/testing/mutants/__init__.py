@@ -2,8 +2,12 @@
 
 from minifcn.testing.mutants import adam as adam
 from minifcn.testing.mutants import averaging as averaging
+from minifcn.testing.mutants import contours as contours
 from minifcn.testing.mutants import convolution as convolution
 from minifcn.testing.mutants import engine as engine
+from minifcn.testing.mutants import fields as fields
+from minifcn.testing.mutants import fitting as fitting
+from minifcn.testing.mutants import input_gradient as input_gradient
 from minifcn.testing.mutants import loss as loss
 from minifcn.testing.mutants import loss_gradient as loss_gradient
 from minifcn.testing.mutants import metrics as metrics

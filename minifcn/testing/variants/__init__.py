@@ -1,7 +1,9 @@
 """Right implementations by other ways, one file for each family of operations. Importing this fills `VARIANTS`."""
 
+from minifcn.testing.variants import contours as contours
 from minifcn.testing.variants import convolution as convolution
 from minifcn.testing.variants import engine as engine
+from minifcn.testing.variants import fitting as fitting
 from minifcn.testing.variants import loss as loss
 from minifcn.testing.variants import metrics as metrics
 from minifcn.testing.variants import normalization as normalization

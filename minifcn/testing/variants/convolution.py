@@ -136,10 +136,14 @@ def by_exchanging_stride_and_dilation(x: Any, weight_size: Any, grad_output: Any
 
 @variant("convolution_matrix")
 def impulse_by_impulse(weight: Any, input_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-                       groups: int = 1) -> Any:  # fmt: skip
-    """Column q of the matrix is the convolution of an image with a single 1 at q."""
+                       groups: int = 1, output_size: Any = None) -> Any:  # fmt: skip
+    """Column q of the matrix is the convolution of an image with a single 1 at q; of the windows the first are kept."""
     size = (weight.shape[1] * groups, *input_size)
     pixels = int(np.prod(size))
     images = np.eye(pixels, dtype=weight.dtype).reshape(pixels, *size)
     y = by_loops.function(images, weight, None, stride, padding, dilation, groups)
+    if output_size is not None:
+        if any(wanted > made for wanted, made in zip(output_size, y.shape[2:], strict=True)):
+            raise ValueError(f"there are no {output_size} windows in {input_size}")
+        y = y[:, :, : output_size[0], : output_size[1]]
     return y.reshape(len(y), int(np.prod(y.shape[1:]))).T

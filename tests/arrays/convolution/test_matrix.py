@@ -16,7 +16,7 @@ from minifcn.errors import AllocationError, ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 from minifcn.machine import limits
 from tests.arrays.convolution.contractions import transposed
-from tests.strategies import geometries, operands, whole_numbers
+from tests.strategies import geometries, operands, transposed_geometries, whole_numbers
 
 
 def matrix_by_impulses(w, geometry):
@@ -54,6 +54,49 @@ def test_transposed_matrix_is_transposed_convolution():
     made = transposed(y, w, stride=(2, 3), padding=(1, 0), output_padding=(1, 2))
     C = convolution_matrix(w, made.shape[2:], stride=(2, 3), padding=(1, 0))
     np.testing.assert_array_equal(C.T @ y.ravel(), made.ravel())
+
+
+@given(st.data())
+def test_told_both_sizes_its_transpose_is_every_transposed_convolution(data):
+    """Also where dilation allows an output_padding of the stride or more: then fewer windows are meant than fit."""
+    geometry = data.draw(transposed_geometries())
+    _, w, y = data.draw(operands(geometry, empty=False))
+    g = geometry
+    options = {"stride": g.stride, "padding": g.padding, "dilation": g.dilation, "groups": g.groups}
+    dense, sparse = (
+        convolution_matrix(w, g.input_size, sparse=sparse, output_size=g.output_size, **options)
+        for sparse in (False, True)
+    )
+    made = loops.to_input(w, y, geometry)
+    assert dense.T.shape == sparse.T.shape == (made[0].size, y[0].size)
+    for matrix_ in (dense, sparse):
+        np.testing.assert_array_equal((matrix_.T @ y.reshape(len(y), -1).T).T, made.reshape(len(y), -1))
+    whole = convolution_matrix(w, g.input_size, **options)
+    fitting = Geometry.of_convolution(g.input_size, g.kernel_size, g.stride, g.padding, g.dilation).output_size
+    rows = whole.reshape(len(w), *fitting, -1)[:, : g.output_size[0], : g.output_size[1]]
+    np.testing.assert_array_equal(dense, rows.reshape(dense.shape))
+
+
+def test_output_padding_beyond_the_stride():
+    """y of 3 with kernel 2, dilation 3 and output_padding 2 makes 8; a convolution makes 5 of 8, not 3."""
+    w, y = np.array([[[[1.0, 10.0]]]]), np.array([1.0, 2.0, 3.0])
+    made = transposed(y.reshape(1, 1, 1, 3), w, stride=1, padding=0, output_padding=(0, 2), dilation=(1, 3))
+    assert made.shape == (1, 1, 1, 8)
+    assert convolution_matrix(w, (1, 8), dilation=3).shape == (5, 8)
+    C = convolution_matrix(w, (1, 8), dilation=3, output_size=(1, 3))
+    np.testing.assert_array_equal(C.T @ y, made.ravel())
+
+
+@pytest.mark.parametrize("output_size", [(5, 2), (3, 2), (4, 1), (4, 3)])
+def test_an_output_size_that_no_transposed_convolution_makes_this_size_of_is_refused(output_size):
+    with pytest.raises(ArgumentError) as caught:
+        convolution_matrix(np.ones((1, 1, 2, 3)), (8, 6), (2, 2), output_size=output_size)
+    assert str(caught.value) == (
+        f"convolution_matrix: output_size {output_size} does not belong to input_size (8, 6); choose rows from 4 to 4 "
+        f"and columns from 2 to 2."
+    )
+    with pytest.raises(ArgumentError, match=r"convolution_matrix: output_size must be between 1 and"):
+        convolution_matrix(np.ones((1, 1, 2, 3)), (8, 6), output_size=0)
 
 
 @pytest.mark.parametrize("shape, size", [((0, 1, 2, 2), (3, 3)), ((2, 0, 2, 2), (3, 4))])

@@ -19,12 +19,11 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minifcn.arguments import whole_number
-from minifcn.arrays.accepted import same_device
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.labels import VOID, first_of, outside, values_of
-from minifcn.machine.backend import Array, array_module, at_home, is_array, to_numpy
+from minifcn.labels import VOID
+from minifcn.machine.backend import Array, array_module, at_home, to_numpy
+from minifcn.metrics.checks import class_count, label_maps, labels_in_range, mean_of_known, ratio, ratios
 from minifcn.text import padded, width
 
 TITLES = {
@@ -47,12 +46,7 @@ class ConfusionMatrix:
     """
 
     def __init__(self, num_classes: int) -> None:
-        C = whole_number(num_classes)
-        if C is None:
-            raise ArgumentTypeError(f"num_classes is {num_classes!r}; pass an integer.")
-        if not 1 <= C <= VOID:
-            raise ArgumentError(f"num_classes is {num_classes}; pass 1 to {VOID} (the label {VOID} is void).")
-        self.num_classes = C
+        self.num_classes = C = class_count(num_classes)
         self.hist = np.zeros((C, C), dtype=np.int64)
 
     @classmethod
@@ -80,12 +74,7 @@ class ConfusionMatrix:
         Raises ArgumentError for unequal shapes, and for labels outside `[0, C)` where a pixel counts, naming them;
         ArgumentTypeError for labels that are not integers, or on two devices. After an error the counts are as before.
         """
-        prediction, target = _labels("prediction", prediction), _labels("target", target)
-        same_device("update", prediction, target, "prediction and target")
-        if prediction.shape != target.shape:
-            raise ArgumentError(
-                f"update: prediction has shape {prediction.shape} but target has {target.shape}; pass equal shapes."
-            )
+        prediction, target = label_maps("update", prediction, target)
         with at_home(target):
             self.hist += self._counts(prediction, target)
 
@@ -94,8 +83,8 @@ class ConfusionMatrix:
         # int64 first: uint8 arithmetic would wrap around. A uint64 beyond int64 turns negative and is refused as such.
         counted = target.astype(xp.int64) != VOID
         truth, guess = target[counted], prediction[counted]
-        self._check_range("target", truth, f" (and void is {VOID})")
-        self._check_range("prediction", guess, "")
+        labels_in_range("update", "target", truth, self.num_classes, f" (and void is {VOID})")
+        labels_in_range("update", "prediction", guess, self.num_classes)
         cells = self.num_classes * truth.astype(xp.int64) + guess.astype(xp.int64)
         counts = to_numpy(xp.bincount(cells, minlength=self.num_classes**2))
         return counts.reshape(self.num_classes, self.num_classes)
@@ -114,16 +103,16 @@ class ConfusionMatrix:
     def pixel_accuracy(self) -> float:
         """`Σ_i n_ii / Σ_i t_i`: the share of pixels that are right. nan, with a warning, if nothing was counted."""
         self._warn_if_empty()
-        return _ratio(float(np.trace(self.hist)), float(self.hist.sum()))
+        return ratio(float(np.trace(self.hist)), float(self.hist.sum()))
 
     def class_accuracy(self) -> np.ndarray:
         """`n_ii / t_i` for every class, float64 `(C,)`: recall. nan for a class absent from the truth."""
         self._warn_if_empty()
-        return _ratios(np.diag(self.hist), self.hist.sum(axis=1))
+        return ratios(np.diag(self.hist), self.hist.sum(axis=1))
 
     def mean_accuracy(self) -> float:
         """`mean_i n_ii / t_i` over the classes present in the truth."""
-        return _nanmean(self.class_accuracy())
+        return mean_of_known(self.class_accuracy())
 
     def iu(self) -> np.ndarray:
         """`n_ii / (t_i + p_i - n_ii)` for every class, float64 `(C,)`: intersection over union.
@@ -132,7 +121,7 @@ class ConfusionMatrix:
         """
         self._warn_if_empty()
         right = np.diag(self.hist)
-        return _ratios(right, self.hist.sum(axis=1) + self.hist.sum(axis=0) - right)
+        return ratios(right, self.hist.sum(axis=1) + self.hist.sum(axis=0) - right)
 
     def mean_iu(self, only_gt_classes: bool = False, absent: Literal["nan", "zero"] = "nan") -> float:
         """`mean_i n_ii / (t_i + p_i - n_ii)`.
@@ -152,13 +141,13 @@ class ConfusionMatrix:
             return math.nan
         if only_gt_classes:
             iu = iu[self.hist.sum(axis=1) > 0]
-        return _nanmean(np.nan_to_num(iu, nan=0.0) if absent == "zero" else iu)
+        return mean_of_known(np.nan_to_num(iu, nan=0.0) if absent == "zero" else iu)
 
     def frequency_weighted_iu(self) -> float:
         """`Σ_i t_i IU_i / Σ_i t_i` over the classes present in the truth."""
         truth = self.hist.sum(axis=1)
         iu = self.iu()[truth > 0]
-        return _ratio(float((truth[truth > 0] * iu).sum()), float(truth.sum()))
+        return ratio(float((truth[truth > 0] * iu).sum()), float(truth.sum()))
 
     def summary(self, class_names: Sequence[str]) -> dict[str, Any]:
         """Everything as plain Python values for JSON, None where a metric is nan.
@@ -214,45 +203,9 @@ class ConfusionMatrix:
             raise ArgumentError(f"the class name {twice[0]!r} is there twice; pass different names.")
         return names
 
-    def _check_range(self, what: str, labels: Array, besides: str) -> None:
-        wrong = outside(labels.astype(np.int64), self.num_classes, ignore=None)
-        if not wrong.any():
-            return
-        values = values_of(to_numpy(labels[wrong]))
-        raise ArgumentError(
-            f"update: {what} holds {first_of(values)} but labels run from 0 to {self.num_classes - 1}{besides}; "
-            f"map the labels or pass a larger num_classes."
-        )
-
     def _warn_if_empty(self) -> None:
         if not self.hist.any():
             warnings.warn("no pixel was counted (none given, or all void): every metric is nan.", RuntimeWarning, 3)
-
-
-def _labels(what: str, labels: Array) -> Array:
-    """`labels`, a plain array of integers."""
-    if not is_array(labels):
-        raise ArgumentTypeError(f"update: {what} is a {type(labels).__name__}; pass a NumPy or CuPy array of labels.")
-    if labels.dtype.kind not in "iu":
-        raise ArgumentTypeError(f"update: {what} has dtype {labels.dtype}; pass integer labels (argmax of the scores).")
-    return array_of(labels, name=f"the {what} of a confusion matrix")
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan
-
-
-def _ratios(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
-    """`part / whole`, nan where `whole` is 0."""
-    ratios: np.ndarray = np.full(len(whole), math.nan)
-    np.divide(part, whole, out=ratios, where=whole > 0)
-    return ratios
-
-
-def _nanmean(values: np.ndarray) -> float:
-    """The mean of what is not nan; nan, and no warning of NumPy's, if that is nothing."""
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan
 
 
 def _or_none(value: float) -> float | None:
