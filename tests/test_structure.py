@@ -74,6 +74,7 @@ TESTED_IN: dict[str, str] = {
     "functional/convolution_matrix.py": "arrays/convolution/test_matrix.py",
     "arrays/convolution/blocks.py": "arrays/convolution/test_im2col.py",
     "arrays/convolution/turned.py": "arrays/convolution/test_algorithms.py",
+    "arrays/convolution/unfolding.py": "functional/test_unfold.py",
     "arrays/convolution/explanation.py": "arrays/convolution/test_choice.py",
     "arrays/convolution/winograd": "arrays/convolution/test_winograd.py",
     "arrays/pooling": "arrays/pooling/test_pooling.py",

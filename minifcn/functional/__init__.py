@@ -2,6 +2,7 @@
 
 from minifcn.functional import profiled as profiled
 from minifcn.functional.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from minifcn.functional.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from minifcn.functional.arithmetic import (
     abs,
     add,
@@ -27,10 +28,14 @@ from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 from minifcn.functional.reductions import amax, argmax, mean, sum, var
 from minifcn.functional.resampling import interpolate
 from minifcn.functional.shaping import cat, crop, flatten, getitem, pad, permute, reshape, stack, transpose
+from minifcn.functional.shuffling import pixel_shuffle, pixel_unshuffle
 from minifcn.functional.transfer import astype, to
+from minifcn.functional.unfold import fold, unfold
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
     "amax",
     "argmax",
@@ -50,6 +55,7 @@ __all__ = [
     "dropout2d",
     "exp",
     "flatten",
+    "fold",
     "getitem",
     "interpolate",
     "leaky_relu",
@@ -65,6 +71,8 @@ __all__ = [
     "negative",
     "pad",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "power",
     "relu",
     "reshape",
@@ -78,5 +86,6 @@ __all__ = [
     "tanh",
     "to",
     "transpose",
+    "unfold",
     "var",
 ]
