@@ -176,7 +176,11 @@ class Flatten(Module):
 
 
 class Upsample(Module):
-    """See `functional.interpolate`."""
+    """(N, C, H, W) -> (N, C, *size), or rows and columns times scale_factor, rounded down.
+
+    mode: "nearest", "nearest-exact", "bilinear" or "bicubic", the last two with or without align_corners; see
+    `functional.interpolate`.
+    """
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False

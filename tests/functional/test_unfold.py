@@ -95,6 +95,13 @@ def test_half_precision_is_added_up_in_single_precision(xp):
     assert get(F.fold(on(xp, columns), 5, 3))[0, 0, 2, 2] == np.float16(2056)
 
 
+def test_half_precision_is_moved_as_it_is(xp):
+    x = np.array([[[[1 / 3, 65504.0], [-(2.0**-24), np.inf]]]], np.float16)
+    found = F.unfold(on(xp, x), 2, padding=1)
+    equal(found, get(F.unfold(Tensor(x), 2, padding=1)), strict=True)
+    equal(get(found)[0, 3, 0], x[0, 0, 0, 0])
+
+
 def test_a_result_is_a_copy(xp):
     x = on(xp, np.ones((1, 2, 3, 3)))
     for y in (F.unfold(x, 1), F.fold(F.unfold(x, 1), 3, 1)):
