@@ -86,7 +86,7 @@ def test_a_nan_spoils_the_windows_that_see_it_and_no_other(xp):
 
 def test_half_precision_is_added_up_in_single_precision(xp):
     x = np.ones((1, 1, 64, 64), np.float16)
-    assert get(F.adaptive_avg_pool2d(on(xp, x), 1)).tolist() == [[[[1.0]]]]
+    assert get(F.adaptive_avg_pool2d(on(xp, 100 * x), 1)).tolist() == [[[[100.0]]]]  # the sum is beyond 65504
     received = on(xp, np.ones((1, 1, 1, 1), np.float16), requires_grad=True)
     F.adaptive_avg_pool2d(received, 64).backward(on(xp, x))
     assert get(received.grad).tolist() == [[[[4096.0]]]]

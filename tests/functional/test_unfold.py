@@ -115,6 +115,7 @@ def test_what_fold_refuses(xp):
     for x, call, said in (
         (columns(2, 12, 9), {"kernel_size": 2}, r"x has 9 columns \(shape \(2, 12, 9\)\), but there are 3x4 = 12 windows "
          r"in an image of 4x5 \(kernel 2x2, stride \(1, 1\), padding \(0, 0\), dilation \(1, 1\)\); pass the parameters"),
+        (columns(2, 12, 13), {"kernel_size": 2}, r"x has 13 columns \(shape \(2, 12, 13\)\), but there are 3x4 = 12 windows"),
         (columns(2, 10, 12), {"kernel_size": 2}, r"x has 10 rows .*, which a kernel of 2x2 does not divide into channels; "
          r"pass C·4 rows or change kernel_size"),
         (columns(2, 12), {"kernel_size": 2}, r"x must have 3 dimensions \(N, C·KH·KW, L\), got 2 .*index it with \[None\]"),
