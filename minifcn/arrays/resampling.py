@@ -21,7 +21,8 @@ from minifcn.geometry import CoordinateMap
 from minifcn.machine.backend import Array, array_module
 from minifcn.machine.product import product
 
-MODES = ("bilinear", "nearest", "nearest-exact")
+MODES = ("bilinear", "bicubic", "nearest", "nearest-exact")
+SMOOTH = ("bilinear", "bicubic")  # which mix pixels; the others choose one
 
 
 def axis_matrix(
@@ -36,13 +37,14 @@ def axis_matrix(
     """The matrix R of one axis, y = R x: row i says which input pixels mix into output pixel i.
 
         bilinear                   R[i, j] = max(0, 1 − |u(i) − j|)
+        bicubic                    R[i, j] = cubic(|u(i) − j|), of four pixels, two on either side
         nearest, nearest-exact     R[i, j] = 1 where j = ⌊u(i)⌋, else 0
 
     u(i) is where output pixel i lies among the input pixels. With r = size_in / size_out it depends on what shall
     correspond before and after:
 
-        bilinear                   the centres of pixels: u + ½ = r·(i + ½), so u(i) = r·i + (r − 1)/2
-        bilinear, align_corners    the first centres, and the last: u(i) = i·(size_in − 1)/(size_out − 1)
+        bilinear, bicubic          the centres of pixels: u + ½ = r·(i + ½), so u(i) = r·i + (r − 1)/2
+         with align_corners        the first centres, and the last: u(i) = i·(size_in − 1)/(size_out − 1)
         nearest                    the left edges: u(i) = r·i. PyTorch's, although it shifts by up to half a pixel
         nearest-exact              the centres, and the pixel that contains the point: u(i) = r·(i + ½)
 
@@ -50,23 +52,29 @@ def axis_matrix(
     scale               a factor given by name (`scale_factor`): then r = 1 / scale; of no use with align_corners
     returns             (size_out, size_in), in module `xp`, with `dtype`
 
-    Positions beyond the first or the last centre are clamped to it: the border is repeated. All positions are exact
-    fractions, so that ⌊·⌋ never falls to the wrong side, which floats cannot promise.
-    Raises ArgumentError for an unknown mode, a size below 1, a scale that is not positive, or align_corners without
-    bilinear.
+    Beyond the first and the last pixel the border is repeated: a position is clamped to their centres, and of bicubic's
+    four pixels each. All positions are exact fractions, so that ⌊·⌋ never falls to the wrong side, which floats cannot
+    promise. Raises ArgumentError for an unknown mode, a size below 1, a scale that is not positive, or align_corners
+    with a mode that mixes no pixels.
     """
     size_in = integer(size_in, "interpolate: input size", 1)
     size_out = integer(size_out, "interpolate: output size", 1)
     if mode not in MODES:
         raise ArgumentError(f"interpolate: mode {mode!r} is unknown; use one of {', '.join(MODES)}.")
-    if align_corners and mode != "bilinear":
-        raise ArgumentError(f"interpolate: align_corners has a meaning for bilinear only, not for {mode!r}; omit it.")
+    if align_corners and mode not in SMOOTH:
+        raise ArgumentError(
+            f"interpolate: align_corners has a meaning for {' and '.join(SMOOTH)} only, not for {mode!r}; omit it."
+        )
     position = _source(size_in, size_out, mode, align_corners, scale)
     # A common denominator turns exact fractions into plain integers: u(i) = (start + i·step) / whole.
     whole = position.scale.denominator * position.offset.denominator
     start, step = int(position.offset * whole), int(position.scale * whole)
     matrix = np.zeros((size_out, size_in), dtype=dtype)
     for i in range(size_out):
+        if mode == "bicubic":
+            for j, share in _four_shares(start + i * step, whole, size_in).items():
+                matrix[i, j] = share / (4 * whole**3)
+            continue
         pixel, rest = divmod(min(max(start + i * step, 0), (size_in - 1) * whole), whole)
         if mode == "bilinear" and rest:
             matrix[i, pixel], matrix[i, pixel + 1] = (whole - rest) / whole, rest / whole
@@ -82,8 +90,31 @@ def _source(
     if align_corners:
         return CoordinateMap(Fraction(size_in - 1, size_out - 1) if size_out > 1 else Fraction(0), Fraction(0))
     ratio = Fraction(size_in, size_out) if scale is None else 1 / _exact(scale)
-    offset = {"bilinear": (ratio - 1) / 2, "nearest": Fraction(0), "nearest-exact": ratio / 2}[mode]
+    offset = {"nearest": Fraction(0), "nearest-exact": ratio / 2}.get(mode, (ratio - 1) / 2)
     return CoordinateMap(ratio, offset)
+
+
+def _four_shares(place: int, whole: int, size: int) -> dict[int, int]:
+    """Pixel -> its share in what bicubic has at u = place / whole, times 4·whole³; the border stands for all beyond."""
+    pixel, rest = divmod(place, whole)
+    shares: dict[int, int] = {}
+    for j in (-1, 0, 1, 2):
+        there = min(max(pixel + j, 0), size - 1)
+        shares[there] = shares.get(there, 0) + cubic(abs(rest - j * whole), whole)
+    return shares
+
+
+def cubic(distance: int, whole: int) -> int:
+    """The weight of a pixel at d = distance / whole, times 4·whole³, so that it is an integer.
+
+        (a + 2)·d³ − (a + 3)·d² + 1         for d ≤ 1
+        a·(d³ − 5·d² + 8·d − 4)             for 1 ≤ d ≤ 2
+
+    with a = −3/4, as in PyTorch and OpenCV; Keys 1981, eq. 4, has −1/2. The curve is smooth, 1 at 0 and 0 at 1 and 2;
+    four weights sum to 1. Beyond 1 they are negative: edges are overdrawn.
+    """
+    n, w = distance, whole
+    return 5 * n**3 - 9 * n**2 * w + 4 * w**3 if n <= w else -3 * (n**3 - 5 * n**2 * w + 8 * n * w**2 - 4 * w**3)
 
 
 def _exact(scale: float | Fraction) -> Fraction:

@@ -2,6 +2,7 @@
 
 from minifcn.functional import profiled as profiled
 from minifcn.functional.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from minifcn.functional.adaptive import adaptive_avg_pool2d, adaptive_max_pool2d
 from minifcn.functional.arithmetic import (
     abs,
     add,
@@ -28,11 +29,15 @@ from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 from minifcn.functional.reductions import amax, argmax, mean, sum, var
 from minifcn.functional.resampling import interpolate
 from minifcn.functional.shaping import cat, crop, flatten, getitem, pad, permute, reshape, stack, transpose
+from minifcn.functional.shuffling import pixel_shuffle, pixel_unshuffle
 from minifcn.functional.sizing import crop_like, insert_zeros, pad_to_multiple
 from minifcn.functional.transfer import astype, to
+from minifcn.functional.unfold import fold, unfold
 
 __all__ = [
     "abs",
+    "adaptive_avg_pool2d",
+    "adaptive_max_pool2d",
     "add",
     "amax",
     "argmax",
@@ -55,6 +60,7 @@ __all__ = [
     "dropout2d",
     "exp",
     "flatten",
+    "fold",
     "getitem",
     "insert_zeros",
     "interpolate",
@@ -72,6 +78,8 @@ __all__ = [
     "pad",
     "pad_to_multiple",
     "permute",
+    "pixel_shuffle",
+    "pixel_unshuffle",
     "power",
     "relu",
     "reshape",
@@ -85,5 +93,6 @@ __all__ = [
     "tanh",
     "to",
     "transpose",
+    "unfold",
     "var",
 ]

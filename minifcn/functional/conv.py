@@ -19,6 +19,7 @@ from minifcn.arrays.elementwise import add_bias
 from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image, kernel, same_kind, tensor
+from minifcn.functional.padding import padded_by_name
 from minifcn.functional.reductions import sum
 from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array
@@ -85,7 +86,7 @@ def conv2d(
     weight: Tensor,
     bias: Tensor | None = None,
     stride: IntOrPair = 1,
-    padding: IntOrPair = 0,
+    padding: IntOrPair | str = 0,
     dilation: IntOrPair = 1,
     groups: int = 1,
 ) -> Tensor:
@@ -96,7 +97,8 @@ def conv2d(
     x        (N, C, H, W), of which any may be 0: a sum over nothing is 0
     weight   (O, C/groups, KH, KW)
     bias     (O,)
-    stride, padding, dilation   integers or pairs (rows, columns); padding adds zeros on both sides
+    stride, padding, dilation   integers or pairs (rows, columns); padding adds zeros on both sides, "valid" adds none,
+             and "same" so many that OH, OW = H, W: at stride 1 only, the odd row and column at the end
     groups   output channel o meets only the input channels of its group; C and O must be divisible by it
     returns  (N, O, OH, OW), OH = floor((H + 2·padding − dilation·(KH − 1) − 1) / stride) + 1
 
@@ -104,10 +106,8 @@ def conv2d(
     dtypes and devices that differ, AllocationError (MemoryError) for a result larger than all memory.
     Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
 
-    Good to know: padding adds the same on both sides, so an even kernel cannot keep the size; PyTorch's padding="same"
-    puts the odd row and column at the end, which is F.pad(x, (0, 1, 0, 1)) first. And "im2col" multiplies the zeros of
-    the padding, which the other algorithms skip: an infinite weight on the border gives NaN by the one, infinity by the
-    others.
+    Good to know: "im2col" multiplies the zeros of the padding, which the other algorithms skip: an infinite weight on
+    the border gives NaN by the one, infinity by the others.
 
     >>> import minifcn
     >>> x = minifcn.Tensor([[[[0.0, 1.0, 2.0], [3.0, 4.0, 5.0], [6.0, 7.0, 8.0]]]])
@@ -118,6 +118,7 @@ def conv2d(
     """
     x, weight = _operands("conv2d", x, weight, "(O, C/groups, KH, KW)")
     groups = integer(groups, "conv2d: groups", 1)
+    x, padding = padded_by_name("conv2d", x, weight.shape[2:], stride, padding, dilation)
     geometry = Geometry.of_convolution(x.shape[2:], weight.shape[2:], stride, padding, dilation, groups)
     O, channels = weight.shape[:2]
     if x.shape[1] != channels * groups:

@@ -14,6 +14,7 @@ from minifcn.functional.matmul import MatMul
 from minifcn.functional.normalization import ChannelAffine
 from minifcn.functional.pooling import AvgPool, AvgPoolTransposed, MaxPool, ScatterTaps
 from minifcn.functional.resampling import Resize
+from minifcn.functional.unfold import Fold, Unfold
 from minifcn.machine.backend import Array
 from minifcn.machine.profiling import cost, details
 
@@ -94,7 +95,7 @@ def _(operation: ScatterTaps, operands: Operands, result: Array) -> int:
 
 
 @details.register
-def _(operation: MaxPool, operands: Operands, result: Array) -> str:
+def _(operation: MaxPool | Unfold | Fold, operands: Operands, result: Array) -> str:
     return "x".join(map(str, operation.geometry.kernel_size))
 
 

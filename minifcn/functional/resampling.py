@@ -43,8 +43,9 @@ def interpolate(
 ) -> Tensor:
     """x (N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
 
-    mode: "nearest", "nearest-exact" or "bilinear". align_corners (bilinear only): whether the centres of the corner
-    pixels stay where they are; otherwise pixels are areas, and the half-pixel rule holds. See arrays/resampling.py.
+    mode: "nearest", "nearest-exact", "bilinear" or "bicubic". align_corners (for the last two): whether the centres of
+    the corner pixels stay where they are; otherwise pixels are areas, and the half-pixel rule holds. Bicubic overdraws
+    edges: results may leave the range of x. Made smaller, nothing is smoothed first. See arrays/resampling.py.
     One pixel that is NaN or infinite makes its whole plane NaN: each axis is a product with a matrix.
     Raises ArgumentError unless exactly one of size and scale_factor is given, and for unknown modes; AllocationError
     for a result larger than all memory.

@@ -39,7 +39,7 @@ def _table(model: FCN) -> Iterator[str]:
     for name, window in _named_windows(model):
         trace = trace.through(window)
         yield (
-            f"{name:<12}{window.kernel_size[0]:>7}{window.stride[0]:>7}{window.padding[0]:>5}"
+            f"{name:<12}{window.kernel_size[0]:>7}{window.stride[0]:>7}{window.padded_before():>5}"
             f"{trace.map.scale!s:>8}{trace.map.offset!s:>10}{trace.field.size:>7}"
         )
 

@@ -19,10 +19,21 @@ from minifcn.nn.layers import (
     Upsample,
 )
 from minifcn.nn.module import Module, Sequential
+from minifcn.nn.shapes import (
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    Fold,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+    ZeroPad2d,
+)
 from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
 
 __all__ = [
+    "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d",
     "AvgPool2d",
     "BatchNorm2d",
     "Buffer",
@@ -32,6 +43,7 @@ __all__ = [
     "Dropout",
     "Dropout2d",
     "Flatten",
+    "Fold",
     "Identity",
     "LeakyReLU",
     "Linear",
@@ -40,13 +52,17 @@ __all__ = [
     "MaxUnpool2d",
     "Module",
     "Parameter",
+    "PixelShuffle",
+    "PixelUnshuffle",
     "ReLU",
     "Sequential",
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unfold",
     "Upsample",
     "Window",
+    "ZeroPad2d",
     "convolutionalise",
     "init",
 ]

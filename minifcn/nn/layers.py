@@ -75,21 +75,21 @@ class LocalResponseNorm(Module):
 
 
 class Dropout(Module):
-    """See `functional.dropout`."""
+    """See `functional.dropout`; about `inplace`, `ReLU`."""
 
     drop = staticmethod(F.dropout)
 
-    def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
+    def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
         if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
             raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p!r}.")
-        self.p = p
+        self.p, self.inplace = p, inplace
         self.generator = np.random.default_rng() if generator is None else generator
 
     def forward(self, x: Any) -> Any:
         return self.drop(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
-        return f"p={self.p}"
+        return f"p={self.p}" + (", inplace=True" if self.inplace else "")
 
 
 class Dropout2d(Dropout):
@@ -99,23 +99,33 @@ class Dropout2d(Dropout):
 
 
 class ReLU(Module):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    inplace   taken for PyTorch's sake, and the values are the same: x stays as it was, and no memory is saved. A result
+              of an operation never changes here, as others may have kept it for their gradient.
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
 
     def forward(self, x: Any) -> Any:
         return F.relu(x)
 
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
 
 class LeakyReLU(Module):
-    """x where x > 0, else negative_slope · x."""
+    """x where x > 0, else negative_slope · x. About `inplace` see `ReLU`."""
 
-    def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, x: Any) -> Any:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
-        return f"{self.negative_slope}"
+        return f"{self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
 class Sigmoid(Module):
@@ -166,7 +176,11 @@ class Flatten(Module):
 
 
 class Upsample(Module):
-    """See `functional.interpolate`."""
+    """(N, C, H, W) -> (N, C, *size), or rows and columns times scale_factor, rounded down.
+
+    mode: "nearest", "nearest-exact", "bilinear" or "bicubic", the last two with or without align_corners; see
+    `functional.interpolate`.
+    """
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False

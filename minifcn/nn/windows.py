@@ -16,6 +16,7 @@ from minifcn import functional as F
 from minifcn.arguments import Pair, integer, pair
 from minifcn.errors import ArgumentError
 from minifcn.geometry import CoordinateMap, Layer
+from minifcn.geometry.same import named_padding
 from minifcn.nn import init
 from minifcn.nn.module import Module
 
@@ -27,29 +28,39 @@ class Window(Module):
 
     kernel_size: Pair
     stride: Pair
-    padding: Pair
+    padding: Pair | str  # by name only in a convolution
     dilation: Pair
+
+    def padded_before(self, axis: int = 0) -> int:
+        """How many rows of zeros stand above the image (axis 0), or columns to the left of it (axis 1)."""
+        if not isinstance(self.padding, str):
+            return self.padding[axis]
+        return named_padding(type(self).__name__, self.padding, self.kernel_size, self.stride, self.dilation)[0][axis]
 
     def coordinate_map(self, axis: int = 0) -> CoordinateMap:
         """Where the centre of an input pixel lands in the output."""
         return CoordinateMap.of_convolution(
-            self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+            self.kernel_size[axis], self.stride[axis], self.padded_before(axis), self.dilation[axis]
         )
 
     def layer(self, axis: int = 0) -> Layer:
         """The window along one axis, to be walked back through: see `geometry/field.py`."""
-        window = self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis]
+        window = self.kernel_size[axis], self.stride[axis], self.padded_before(axis), self.dilation[axis]
         return Layer(*window, ceil_mode=getattr(self, "ceil_mode", False))
 
     def _settings(self) -> str:
-        shown = {"kernel_size": self.kernel_size, "stride": self.stride}
+        shown: dict[str, Pair | str] = {"kernel_size": self.kernel_size, "stride": self.stride}
         shown |= {"padding": self.padding} if self.padding != (0, 0) else {}
         shown |= {"dilation": self.dilation} if self.dilation != (1, 1) else {}
-        return ", ".join(f"{name}={value[0] if value[0] == value[1] else value}" for name, value in shown.items())
+        alike = {name: value[0] for name, value in shown.items() if len({*value}) == 1}
+        return ", ".join(f"{name}={value}" for name, value in (shown | alike).items())
 
 
 class Conv2d(Window):
-    """Convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW); see `functional.conv2d`."""
+    """Convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW); see `functional.conv2d`.
+
+    padding   numbers, "valid" for none, or at stride 1 "same", which keeps the size
+    """
 
     transposed = False
 
@@ -76,8 +87,12 @@ class Conv2d(Window):
             )
         self.kernel_size = pair(kernel_size, f"{name}: kernel_size", 1)
         self.stride = pair(stride, f"{name}: stride", 1)
-        self.padding = pair(padding, f"{name}: padding", 0)
         self.dilation = pair(dilation, f"{name}: dilation", 1)
+        if isinstance(padding, str) and not self.transposed:
+            named_padding(name, padding, self.kernel_size, self.stride, self.dilation)  # refuses what cannot be
+            self.padding = padding
+        else:
+            self.padding = pair(padding, f"{name}: padding", 0)
         # (out, in/groups, KH, KW), and (in, out/groups, KH, KW) when transposed: the convolution that goes back.
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         shape = (first, second // groups, *self.kernel_size)
@@ -99,6 +114,7 @@ class ConvTranspose2d(Conv2d):
     """Transposed convolution: (N, in_channels, H, W) -> (N, out_channels, ...); see `functional.conv_transpose2d`."""
 
     transposed = True
+    padding: Pair
 
     def __init__(
         self,
@@ -145,6 +161,8 @@ class ConvTranspose2d(Conv2d):
 class MaxPool2d(Window):
     """See `functional.max_pool2d`."""
 
+    padding: Pair
+
     def __init__(
         self,
         kernel_size: Any,
@@ -173,6 +191,7 @@ class MaxPool2d(Window):
 class AvgPool2d(Window):
     """See `functional.avg_pool2d`."""
 
+    padding: Pair
     dilation = (1, 1)
 
     def __init__(

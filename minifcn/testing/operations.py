@@ -29,6 +29,9 @@ class Operations:
     conv2d_input: Function = ours.conv2d_input
     conv2d_weight: Function = ours.conv2d_weight
     conv2d_double_backward: Function = ours.conv2d_double_backward
+    conv2d_same: Function = ours.conv2d_same
+    unfold: Function = ours.unfold
+    fold: Function = ours.fold
     convolution_matrix: Function = ours.convolution_matrix
     conv_output_size: Function = ours.conv_output_size
     conv_transpose_output_size: Function = ours.conv_transpose_output_size
@@ -49,9 +52,16 @@ class Operations:
     max_unpool2d: Function = ours.max_unpool2d
     avg_pool2d: Function = ours.avg_pool2d
     avg_pool2d_backward: Function = ours.avg_pool2d_backward
+    adaptive_avg_pool2d: Function = ours.adaptive_avg_pool2d
+    adaptive_avg_pool2d_backward: Function = ours.adaptive_avg_pool2d_backward
+    adaptive_max_pool2d: Function = ours.adaptive_max_pool2d
     bilinear_kernel: Function = ours.bilinear_kernel
     interpolate: Function = ours.interpolate
     interpolate_backward: Function = ours.interpolate_backward
+    interpolate_bicubic: Function = ours.interpolate_bicubic
+    interpolate_bicubic_backward: Function = ours.interpolate_bicubic_backward
+    pixel_shuffle: Function = ours.pixel_shuffle
+    pixel_unshuffle: Function = ours.pixel_unshuffle
     cross_entropy: Function = ours.cross_entropy
     cross_entropy_backward: Function = ours.cross_entropy_backward
     batch_norm: Function = ours.batch_norm

@@ -33,6 +33,16 @@ from minifcn.testing.ours_places import pixels_seen as pixels_seen
 from minifcn.testing.ours_places import pool_output_size as pool_output_size
 from minifcn.testing.ours_places import preimages as preimages
 from minifcn.testing.ours_places import receptive_field as receptive_field
+from minifcn.testing.ours_windows import adaptive_avg_pool2d as adaptive_avg_pool2d
+from minifcn.testing.ours_windows import adaptive_avg_pool2d_backward as adaptive_avg_pool2d_backward
+from minifcn.testing.ours_windows import adaptive_max_pool2d as adaptive_max_pool2d
+from minifcn.testing.ours_windows import conv2d_same as conv2d_same
+from minifcn.testing.ours_windows import fold as fold
+from minifcn.testing.ours_windows import interpolate_bicubic as interpolate_bicubic
+from minifcn.testing.ours_windows import interpolate_bicubic_backward as interpolate_bicubic_backward
+from minifcn.testing.ours_windows import pixel_shuffle as pixel_shuffle
+from minifcn.testing.ours_windows import pixel_unshuffle as pixel_unshuffle
+from minifcn.testing.ours_windows import unfold as unfold
 
 # --- convolution ------------------------------------------------------------------------------------------------------
 

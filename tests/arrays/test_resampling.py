@@ -19,8 +19,10 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 laws = settings(max_examples=120, deadline=None, derandomize=True)
 sizes = st.integers(1, 12)
 all_modes = pytest.mark.parametrize(
-    ("mode", "align_corners"), [("bilinear", False), ("bilinear", True), ("nearest", False), ("nearest-exact", False)]
-)
+    ("mode", "align_corners"),
+    [("bilinear", False), ("bilinear", True), ("bicubic", False), ("bicubic", True), ("nearest", False),
+     ("nearest-exact", False)],
+)  # fmt: skip
 
 
 def sample(signal: list[Any], size_out: int, mode: str, align_corners: bool, ratio: Fraction) -> list[Fraction]:
@@ -43,8 +45,19 @@ def sample(signal: list[Any], size_out: int, mode: str, align_corners: bool, rat
             else:
                 place = ratio * (2 * i + 1) / 2 - Fraction(1, 2)
             left = math.floor(place)
-            result.append(at(left) + (place - left) * (at(left + 1) - at(left)))
+            if mode == "bilinear":
+                result.append(at(left) + (place - left) * (at(left + 1) - at(left)))
+            else:
+                result.append(cubic_between([at(left + j) for j in (-1, 0, 1, 2)], place - left))
     return result
+
+
+def cubic_between(four: list[Any], t: Fraction) -> Fraction:
+    """The cubic through the two in the middle whose slopes there are 3/4 of the rise from neighbour to neighbour."""
+    before, first, second, after = (Fraction(value) for value in four)
+    start, end = (second - before) * Fraction(3, 4), (after - first) * Fraction(3, 4)
+    hermite = (1 + 2 * t) * (1 - t) ** 2, t * (1 - t) ** 2, t**2 * (3 - 2 * t), t**2 * (t - 1)
+    return sum(weight * value for weight, value in zip(hermite, (first, start, second, end), strict=True))
 
 
 def integers(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -97,10 +110,10 @@ def test_enlarging_by_a_power_of_two_is_exact_in_single_precision(factor):
 @given(sizes, sizes)
 def test_every_output_is_a_mean_of_inputs(mode, align_corners, size_in, size_out):
     matrix = axis_matrix(size_in, size_out, mode, align_corners, dtype=np.float64)
-    assert (matrix >= 0).all()
+    assert (matrix >= (-0.15 if mode == "bicubic" else 0)).all()
     np.testing.assert_allclose(matrix.sum(axis=1), 1, rtol=0, atol=1e-15)
     used = np.count_nonzero(matrix, axis=1)
-    assert (used <= 2).all() if mode == "bilinear" else (used == 1).all()
+    assert (used >= 1).all() and (used <= {"bilinear": 2, "bicubic": 4}.get(mode, 1)).all()
 
 
 @all_modes
@@ -109,7 +122,7 @@ def test_the_same_size_is_the_identity(mode, align_corners, size):
     np.testing.assert_array_equal(axis_matrix(size, size, mode, align_corners), np.eye(size))
 
 
-@pytest.mark.parametrize("mode", ["bilinear", "nearest-exact"])
+@pytest.mark.parametrize("mode", ["bilinear", "bicubic", "nearest-exact"])
 @pytest.mark.parametrize(("size_in", "size_out"), [(2, 6), (3, 8), (9, 5), (5, 3)])  # no centre lies on an edge
 def test_centred_modes_do_not_shift_the_image(mode, size_in, size_out):
     matrix = axis_matrix(size_in, size_out, mode)
@@ -131,6 +144,15 @@ def test_values_by_hand():
         (5, 3, "nearest"): [0, 1, 3],
         (5, 3, "nearest-exact"): [0, 2, 4],
     }
+
+
+def test_a_cubic_overdraws_an_edge_and_reaches_two_pixels():
+    """Halfway between two pixels the weights are −3/32, 19/32, 19/32, −3/32."""
+    middle = axis_matrix(6, 12, "bicubic", dtype=np.float64)
+    np.testing.assert_array_equal(axis_matrix(4, 1, "bicubic", dtype=np.float64) * 32, [[-3, 19, 19, -3]])
+    edge = middle @ np.array([0.0, 0, 0, 1, 1, 1])
+    assert edge.min() < 0 and edge.max() > 1
+    assert np.count_nonzero(middle[5]) == 4
 
 
 def test_one_pixel_out_of_many_and_many_out_of_one():
@@ -241,8 +263,16 @@ def test_an_empty_batch_gives_an_empty_result(batch, channels):
 @pytest.mark.parametrize(
     ("arguments", "error", "content"),
     [
-        ((3, 5, "cubic"), ArgumentError, "mode 'cubic' is unknown; use one of bilinear, nearest, nearest-exact"),
-        ((3, 5, "nearest", True), ArgumentError, "align_corners has a meaning for bilinear only, not for 'nearest'"),
+        (
+            (3, 5, "cubic"),
+            ArgumentError,
+            "mode 'cubic' is unknown; use one of bilinear, bicubic, nearest, nearest-exact",
+        ),
+        (
+            (3, 5, "nearest", True),
+            ArgumentError,
+            "align_corners has a meaning for bilinear and bicubic only, not for 'nearest'; omit it.",
+        ),
         ((0, 5), ArgumentError, "interpolate: input size must be between 1 and .*, got 0"),
         ((3, 0), ArgumentError, "interpolate: output size must be between 1 and .*, got 0"),
         ((3, 2.5), ArgumentTypeError, "interpolate: output size must be an integer, got 2.5"),
@@ -340,4 +370,4 @@ def test_bilinear_kernel_values_shapes_and_errors():
 
 
 def test_the_modes_are_the_documented_ones():
-    assert MODES == ("bilinear", "nearest", "nearest-exact")
+    assert MODES == ("bilinear", "bicubic", "nearest", "nearest-exact")

@@ -49,6 +49,28 @@ def zeros(*shape, dtype=np.float32):
             "max_pool2d: the window does not fit: padded input 2x2, effective kernel 9x9; increase padding, reduce the "
             "kernel or increase the stride.",
         ),
+        (
+            lambda: F.conv2d(zeros(1, 1, 4, 5), zeros(1, 1, 2, 3), stride=2, padding="same"),
+            ArgumentError,
+            'conv2d: padding "same" keeps the size at stride 1 only, got stride (2, 2); pass a number, such as padding '
+            "(0, 1).",
+        ),
+        (
+            lambda: F.fold(zeros(1, 4, 5), (3, 4), 2),
+            ArgumentError,
+            "fold: x has 5 columns (shape (1, 4, 5)), but there are 2x3 = 6 windows in an image of 3x4 (kernel 2x2, "
+            "stride (1, 1), padding (0, 0), dilation (1, 1)); pass the parameters that x was unfolded with.",
+        ),
+        (
+            lambda: F.unfold(zeros(1, 1, 2, 2), 3),
+            ArgumentError,
+            "unfold: the kernel does not fit: padded input 2x2 (input 2x2, padding (0, 0)), effective kernel 3x3",
+        ),
+        (
+            lambda: F.interpolate(zeros(1, 1, 2, 2), 3, align_corners=True),
+            ArgumentError,
+            "interpolate: align_corners has a meaning for bilinear and bicubic only, not for 'nearest'; omit it.",
+        ),
         (lambda: F.reshape(zeros(2, 3), (-2, -3)), ArgumentError, "reshape: "),
         (lambda: F.reshape(zeros(4), (-2, -2)), ArgumentError, "reshape: "),
     ],

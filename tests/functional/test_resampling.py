@@ -16,6 +16,7 @@ from tests.strategies import whole_numbers
 
 X = whole_numbers(np.random.default_rng(0), (2, 3, 4, 5))
 MODES = [("nearest", False), ("nearest-exact", False), ("bilinear", False), ("bilinear", True)]
+MODES += [("bicubic", False), ("bicubic", True)]
 
 
 @pytest.mark.parametrize("mode, align", MODES)
@@ -89,9 +90,13 @@ def test_errors():
     for factor in (0, -1, "2", (1, 2, 3), float("inf"), float("nan"), 2**31):
         with pytest.raises(ArgumentError, match="interpolate: scale_factor must be one or two positive numbers, got"):
             F.interpolate(x, scale_factor=factor)
-    with pytest.raises(ArgumentError, match="interpolate: mode 'bicubic' is unknown; use one of bilinear, nearest"):
-        F.interpolate(x, (2, 2), mode="bicubic")
-    with pytest.raises(ArgumentError, match="align_corners has a meaning for bilinear only, not for 'nearest'"):
+    with pytest.raises(
+        ArgumentError, match="interpolate: mode 'cubic' is unknown; use one of bilinear, bicubic, nearest"
+    ):
+        F.interpolate(x, (2, 2), mode="cubic")
+    with pytest.raises(
+        ArgumentError, match="align_corners has a meaning for bilinear and bicubic only, not for 'nearest'"
+    ):
         F.interpolate(x, (2, 2), align_corners=True)
     with pytest.raises(ArgumentError, match="interpolate: size must be between 1 and"):
         F.interpolate(x, (0, 2))

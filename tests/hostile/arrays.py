@@ -129,6 +129,7 @@ CASES = (
         for case in (
             Case("conv2d", partial(F.conv2d, **conv_options), (IMAGES, (6, 2, 3, 2), (6,)), algorithm=algorithm),
             Case("conv2d", F.conv2d, (IMAGES, (3, 4, 1, 1)), algorithm=algorithm),
+            Case("conv2d", partial(F.conv2d, padding="same"), (IMAGES, (3, 4, 2, 4)), algorithm=algorithm),
             Case(
                 "conv_transpose2d",
                 partial(F.conv_transpose2d, **transposed_options),
@@ -154,6 +155,16 @@ CASES = (
     Case("avg_pool2d", lambda x: F.avg_pool2d(x, (4, 2), (1, 2), (1, 0), True), (IMAGES,), exact=False),
     Case("avg_pool2d", lambda x: F.avg_pool2d(x, 1), (IMAGES,)),
     Case("max_unpool2d", _unpool, ((2, 2, 2, 3),), (PLACES,)),
+    inexact("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (3, 4)), (IMAGES,)),
+    inexact("adaptive_avg_pool2d", lambda x: F.adaptive_avg_pool2d(x, (7, None)), (IMAGES,)),
+    Case("adaptive_max_pool2d", lambda x: F.adaptive_max_pool2d(x, (3, 4)), (IMAGES,)),
+    Case("unfold", lambda x: F.unfold(x, (3, 2), (1, 2), (1, 0), (2, 1)), (IMAGES,)),
+    Case("unfold", lambda x: F.unfold(x, 1), (IMAGES,)),
+    Case("fold", lambda x: F.fold(x, (5, 6), (2, 3), padding=(0, 1), stride=(2, 1)), ((2, 24, 12),)),
+    Case("fold", lambda x: F.fold(x, (5, 6), (4, 5)), ((1, 40, 4),)),  # fewer windows than taps
+    Case("pixel_shuffle", lambda x: F.pixel_shuffle(x, 2), ((2, 8, 3, 2),)),
+    Case("pixel_unshuffle", lambda x: F.pixel_unshuffle(x, 2), ((2, 3, 4, 6),)),
+    inexact("interpolate", lambda x: F.interpolate(x, (7, 4), mode="bicubic"), (IMAGES,)),
     inexact("interpolate", lambda x: F.interpolate(x, (7, 4), mode="bilinear"), (IMAGES,)),
     Case("interpolate", lambda x: F.interpolate(x, scale_factor=(2, 1.5)), (IMAGES,)),
     inexact("cross_entropy", F.cross_entropy, ((2, 3, 2, 4),), (LABELS,)),

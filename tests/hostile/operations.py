@@ -120,11 +120,13 @@ WINDOWED: dict[str, Windowed] = {
     "max_pool2d": F.max_pool2d,
     "avg_pool2d": F.avg_pool2d,
     "max_unpool2d": _max_unpool2d,
+    "unfold": F.unfold,
     "Conv2d": _layer(nn.Conv2d),
     "ConvTranspose2d": _layer(nn.ConvTranspose2d),
     "MaxPool2d": lambda x, kernel, **parameters: nn.MaxPool2d(kernel, **parameters)(x),
     "AvgPool2d": lambda x, kernel, **parameters: nn.AvgPool2d(kernel, **parameters)(x),
     "MaxUnpool2d": _max_unpool_layer,
+    "Unfold": lambda x, kernel, **parameters: nn.Unfold(kernel, **parameters)(x),
 }
 
 # Which of the numbers of a window each one takes, besides the kernel, and the smallest value that is allowed.
@@ -136,11 +138,13 @@ TAKES: dict[str, tuple[str, ...]] = {
     "max_pool2d": ("kernel_size", "stride", "padding", "dilation"),
     "avg_pool2d": ("kernel_size", "stride", "padding"),
     "max_unpool2d": ("kernel_size", "stride", "padding"),
+    "unfold": ("kernel_size", "stride", "padding", "dilation"),
     "Conv2d": ("kernel_size", "stride", "padding", "dilation", "groups"),
     "ConvTranspose2d": ("kernel_size", "stride", "padding", "dilation", "groups", "output_padding"),
     "MaxPool2d": ("kernel_size", "stride", "padding", "dilation"),
     "AvgPool2d": ("kernel_size", "stride", "padding"),
     "MaxUnpool2d": ("kernel_size", "stride", "padding"),
+    "Unfold": ("kernel_size", "stride", "padding", "dilation"),
 }
 
 
@@ -174,6 +178,9 @@ IMAGE_OPERATIONS: dict[str, Callable[[Tensor], Any]] = {
     "max_pool2d": lambda x: F.max_pool2d(x, (2, 1)),
     "avg_pool2d": lambda x: F.avg_pool2d(x, (2, 1)),
     "max_unpool2d": lambda x: _max_unpool2d(x, (2, 1)),
+    "unfold": lambda x: F.unfold(x, (2, 1)),
+    "adaptive_avg_pool2d": lambda x: F.adaptive_avg_pool2d(x, (2, 3)),
+    "adaptive_max_pool2d": lambda x: F.adaptive_max_pool2d(x, (2, 3)),
     "interpolate": lambda x: F.interpolate(x, (3, 5), mode="bilinear"),
     "local_response_norm": lambda x: F.local_response_norm(x, 2),
     "dropout2d": lambda x: F.dropout2d(x, 0.5, generator=np.random.default_rng(0)),

@@ -42,6 +42,16 @@ OPERATIONS = {
     "max_pool2d": (lambda x: F.max_pool2d(x, 2), lambda N, C: (N, C, 2, 3)),
     "avg_pool2d": (lambda x: F.avg_pool2d(x, (3, 2), padding=1), lambda N, C: (N, C, 2, 4)),
     "max_unpool2d": (lambda x: windowed("max_unpool2d", x, (2, 1)), lambda N, C: (N, C, 8, 6)),
+    "adaptive_avg_pool2d": (lambda x: F.adaptive_avg_pool2d(x, (3, None)), lambda N, C: (N, C, 3, 6)),
+    "adaptive_max_pool2d": (lambda x: F.adaptive_max_pool2d(x, (3, None)), lambda N, C: (N, C, 3, 6)),
+    "unfold": (lambda x: F.unfold(x, (2, 3)), lambda N, C: (N, 6 * C, 12)),
+    "fold": (lambda x: F.fold(F.reshape(x, (x.shape[0], 4 * x.shape[1], 6)), (3, 4), 2), lambda N, C: (N, C, 3, 4)),
+    "pixel_shuffle": (
+        lambda x: F.pixel_shuffle(F.reshape(x, (x.shape[0], 4 * x.shape[1], 2, 3)), 2),
+        lambda N, C: (N, C, 4, 6),
+    ),
+    "pixel_unshuffle": (lambda x: F.pixel_unshuffle(x, 2), lambda N, C: (N, 4 * C, 2, 3)),
+    "interpolate, bicubic": (lambda x: F.interpolate(x, (3, 8), mode="bicubic"), lambda N, C: (N, C, 3, 8)),
     "interpolate": (lambda x: F.interpolate(x, (3, 8), mode="bilinear"), lambda N, C: (N, C, 3, 8)),
     "batch_norm": (
         lambda x: F.batch_norm(x, ones_beside(x, x.shape[1]), ones_beside(x, x.shape[1])),
@@ -163,10 +173,16 @@ def test_padding_alone_is_convolved_to_zeros_and_the_bias(size, padding, made, a
 
 
 @pytest.mark.case(21)
-@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "conv_transpose2d", "interpolate", "max_unpool2d"])
+@pytest.mark.parametrize(
+    "name",
+    ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "conv_transpose2d", "interpolate",
+     "max_unpool2d"],
+)  # fmt: skip
 def test_windows_that_need_a_pixel_refuse_an_image_of_none(name, xp):
     x = ones(xp, 2, 3, 0, 6)
     calls = {
+        "adaptive_avg_pool2d": lambda: F.adaptive_avg_pool2d(x, 1),
+        "adaptive_max_pool2d": lambda: F.adaptive_max_pool2d(x, (None, 2)),
         "interpolate": lambda: F.interpolate(x, (3, 5)),
         "max_unpool2d": lambda: windowed("max_unpool2d", x, 2, padding=(1, 0)),
     }

@@ -31,7 +31,8 @@ from tests.hostile.operations import (
 
 # --- a kernel that does not fit ---------------------------------------------------------------------------------------
 
-FITTED = ["conv2d", "convolution_matrix", "max_pool2d", "avg_pool2d", "Conv2d", "MaxPool2d", "AvgPool2d"]
+FITTED = ["conv2d", "convolution_matrix", "max_pool2d", "avg_pool2d", "unfold"]
+FITTED += ["Conv2d", "MaxPool2d", "AvgPool2d", "Unfold"]
 
 
 @pytest.mark.case(1)
@@ -84,6 +85,21 @@ NUMBERS += [
     ("convolution_matrix: input size", 0, True, lambda xp, n: F.convolution_matrix(ones(xp, 1, 1, 1, 1), n)),
     ("avg_pool2d: divisor_override", 1, False, lambda xp, n: F.avg_pool2d(ones(xp, 1, 1, 5, 6), 1, divisor_override=n)),
     ("max_unpool2d: output_size", 1, True, lambda xp, n: F.max_unpool2d(ones(xp, 1, 1, 1, 1), xp.zeros((1, 1, 1, 1), int), 1, output_size=n)),
+    ("fold: output_size", 0, True, lambda xp, n: F.fold(ones(xp, 1, 1, 1), n, 1)),
+    ("fold: kernel_size", 1, True, lambda xp, n: F.fold(ones(xp, 1, 1, 1), 1, n)),
+    ("fold: dilation", 1, True, lambda xp, n: F.fold(ones(xp, 1, 1, 1), 1, 1, n)),
+    ("fold: padding", 0, True, lambda xp, n: F.fold(ones(xp, 1, 9, 1), 1, 3, 1, n)),
+    ("fold: stride", 1, True, lambda xp, n: F.fold(ones(xp, 1, 1, 1), 1, 1, 1, 0, n)),
+    ("Fold: output_size", 0, True, lambda xp, n: nn.Fold(n, 1)),
+    ("Fold: stride", 1, True, lambda xp, n: nn.Fold(1, 1, stride=n)),
+    ("adaptive_avg_pool2d: output_size", 1, True, lambda xp, n: F.adaptive_avg_pool2d(ones(xp, 1, 1, 5, 6), n)),
+    ("adaptive_max_pool2d: output_size", 1, True, lambda xp, n: F.adaptive_max_pool2d(ones(xp, 1, 1, 5, 6), n)),
+    ("AdaptiveAvgPool2d: output_size", 1, True, lambda xp, n: nn.AdaptiveAvgPool2d(n)),
+    ("AdaptiveMaxPool2d: output_size", 1, True, lambda xp, n: nn.AdaptiveMaxPool2d(n)),
+    ("pixel_shuffle: upscale_factor", 1, False, lambda xp, n: F.pixel_shuffle(ones(xp, 1, 1, 5, 6), n)),
+    ("pixel_unshuffle: downscale_factor", 1, False, lambda xp, n: F.pixel_unshuffle(ones(xp, 1, 1, 5, 6), n)),
+    ("PixelShuffle: upscale_factor", 1, False, lambda xp, n: nn.PixelShuffle(n)),
+    ("PixelUnshuffle: downscale_factor", 1, False, lambda xp, n: nn.PixelUnshuffle(n)),
     ("interpolate: size", 1, True, lambda xp, n: F.interpolate(ones(xp, 1, 1, 5, 6), n)),
     ("local_response_norm: size", 1, False, lambda xp, n: F.local_response_norm(ones(xp, 1, 1, 5, 6), n)),
     ("crop: size", 0, True, lambda xp, n: F.crop(ones(xp, 1, 1, 5, 6), n)),
@@ -95,7 +111,9 @@ NUMBERS += [
     ("LocalResponseNorm: size", 1, False, lambda xp, n: nn.LocalResponseNorm(n)),
     ("FCN: num_classes", 1, False, lambda xp, n: FCN(num_classes=n, width=0.25)),
 ]  # fmt: skip
-NONE_IS_A_DEFAULT = ("ool2d: stride", "divisor_override", "output_size", "interpolate: size")
+NONE_IS_A_DEFAULT = (
+    "ool2d: stride", "divisor_override", "transpose2d: output_size", "ool2d: output_size", "interpolate: size",
+)  # fmt: skip
 numbers = pytest.mark.parametrize("label, smallest, pairs, call", NUMBERS, ids=[row[0] for row in NUMBERS])
 
 
@@ -501,9 +519,12 @@ def test_a_window_as_large_as_the_image(size, xp):
 # --- "same" -----------------------------------------------------------------------------------------------------------
 
 
+BY_NAME = ("conv2d", "Conv2d")
+
+
 @pytest.mark.case(18)
 @pytest.mark.parametrize("stride", [1, 2])
-@pytest.mark.parametrize("name", [name for name in TAKES if "Unpool" not in name])
+@pytest.mark.parametrize("name", [name for name in TAKES if "Unpool" not in name and name not in BY_NAME])
 def test_padding_by_name_is_refused_with_what_to_do_instead(name, stride, xp):
     said = ["padding must be an integer or a pair of integers, got 'same'"]
     refused(
@@ -514,14 +535,31 @@ def test_padding_by_name_is_refused_with_what_to_do_instead(name, stride, xp):
 
 
 @pytest.mark.case(18)
-def test_an_even_kernel_keeps_the_size_with_the_odd_row_and_column_at_the_end(xp):
-    """What PyTorch calls padding="same": left out here, since padding is the same on both sides."""
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_convolution_refuses_the_padding_that_keeps_the_size_where_none_does(name, xp):
+    x = ones(xp, 1, 1, 5, 6)
     refused(
-        lambda: F.conv2d(ones(xp, 1, 1, 5, 6), ones(xp, 1, 1, 2, 4), padding="same"),
-        "conv2d: padding", "dilation·(k − 1)/2 keeps the size at stride 1", "odd", "functional.pad", error=ArgumentTypeError,
-    )  # fmt: skip
+        lambda: windowed(name, x, (2, 3), stride=(1, 2), padding="same", dilation=(2, 3)),
+        f'{name}: padding "same" keeps the size at stride 1 only, got stride (1, 2); pass a number, such as padding '
+        f"(1, 3).",
+    )
+    for other in ("full", "Same", ""):
+        refused(
+            lambda other=other: windowed(name, x, (2, 3), padding=other),
+            f"{name}: padding must be an integer or a pair of integers, got {other!r} (str), which is neither "
+            f'"same" nor "valid".',
+            error=ArgumentTypeError,
+        )
+    assert windowed(name, x, (2, 3), stride=(1, 2), padding="valid").shape == (1, 6, 4, 2)
+
+
+@pytest.mark.case(18)
+@every_algorithm
+def test_an_even_kernel_keeps_the_size_with_the_odd_row_and_column_at_the_end(algorithm, xp):
     x, weight = whole(xp, 1, 2, 3, 5, 6), whole(xp, 2, 4, 3, 2, 4)
-    same = F.conv2d(F.pad(x, (0, 1, 0, 1)), weight, padding=(0, 1))
+    with algorithm_of(algorithm):
+        same = F.conv2d(x, weight, padding="same")
+        equal(F.conv2d(F.pad(x, (0, 1, 0, 1)), weight, padding=(0, 1)), values(same))
     by_hand = np.pad(values(x), ((0, 0), (0, 0), (0, 1), (1, 2)))
     expected = sum(
         np.einsum("oc,nchw->nohw", values(weight)[:, :, k, l], by_hand[:, :, k : k + 5, l : l + 6])
@@ -529,5 +567,5 @@ def test_an_even_kernel_keeps_the_size_with_the_odd_row_and_column_at_the_end(xp
     )
     equal(same, expected)
     assert same.shape[2:] == x.shape[2:]
-    odd = F.conv2d(x, whole(xp, 3, 4, 3, 3, 5), padding=(2, 4), dilation=2)
-    assert odd.shape[2:] == x.shape[2:]
+    odd = whole(xp, 3, 4, 3, 3, 5)
+    equal(F.conv2d(x, odd, padding="same", dilation=2), values(F.conv2d(x, odd, padding=(2, 4), dilation=2)))

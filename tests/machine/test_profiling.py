@@ -239,7 +239,15 @@ def test_what_operations_on_images_count(record: Profile) -> None:
     values, indices = F.max_pool2d(x, (2, 2), return_indices=True)
     F.max_unpool2d(values, indices, 2)
     F.cross_entropy(x, np.zeros((2, 4, 6), np.uint8))
+    columns = F.unfold(x, (2, 3))
+    F.fold(columns, (4, 6), (2, 3))
+    F.adaptive_avg_pool2d(x, (3, 2)).sum().backward()
+    F.adaptive_avg_pool2d(x, (5, 8))
     operations = {key: entry.operations for key, entry in named(record).items()}
+    assert {e.label for e in record.entries.values()} >= {"Unfold 2x3", "Fold 2x3"}
+    assert operations[FORWARD, "Unfold"] == 0 and operations[FORWARD, "Fold"] == columns.size
+    assert operations[FORWARD, "AdaptiveAvgPool"] == x.size + 2 * 3 * 5 * 8  # or of each result, if there are more
+    assert operations[BACKWARD, "AdaptiveAvgPoolTransposed"] == x.size
     assert operations[FORWARD, "AvgPool"] == operations[BACKWARD, "AvgPoolTransposed"] == 2 * 3 * 2 * 2 * 6
     assert operations[FORWARD, "Resize"] == 2 * 6 * min(8 * 4 * 6 + 8 * 6 * 18, 4 * 6 * 18 + 8 * 4 * 18)
     assert operations[FORWARD, "BatchNorm"] == 6 * x.size

@@ -12,7 +12,7 @@ import minifcn.functional as F
 from minifcn import Tensor, nn
 from minifcn.errors import ArgumentError
 from minifcn.testing.tolerances import assert_exact
-from tests.oracles.peers import compare, dtypes, exact, generators, peer
+from tests.oracles.peers import close, compare, dtypes, exact, generators, peer
 from tests.strategies import distinct, pairs, whole_numbers
 
 torch = peer("torch")
@@ -105,6 +105,36 @@ def test_max_unpool2d(asked: dict[str, Any], dtype: Any, generator: np.random.Ge
             exact,
             generator,
         )
+
+
+def output_sizes() -> st.SearchStrategy[Any]:
+    """Smaller and larger than the image, and None for as large."""
+    return st.tuples(*[st.one_of(st.none(), st.integers(1, 12))] * 2)
+
+
+@given(pairs(1, 9), output_sizes(), dtypes(), generators())
+def test_adaptive_avg_pool2d(size: Any, into: Any, dtype: Any, generator: np.random.Generator) -> None:
+    """Up to 81 pixels in a window, and as many windows over a pixel as are asked for."""
+    x = whole_numbers(generator, (2, 3, *size), dtype)
+    judge = close(4 * 169, 9.0)
+    compare(lambda x: F.adaptive_avg_pool2d(x, into), lambda x: TF.adaptive_avg_pool2d(x, into), [x], judge, generator)
+
+
+@given(pairs(1, 9), output_sizes(), dtypes(), generators(), st.booleans())
+def test_adaptive_max_pool2d(size: Any, into: Any, dtype: Any, generator: np.random.Generator, ties: bool) -> None:
+    x = whole_numbers(generator, (2, 3, *size), dtype)
+    if ties:
+        x = np.floor(x / 5)
+    compare(
+        lambda x: F.adaptive_max_pool2d(x, into),
+        lambda x: TF.adaptive_max_pool2d(x, into),
+        [x],
+        exact,
+        generator,
+    )
+    _, found = F.adaptive_max_pool2d(Tensor(x), into, return_indices=True)
+    _, expected = TF.adaptive_max_pool2d(torch.tensor(x), into, return_indices=True)
+    exact(found.numpy(), expected.numpy(), "indices")
 
 
 @given(pairs(1, 6), pairs(1, 6), pairs(1, 4), pairs(0, 3), pairs(1, 3), st.booleans())

@@ -18,19 +18,20 @@ from tests.strategies import pairs, whole_numbers
 torch = peer("torch")
 TF = torch.nn.functional
 
-MODES = ["nearest", "nearest-exact", "bilinear"]
+MODES = ["nearest", "nearest-exact", "bilinear", "bicubic"]
+SMOOTH = ("bilinear", "bicubic")
 # Factors whose inverses are floats: PyTorch works with 1 / factor rounded, minifcn with the fraction that is meant.
 FACTORS = st.sampled_from([0.25, 0.5, 1.0, 2.0, 4.0, 8.0])
 
 
 def judged(mode: str, align_corners: bool, size: Any, into: Any) -> Any:
     """Copies are exact. A position among the pixels is off by an ulp of the size, and the mixture by as much."""
-    return exact if mode != "bilinear" else close(4 * max(*size, *into, 4) ** 2, 9.0)
+    return exact if mode not in SMOOTH else close(4 * max(*size, *into, 4) ** 2, 9.0)
 
 
 @given(st.sampled_from(MODES), st.booleans(), pairs(1, 9), pairs(1, 17), dtypes(), generators())
 def test_to_a_size(mode: str, align: bool, size: Any, into: Any, dtype: Any, generator: np.random.Generator) -> None:
-    asked = {"size": into, "mode": mode} | ({"align_corners": align} if mode == "bilinear" else {})
+    asked = {"size": into, "mode": mode} | ({"align_corners": align} if mode in SMOOTH else {})
     x = whole_numbers(generator, (2, 3, *size), dtype)
     judge = judged(mode, align, size, into)
     compare(lambda x: F.interpolate(x, **asked), lambda x: TF.interpolate(x, **asked), [x], judge, generator)
@@ -40,10 +41,10 @@ def test_to_a_size(mode: str, align: bool, size: Any, into: Any, dtype: Any, gen
 def test_by_a_factor(mode: str, align: bool, size: Any, by: Any, dtype: Any, generator: np.random.Generator) -> None:
     """Factors that are powers of two: then everything is exact, the sizes and the mixtures."""
     asked: dict[str, Any] = {"scale_factor": by, "mode": mode}
-    asked |= {"align_corners": align} if mode == "bilinear" else {}
+    asked |= {"align_corners": align} if mode in SMOOTH else {}
     x = whole_numbers(generator, (2, 3, *size), dtype)
     into = [n * f for n, f in zip(size, by, strict=True)]
-    judge = judged(mode, align, size, into) if align else exact
+    judge = judged(mode, align, size, into) if align or mode == "bicubic" else exact
     compare(lambda x: F.interpolate(x, **asked), lambda x: TF.interpolate(x, **asked), [x], judge, generator)
 
 
@@ -60,7 +61,7 @@ def test_by_a_factor_that_is_no_power_of_two(mode: str, factor: float) -> None:
     sizes = [n for n in range(3, 16) if not cut_short(n, factor)]
     for size in pairwise(sizes):
         x = whole_numbers(generator, (1, 2, *size))
-        judge = exact if mode != "bilinear" else close(4 * 45**2, 9.0)
+        judge = exact if mode not in SMOOTH else close(4 * 45**2, 9.0)
         asked = {"scale_factor": factor, "mode": mode}
         compare(
             lambda x, a=asked: F.interpolate(x, **a), lambda x, a=asked: TF.interpolate(x, **a), [x], judge, generator

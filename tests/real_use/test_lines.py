@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 HERE = Path(__file__).parent
-LINES = [f"{letter}{number}" for letter, last in zip("ABCD", (12, 12, 7, 7), strict=True) for number in range(1, last + 1)]
+LINES = [
+    f"{letter}{number}" for letter, last in zip("ABCD", (12, 12, 7, 7), strict=True) for number in range(1, last + 1)
+]
 
 
 def tested() -> set[str]:

@@ -20,6 +20,7 @@ CONVOLUTIONS = {
     "conv2d_input",
     "conv2d_weight",
     "conv2d_double_backward",
+    "conv2d_same",
     "convolution_matrix",
 }
 

@@ -43,8 +43,10 @@ def meetings(columns: Array, x: Array, geometry: Geometry, block: Block) -> Iter
                 yield columns[:, k_taps, l_taps, :, i - first, j], x[:, rows, cols]
 
 
-def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
-    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`: scratch memory.
+def im2col(x: Array, geometry: Geometry, block: Block, out: Array | None = None) -> Array:
+    """x (N, C, H, W) -> columns (C, KH, KW, n, rows, OW) of the n images and output rows of `block`.
+
+    They are written into `out`, by default scratch memory.
 
     A window is the image seen from another corner, so all columns together are a view of the padded image, in which
     pixels repeat: one copy makes them. (As many copies as taps take twice as long, and threads wait for one another
@@ -54,7 +56,8 @@ def im2col(x: Array, geometry: Geometry, block: Block) -> Array:
     images, first, last = block
     (sh, sw), (dh, dw), (ph, pw) = geometry.stride, geometry.dilation, geometry.padding
     n, (C, H, W), OW = images.stop - images.start, x.shape[1:], geometry.output_size[1]
-    columns = scratch("im2col: columns", (C, *geometry.kernel_size, n, last - first, OW), x)
+    size = (C, *geometry.kernel_size, n, last - first, OW)
+    columns = scratch("im2col: columns", size, x) if out is None else out
     if is_cupy(x):
         (pixels,) = contiguous(x[images])
         _IM2COL(columns.size // max(1, geometry.kernel_size[1]), columns, pixels, *_sizes(columns, x, geometry, first))

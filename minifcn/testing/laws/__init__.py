@@ -2,7 +2,9 @@
 
 from minifcn.testing.law import LAWS as LAWS
 from minifcn.testing.laws import adam as adam
+from minifcn.testing.laws import adaptive as adaptive
 from minifcn.testing.laws import averaging as averaging
+from minifcn.testing.laws import bicubic as bicubic
 from minifcn.testing.laws import contours as contours
 from minifcn.testing.laws import convolution as convolution
 from minifcn.testing.laws import engine as engine
@@ -18,10 +20,13 @@ from minifcn.testing.laws import optimisers as optimisers
 from minifcn.testing.laws import places as places
 from minifcn.testing.laws import pooling as pooling
 from minifcn.testing.laws import pooling_gradient as pooling_gradient
+from minifcn.testing.laws import same as same
 from minifcn.testing.laws import scores as scores
 from minifcn.testing.laws import second_order as second_order
+from minifcn.testing.laws import shuffling as shuffling
 from minifcn.testing.laws import sizes as sizes
 from minifcn.testing.laws import transposed as transposed
+from minifcn.testing.laws import unfolding as unfolding
 from minifcn.testing.laws import unpooling as unpooling
 from minifcn.testing.laws import upsampling as upsampling
 from minifcn.testing.laws import weight as weight

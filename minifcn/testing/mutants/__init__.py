@@ -1,7 +1,9 @@
 """Wrong implementations, one file for each family of operations. Importing this package fills `MUTANTS`."""
 
 from minifcn.testing.mutants import adam as adam
+from minifcn.testing.mutants import adaptive as adaptive
 from minifcn.testing.mutants import averaging as averaging
+from minifcn.testing.mutants import bicubic as bicubic
 from minifcn.testing.mutants import contours as contours
 from minifcn.testing.mutants import convolution as convolution
 from minifcn.testing.mutants import engine as engine
@@ -15,10 +17,13 @@ from minifcn.testing.mutants import normalization as normalization
 from minifcn.testing.mutants import normalization_gradient as normalization_gradient
 from minifcn.testing.mutants import optimisers as optimisers
 from minifcn.testing.mutants import pooling as pooling
+from minifcn.testing.mutants import same as same
 from minifcn.testing.mutants import scores as scores
 from minifcn.testing.mutants import second_order as second_order
+from minifcn.testing.mutants import shuffling as shuffling
 from minifcn.testing.mutants import sizes as sizes
 from minifcn.testing.mutants import transposed as transposed
+from minifcn.testing.mutants import unfolding as unfolding
 from minifcn.testing.mutants import unpooling as unpooling
 from minifcn.testing.mutants import upsampling as upsampling
 from minifcn.testing.mutants import weight as weight

@@ -1,5 +1,7 @@
 """Right implementations by other ways, one file for each family of operations. Importing this fills `VARIANTS`."""
 
+from minifcn.testing.variants import adaptive as adaptive
+from minifcn.testing.variants import bicubic as bicubic
 from minifcn.testing.variants import contours as contours
 from minifcn.testing.variants import convolution as convolution
 from minifcn.testing.variants import engine as engine
@@ -9,6 +11,8 @@ from minifcn.testing.variants import metrics as metrics
 from minifcn.testing.variants import normalization as normalization
 from minifcn.testing.variants import optimisers as optimisers
 from minifcn.testing.variants import pooling as pooling
+from minifcn.testing.variants import shuffling as shuffling
 from minifcn.testing.variants import sizes as sizes
+from minifcn.testing.variants import unfolding as unfolding
 from minifcn.testing.variants import upsampling as upsampling
 from minifcn.testing.version import VARIANTS as VARIANTS
