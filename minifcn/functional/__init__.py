@@ -1,7 +1,7 @@
 """Differentiable operations, with PyTorch's names and meaning: `import minifcn.functional as F`."""
 
 from minifcn.functional import profiled as profiled
-from minifcn.functional.activation import leaky_relu, log_softmax, relu, sigmoid, softmax, tanh
+from minifcn.functional.activation import gelu, leaky_relu, log_softmax, relu, sigmoid, silu, softmax, tanh
 from minifcn.functional.arithmetic import (
     abs,
     add,
@@ -19,10 +19,13 @@ from minifcn.functional.arithmetic import (
 )
 from minifcn.functional.conv import conv2d, conv_transpose2d
 from minifcn.functional.convolution_matrix import convolution_matrix
+from minifcn.functional.dice import dice_loss
 from minifcn.functional.dropout import dropout, dropout2d
-from minifcn.functional.loss import cross_entropy
+from minifcn.functional.loss import cross_entropy, nll_loss
 from minifcn.functional.matmul import linear, matmul
-from minifcn.functional.normalization import batch_norm, local_response_norm
+from minifcn.functional.normalization import batch_norm, group_norm, layer_norm, local_response_norm
+from minifcn.functional.numeric_loss import binary_cross_entropy_with_logits, l1_loss, mse_loss
+from minifcn.functional.one_hot import one_hot
 from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
 from minifcn.functional.reductions import amax, argmax, mean, sum, var
 from minifcn.functional.resampling import interpolate
@@ -37,6 +40,7 @@ __all__ = [
     "astype",
     "avg_pool2d",
     "batch_norm",
+    "binary_cross_entropy_with_logits",
     "broadcast_to",
     "cat",
     "clamp",
@@ -45,13 +49,18 @@ __all__ = [
     "convolution_matrix",
     "crop",
     "cross_entropy",
+    "dice_loss",
     "divide",
     "dropout",
     "dropout2d",
     "exp",
     "flatten",
+    "gelu",
     "getitem",
+    "group_norm",
     "interpolate",
+    "l1_loss",
+    "layer_norm",
     "leaky_relu",
     "linear",
     "local_response_norm",
@@ -61,14 +70,18 @@ __all__ = [
     "max_pool2d",
     "max_unpool2d",
     "mean",
+    "mse_loss",
     "multiply",
     "negative",
+    "nll_loss",
+    "one_hot",
     "pad",
     "permute",
     "power",
     "relu",
     "reshape",
     "sigmoid",
+    "silu",
     "softmax",
     "sqrt",
     "stack",

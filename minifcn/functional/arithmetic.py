@@ -9,15 +9,17 @@ Numbers that leave the range of their dtype do as in NumPy: floating point becom
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minifcn.arguments import number
 from minifcn.arrays.elementwise import scaled
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Gradients, Movement, Operation
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import Operand, Shape, alike, broadcastable, floating, tensor, unchanged
+from minifcn.functional.operands import Operand, Shape, alike, broadcastable, floating, sizes, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home
 
 if TYPE_CHECKING:
@@ -53,14 +55,16 @@ class SumTo(Operation):
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, or x itself if it has the shape."""
-    _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
-    return unchanged(x) if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
+    shape = sizes("broadcast_to", shape)
+    _repeatable("broadcast_to", tensor("broadcast_to", x).shape, shape)
+    return unchanged(x) if x.shape == shape else BroadcastTo(shape)(x)
 
 
 def sum_to(x: Tensor, shape: Shape) -> Tensor:
     """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated, if any."""
-    _repeatable("sum_to", tuple(shape), tensor("sum_to", x).shape)
-    return unchanged(x) if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
+    shape = sizes("sum_to", shape)
+    _repeatable("sum_to", shape, tensor("sum_to", x).shape)
+    return unchanged(x) if x.shape == shape else SumTo(shape)(x)
 
 
 def _repeatable(name: str, small: Shape, large: Shape) -> None:
@@ -218,6 +222,7 @@ def power(x: Tensor, exponent: float) -> Tensor:
             f"power: the exponent must be a number, got {type(exponent).__name__}; use exp(log(x) * exponent)."
         )
     exponent = exponent.item() if isinstance(exponent, np.generic) else exponent  # the dtype of x decides
+    number(exponent, "power: the exponent")
     if tensor("power", x).dtype.kind != "f" and (exponent < 0 or exponent != int(exponent)):
         raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
     if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
@@ -255,8 +260,8 @@ def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tens
     if min is None and max is None:
         raise ArgumentError("clamp: give min, max or both.")
     for name, limit in (("min", min), ("max", max)):
-        if limit is not None and not isinstance(limit, int | float | np.integer | np.floating):
-            raise ArgumentTypeError(f"clamp: {name} must be a number, got {type(limit).__name__}; pass one for all.")
+        if limit is not None and isnan(number(limit, f"clamp: {name}", finite=False)):
+            raise ArgumentError(f"clamp: {name} is NaN, which limits nothing; leave it out.")
     if min is not None and max is not None and min > max:
         raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
     xp = array_module(x._array)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minifcn.arguments import IntOrPair
+from minifcn.arguments import IntOrPair, flag
 from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.autograd import Variable
@@ -59,5 +59,6 @@ def convolution_matrix(
             f"{name}: groups {geometry.groups} must divide the {array.shape[0]} output channels; "
             f"change groups or weight."
         )
+    sparse = flag(sparse, f"{name}: sparse")
     matrix = SparseMatrix(array, geometry)
     return matrix if sparse else matrix.toarray()

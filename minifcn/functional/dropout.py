@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from minifcn.arguments import flag, probability
 from minifcn.arrays.drawing import dropout_factors
-from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.errors import ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
 from minifcn.functional.operands import Shape, floating, image, unchanged
 
@@ -35,9 +36,8 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Ge
 
 
 def _dropped(name: str, x: Tensor, shape: Shape, p: float, training: bool, generator: Generator | None) -> Tensor:
-    if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
-        raise ArgumentError(f"{name}: p must be a probability between 0 and 1, got {p!r}.")
-    if not training or p == 0:
+    p = probability(p, f"{name}: p")
+    if not flag(training, f"{name}: training") or p == 0:
         return unchanged(x)
     if not isinstance(generator, np.random.Generator):
         raise ArgumentTypeError(

@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING
 
+from minifcn.arguments import choice, flag, integer
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import broadcast_to, multiply, power, subtract
-from minifcn.functional.operands import dimensions, floating, tensor
+from minifcn.functional.operands import dimension, dimensions, floating, tensor
 from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from minifcn.tensor import Tensor
 
 Dim = int | tuple[int, ...] | None
+REDUCTIONS = ("mean", "sum", "none")  # what a loss can do with what its pixels cost
 
 
 class Sum(Operation):
@@ -59,20 +61,21 @@ class AMax(Operation):
 def sum(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Σ x over `dim` (default: all)."""
     dims = dimensions("sum", dim, tensor("sum", x).ndim)
-    return Sum(dims, keepdim)(x)
+    return Sum(dims, flag(keepdim, "sum: keepdim"))(x)
 
 
 def mean(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """Σ x / n over `dim` (default: all); the mean of nothing is an error."""
     dims = dimensions("mean", dim, floating("mean", x).ndim)
-    count = _count("mean", x, dims)
+    count, keepdim = _count("mean", x, dims), flag(keepdim, "mean: keepdim")
     return astype(multiply(sum(widened(x), dims, keepdim), 1.0 / count), x.dtype)
 
 
 def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) -> Tensor:
     """Σ (x − mean)² / (n − correction) over `dim` (default: all)."""
     dims = dimensions("var", dim, floating("var", x).ndim)
-    count = _count("var", x, dims)
+    count, keepdim = _count("var", x, dims), flag(keepdim, "var: keepdim")
+    correction = integer(correction, "var: correction", 0)
     if count - correction <= 0:
         raise ArgumentError(f"var: {count} elements with correction {correction} leave nothing; use correction=0.")
     values = widened(x)
@@ -80,19 +83,28 @@ def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False) 
     return astype(multiply(sum(power(deviation, 2), dims, keepdim), 1.0 / (count - correction)), x.dtype)
 
 
+def reduced(name: str, x: Tensor, reduction: str) -> Tensor:
+    """The numbers of a loss as their mean, their sum or as they are; `name` is that of the loss."""
+    choice(reduction, f"{name}: reduction", REDUCTIONS)
+    if reduction == "none":
+        return x
+    return sum(x) if reduction == "sum" else multiply(sum(x), 1 / max(1, x.size))  # of nothing 0, as of void pixels
+
+
 def amax(x: Tensor, dim: Dim = None, keepdim: bool = False) -> Tensor:
     """The largest element over `dim` (default: all)."""
     dims = dimensions("amax", dim, floating("amax", x).ndim)
     _count("amax", x, dims)
-    return AMax(dims, keepdim)(x)
+    return AMax(dims, flag(keepdim, "amax: keepdim"))(x)
 
 
 def argmax(x: Tensor, dim: int | None = None, keepdim: bool = False) -> Tensor:
     """Index of the first largest element along `dim` (default: of the flattened tensor), int64; no gradient."""
     array = tensor("argmax", x)._array
-    _count("argmax", x, dimensions("argmax", dim, x.ndim))
+    axis, keepdim = None if dim is None else dimension("argmax", dim, x.ndim), flag(keepdim, "argmax: keepdim")
+    _count("argmax", x, dimensions("argmax", axis, x.ndim))
     with at_home(array):
-        return type(x).of(array_module(array).asarray(array.argmax(axis=dim, keepdims=keepdim)))
+        return type(x).of(array_module(array).asarray(array.argmax(axis=axis, keepdims=keepdim)))
 
 
 def _count(name: str, x: Tensor, dims: tuple[int, ...]) -> int:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
-from minifcn.arguments import IntOrPair, integer, pair
+from minifcn.arguments import IntOrPair, integer, number, pair
 from minifcn.arrays.accepted import same_device
 from minifcn.arrays.scatter import add_at
 from minifcn.autograd import Gradient, Gradients, Movement, Variable
@@ -151,6 +151,8 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Dimensions in another order: result.shape[i] = x.shape[dims[i]]. A view."""
+    if not isinstance(dims, tuple | list):
+        raise ArgumentTypeError(f"permute: dims must be a tuple of dimensions, got {dims!r} ({type(dims).__name__}).")
     order = dimensions("permute", tuple(dims), tensor("permute", x).ndim)
     if len(order) != x.ndim:
         raise ArgumentError(f"permute: {len(order)} dims for a tensor of {x.ndim} dimensions; name each one once.")
@@ -259,8 +261,11 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
     """
     if mode != "constant":
         raise ArgumentError(f'pad: mode {mode!r} is not available; use "constant".')
-    if not isinstance(value, int | float | np.integer | np.floating):
-        raise ArgumentTypeError(f"pad: value must be a number, got {value!r} ({type(value).__name__}).")
+    value = number(value, "pad: value", finite=False)
+    if not isinstance(pad, tuple | list):
+        raise ArgumentTypeError(
+            f"pad: give the widths as a tuple, (left, right) or (left, right, top, bottom), got {pad!r}."
+        )
     widths = [integer(width, "pad", -(2**31)) for width in pad]
     if len(widths) % 2 or len(widths) > 2 * tensor("pad", x).ndim:
         raise ArgumentError(

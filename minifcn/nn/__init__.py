@@ -2,45 +2,56 @@
 
 from minifcn.nn import init
 from minifcn.nn.layers import (
-    BatchNorm2d,
-    CrossEntropyLoss,
+    GELU,
     Dropout,
     Dropout2d,
     Flatten,
     Identity,
     LeakyReLU,
     Linear,
-    LocalResponseNorm,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
     Upsample,
 )
+from minifcn.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, DiceLoss, L1Loss, Loss, MSELoss, NLLLoss
 from minifcn.nn.module import Module, Sequential
+from minifcn.nn.normalization import BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
 from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
 
 __all__ = [
+    "GELU",
     "AvgPool2d",
+    "BCEWithLogitsLoss",
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DiceLoss",
     "Dropout",
     "Dropout2d",
     "Flatten",
+    "GroupNorm",
     "Identity",
+    "L1Loss",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "Loss",
+    "MSELoss",
     "MaxPool2d",
     "MaxUnpool2d",
     "Module",
+    "NLLLoss",
     "Parameter",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Tanh",

@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import choice, number
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home
@@ -33,12 +34,9 @@ def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     1 for "linear", "conv2d", "conv_transpose2d" and "sigmoid", 5/3 for "tanh", √2 for "relu", √(2 / (1 + param²)) for
     "leaky_relu" with negative slope `param`. Raises ArgumentError for another name.
     """
-    if nonlinearity == "leaky_relu":
-        return sqrt(2 / (1 + param**2))
-    if nonlinearity not in GAINS:
-        names = ", ".join([*GAINS, "leaky_relu"])
-        raise ArgumentError(f"calculate_gain: nonlinearity {nonlinearity!r} is unknown; use one of {names}.")
-    return GAINS[nonlinearity]
+    choice(nonlinearity, "calculate_gain: nonlinearity", (*GAINS, "leaky_relu"))
+    slope = number(param, "calculate_gain: param")
+    return GAINS.get(nonlinearity, sqrt(2 / (1 + slope**2)))
 
 
 def calculate_fan(tensor: Tensor) -> tuple[int, int]:
@@ -98,11 +96,13 @@ def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, generator: np.random.Ge
     Returns the tensor. Raises ArgumentError for weights without a fan.
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward networks", equation 12.
     """
+    gain = number(gain, "xavier_normal_: gain", 0)
     return _fill_normal("xavier_normal_", tensor, gain * sqrt(2 / sum(calculate_fan(tensor))), generator)
 
 
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, generator: np.random.Generator) -> Tensor:
     """w ~ U(−b, b) with b = gain · √(6 / (fan_in + fan_out)): the variance of `xavier_normal_`. Glorot's eq. 16."""
+    gain = number(gain, "xavier_uniform_: gain", 0)
     return _fill_uniform("xavier_uniform_", tensor, gain * sqrt(2 / sum(calculate_fan(tensor))), generator)
 
 
@@ -147,14 +147,12 @@ def bilinear_(tensor: Tensor) -> Tensor:
 
 
 def _kaiming_scale(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ArgumentError(f'{name}: mode {mode!r} is unknown; use "fan_in" or "fan_out".')
-    fan = calculate_fan(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / sqrt(fan)
+    fan = calculate_fan(tensor)[choice(mode, f"{name}: mode", ("fan_in", "fan_out")) == "fan_out"]
+    return calculate_gain(nonlinearity, number(a, f"{name}: a")) / sqrt(fan)
 
 
 def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
-    weight = _checked(name, tensor).mutable()
+    weight, value = _checked(name, tensor).mutable(), number(value, f"{name}: val", finite=False)
     with at_home(weight):
         weight[...] = value
     return tensor

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.arguments import integer
+from minifcn.arguments import LARGEST_SIZE, choice, flag, integer, number, pair, probability
+from minifcn.arrays.resampling import MODES
 from minifcn.errors import ArgumentError
+from minifcn.functional.resampling import scale_factors
 from minifcn.nn import init
 from minifcn.nn.module import Module
-from minifcn.tensor import Buffer, Parameter
+from minifcn.tensor import Tensor
 
 Generator = np.random.Generator
 
@@ -30,7 +32,8 @@ class Linear(Module):
         self.in_features = integer(in_features, "Linear: in_features", 1)
         self.out_features = integer(out_features, "Linear: out_features", 1)
         self.weight = init.fan_in_uniform((out_features, in_features), in_features, rng)
-        self.bias = init.fan_in_uniform((out_features,), in_features, rng) if bias else None
+        biased = flag(bias, "Linear: bias")
+        self.bias = init.fan_in_uniform((out_features,), in_features, rng) if biased else None
 
     def forward(self, x: Any) -> Any:
         return F.linear(x, self.weight, self.bias)
@@ -40,49 +43,13 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{frozen}"
 
 
-class BatchNorm2d(Module):
-    """See `functional.batch_norm`. Buffers: running_mean, running_var."""
-
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
-        C = integer(num_features, "BatchNorm2d: num_features", 1)
-        self.num_features, self.eps, self.momentum = C, eps, momentum
-        self.weight = Parameter(np.ones(C, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(C, np.float32)) if affine else None
-        self.running_mean = Buffer(np.zeros(C, np.float32))
-        self.running_var = Buffer(np.ones(C, np.float32))
-
-    def forward(self, x: Any) -> Any:
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
-        )
-
-    def extra_repr(self) -> str:
-        affine = ", affine=False" if self.weight is None else ""
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{affine}"
-
-
-class LocalResponseNorm(Module):
-    """See `functional.local_response_norm`."""
-
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        self.size, self.alpha, self.beta, self.k = integer(size, "LocalResponseNorm: size", 1), alpha, beta, k
-
-    def forward(self, x: Any) -> Any:
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
-
 class Dropout(Module):
     """See `functional.dropout`."""
 
     drop = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
-        if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
-            raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p!r}.")
-        self.p = p
+        self.p = probability(p, f"{type(self).__name__}: p")
         self.generator = np.random.default_rng() if generator is None else generator
 
     def forward(self, x: Any) -> Any:
@@ -109,13 +76,33 @@ class LeakyReLU(Module):
     """x where x > 0, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope")
 
     def forward(self, x: Any) -> Any:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope}"
+
+
+class GELU(Module):
+    """x·Φ(x), Φ the normal distribution function; approximate: "none" or "tanh", see `functional.gelu`."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = choice(approximate, "GELU: approximate", ("none", "tanh"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Module):
+    """x / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x)
 
 
 class Sigmoid(Module):
@@ -136,7 +123,7 @@ class Softmax(Module):
     """e^x / Σ e^x along `dim`."""
 
     def __init__(self, dim: int) -> None:
-        self.dim = dim
+        self.dim = integer(dim, "Softmax: dim", -LARGEST_SIZE)
 
     def forward(self, x: Any) -> Any:
         return F.softmax(x, self.dim)
@@ -156,7 +143,8 @@ class Flatten(Module):
     """(N, C, H, W) -> (N, C·H·W)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = integer(start_dim, "Flatten: start_dim", -LARGEST_SIZE)
+        self.end_dim = integer(end_dim, "Flatten: end_dim", -LARGEST_SIZE)
 
     def forward(self, x: Any) -> Any:
         return F.flatten(x, self.start_dim, self.end_dim)
@@ -171,7 +159,15 @@ class Upsample(Module):
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
     ) -> None:
-        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        if (size is None) == (scale_factor is None):
+            raise ArgumentError(f"Upsample: give either size or scale_factor, got {size!r} and {scale_factor!r}.")
+        if size is not None:
+            pair(size, "Upsample: size", 1)
+        else:
+            scale_factors(scale_factor, "Upsample: scale_factor")
+        self.size, self.scale_factor = size, scale_factor
+        self.mode = choice(mode, "Upsample: mode", MODES)
+        self.align_corners = align_corners is not None and flag(align_corners, "Upsample: align_corners")
 
     def forward(self, x: Any) -> Any:
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
@@ -179,18 +175,3 @@ class Upsample(Module):
     def extra_repr(self) -> str:
         corners = ", align_corners=True" if self.align_corners else ""
         return f"size={self.size}, scale_factor={self.scale_factor}, mode={self.mode!r}{corners}"
-
-
-class CrossEntropyLoss(Module):
-    """See `functional.cross_entropy`; `weight` is one factor per class, kept as a buffer."""
-
-    def __init__(self, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> None:
-        self.weight = None if weight is None else Buffer(weight)
-        self.ignore_index, self.reduction = ignore_index, reduction
-
-    def forward(self, x: Any, target: Any) -> Any:
-        return F.cross_entropy(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
-
-    def extra_repr(self) -> str:
-        weight = "" if self.weight is None else f"weight of {self.weight.size} classes, "
-        return f"{weight}ignore_index={self.ignore_index}, reduction={self.reduction!r}"

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.arguments import Pair, integer, pair
+from minifcn.arguments import Pair, flag, integer, pair
 from minifcn.errors import ArgumentError
 from minifcn.geometry import CoordinateMap, ReceptiveField
 from minifcn.nn import init
@@ -81,7 +81,8 @@ class Conv2d(Window):
         shape = (first, second // groups, *self.kernel_size)
         rng = np.random.default_rng() if generator is None else generator
         self.weight = init.fan_in_uniform(shape, prod(shape[1:]), rng)
-        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), rng) if bias else None
+        biased = flag(bias, f"{name}: bias")
+        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), rng) if biased else None
 
     def forward(self, x: Any) -> Any:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -153,7 +154,8 @@ class MaxPool2d(Window):
         self.stride = self.kernel_size if stride is None else pair(stride, "MaxPool2d: stride", 1)
         self.padding = pair(padding, "MaxPool2d: padding", 0)
         self.dilation = pair(dilation, "MaxPool2d: dilation", 1)
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+        self.return_indices = flag(return_indices, "MaxPool2d: return_indices")
+        self.ceil_mode = flag(ceil_mode, "MaxPool2d: ceil_mode")
 
     def forward(self, x: Any) -> Any:
         return F.max_pool2d(
@@ -182,8 +184,10 @@ class AvgPool2d(Window):
         self.kernel_size = pair(kernel_size, "AvgPool2d: kernel_size", 1)
         self.stride = self.kernel_size if stride is None else pair(stride, "AvgPool2d: stride", 1)
         self.padding = pair(padding, "AvgPool2d: padding", 0)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-        self.divisor_override = divisor_override
+        self.ceil_mode = flag(ceil_mode, "AvgPool2d: ceil_mode")
+        self.count_include_pad = flag(count_include_pad, "AvgPool2d: count_include_pad")
+        override = divisor_override
+        self.divisor_override = None if override is None else integer(override, "AvgPool2d: divisor_override", 1)
 
     def forward(self, x: Any) -> Any:
         return F.avg_pool2d(

@@ -157,7 +157,7 @@ def test_bilinear_upsampling_keeps_a_plane_and_each_channel_apart(depthwise: boo
         (
             lambda: init.kaiming_uniform_(weight(), nonlinearity="selu", generator=rng()),
             ArgumentError,
-            "nonlinearity 'selu' is unknown; use one of linear, .*leaky_relu",
+            'nonlinearity \'selu\' is unknown; use "linear", .* or "leaky_relu"',
         ),
         (
             lambda: init.kaiming_normal_(weight(), generator=7),  # type: ignore[arg-type]
