@@ -113,6 +113,7 @@ TESTED_IN: dict[str, str] = {
     "testing/variants": "testing/test_laws.py",
     "testing/operations.py": "testing/test_laws.py",
     "testing/ours.py": "testing/test_laws.py",
+    "testing/ours_losses.py": "testing/test_laws.py",
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
     "testing/unrolled.py": "testing/test_laws.py",

@@ -4,12 +4,16 @@ from minifcn.testing.law import LAWS as LAWS
 from minifcn.testing.laws import adam as adam
 from minifcn.testing.laws import averaging as averaging
 from minifcn.testing.laws import convolution as convolution
+from minifcn.testing.laws import dice as dice
 from minifcn.testing.laws import engine as engine
+from minifcn.testing.laws import groups as groups
 from minifcn.testing.laws import loss as loss
 from minifcn.testing.laws import loss_gradient as loss_gradient
 from minifcn.testing.laws import metrics as metrics
+from minifcn.testing.laws import nll as nll
 from minifcn.testing.laws import normalization as normalization
 from minifcn.testing.laws import normalization_gradient as normalization_gradient
+from minifcn.testing.laws import numeric_losses as numeric_losses
 from minifcn.testing.laws import optimisers as optimisers
 from minifcn.testing.laws import places as places
 from minifcn.testing.laws import pooling as pooling
