@@ -44,6 +44,21 @@ def softplus(x: Array) -> Array:
     return spread(compute, empty(x.shape, x.dtype, x), x, in_cache=True)
 
 
+def yes_or_no(x: Array, yes: Array, no: Array) -> Array:
+    """yes·log(1 + e⁻ˣ) + no·log(1 + eˣ), all of one shape: max(∓x, 0) for each, and what both have in common."""
+    xp = array_module(x, yes, no)
+
+    def compute(y: Array, x: Array, yes: Array, no: Array) -> None:
+        xp.negative(xp.abs(x, out=y), out=y)
+        common = xp.log1p(xp.exp(y, out=y))
+        xp.multiply(common + xp.maximum(-x, 0), yes, out=y)
+        common += xp.maximum(x, 0)
+        common *= no
+        y += common
+
+    return spread(compute, empty(x.shape, x.dtype, x), x, yes, no, in_cache=True)
+
+
 def sigmoid(x: Array) -> Array:
     """1 / (1 + e⁻ˣ) as (1 + tanh(x/2)) / 2: e⁻ˣ overflows for very negative x, tanh does not."""
     return 0.5 * array_module(x).tanh(0.5 * x) + 0.5

@@ -66,19 +66,6 @@ class Tanh(Operation):
         return multiply(grad, subtract(1.0, multiply(y, y)))
 
 
-class Softplus(Operation):
-    """log(1 + eˣ), which is −log σ(−x): finite and exact to the last digits for every finite x."""
-
-    per_number = 4
-
-    def forward(self, x: Array) -> Array:
-        return narrow(elementwise.softplus(wide(x)), x.dtype)
-
-    def backward(self, grad: Tensor) -> Tensor:
-        (x,) = self.operands
-        return multiply(grad, sigmoid(x))
-
-
 class SiLU(Operation):
     """x·σ(x);  derivative: σ(x)·(1 + x·(1 − σ(x)))."""
 
@@ -93,29 +80,31 @@ class SiLU(Operation):
         return multiply(grad, multiply(gate, add(multiply(x, subtract(1.0, gate)), 1.0)))
 
 
-class NormalDistribution(Operation):
-    """Φ(x), the area under the bell curve φ to the left of x;  derivative: φ(x) = e^(−x²/2) / √(2π)."""
-
-    per_number = 50  # the terms of the polynomial in arrays/normal.py, twice
-
-    def forward(self, x: Array) -> Array:
-        return narrow(normal.distribution(wide(x)), x.dtype)
-
-    def backward(self, grad: Tensor) -> Tensor:
-        return multiply(grad, _bell(self.operands[0]))
-
-
 class GELU(Operation):
-    """x·Φ(x);  derivative: Φ(x) + x·φ(x)."""
+    """x·Φ(x), with Φ(x) the area under the bell curve φ(x) = e^(−x²/2) / √(2π) to the left of x."""
 
-    per_number = NormalDistribution.per_number + 1
+    per_number = 30  # the terms of the polynomial in arrays/normal.py, twice
 
     def forward(self, x: Array) -> Array:
         return narrow(normal.gelu(wide(x)), x.dtype)
 
     def backward(self, grad: Tensor) -> Tensor:
+        return multiply(grad, GELUSlope()(*self.operands))
+
+
+class GELUSlope(Operation):
+    """Φ(x) + x·φ(x);  derivative: φ(x)·(2 − x²), as that of φ(x) is −x·φ(x)."""
+
+    per_number = 30
+
+    def forward(self, x: Array) -> Array:
+        return narrow(normal.gelu_slope(wide(x)), x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
-        return multiply(grad, add(NormalDistribution()(x), multiply(x, _bell(x))))
+        square = multiply(x, x)
+        bell = multiply(exp(multiply(square, -0.5)), 1 / normal.ROOT)
+        return multiply(grad, multiply(bell, subtract(2.0, square)))
 
 
 class GELUByTanh(Operation):
@@ -133,11 +122,6 @@ class GELUByTanh(Operation):
         inner = multiply(add(multiply(square, 3 * a), 1.0), root)
         through = multiply(multiply(x, subtract(1.0, multiply(u, u))), inner)
         return multiply(grad, multiply(add(add(u, 1.0), through), 0.5))
-
-
-def _bell(x: Tensor) -> Tensor:
-    """φ(x) = e^(−x²/2) / √(2π)."""
-    return multiply(exp(multiply(multiply(x, x), -0.5)), 1 / normal.ROOT)
 
 
 class Softmax(Operation):

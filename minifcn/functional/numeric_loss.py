@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minifcn.arrays.elementwise import softplus, yes_or_no
 from minifcn.arrays.targets import require_probabilities
-from minifcn.autograd import Variable
+from minifcn.autograd import Gradients, Operation, Variable
 from minifcn.errors import ArgumentError
-from minifcn.functional.activation import Softplus
+from minifcn.functional.activation import sigmoid
 from minifcn.functional.arithmetic import abs, add, multiply, negative, power, subtract
 from minifcn.functional.operands import Operand, alike, floating, same_kind, tensor
 from minifcn.functional.reductions import reduced
@@ -16,6 +17,38 @@ from minifcn.machine.backend import Array, at_home
 
 if TYPE_CHECKING:
     from minifcn.tensor import Tensor
+
+
+class YesOrNo(Operation):
+    """yes·(−log σ(x)) + no·(−log (1 − σ(x))), element by element: what a score x costs of which so much is yes and no.
+
+    Derivatives: yes: log(1 + e⁻ˣ)   no: log(1 + eˣ)   x: (yes + no)·σ(x) − yes. All of one shape.
+    """
+
+    per_number = 12
+
+    def forward(self, x: Array, yes: Array, no: Array) -> Array:
+        return yes_or_no(x, yes, no)
+
+    def backward(self, grad: Tensor) -> Gradients:
+        x, yes, no = self.operands
+        return (
+            lambda: multiply(grad, subtract(multiply(add(yes, no), sigmoid(x)), yes)),
+            lambda: multiply(grad, Softplus()(negative(x))),
+            lambda: multiply(grad, Softplus()(x)),
+        )
+
+
+class Softplus(Operation):
+    """log(1 + eˣ) = −log σ(−x): finite, and right to the last digits, for every finite x."""
+
+    per_number = 4
+
+    def forward(self, x: Array) -> Array:
+        return softplus(x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return multiply(grad, sigmoid(*self.operands))
 
 
 def mse_loss(x: Tensor, target: Tensor | Array, *, reduction: str = "mean") -> Tensor:
@@ -65,11 +98,11 @@ def binary_cross_entropy_with_logits(
     x, target = _beside(name, x, target)
     with at_home(x._array):
         require_probabilities(name, target._array)
-    scores, truth = widened(x), widened(target)
-    missed = multiply(truth, Softplus()(negative(scores)))
+    yes = widened(target)
+    no = subtract(1.0, yes)
     if pos_weight is not None:
-        missed = multiply(missed, _factor(name, x, pos_weight, "pos_weight"))
-    each = add(missed, multiply(subtract(1.0, truth), Softplus()(scores)))
+        yes = multiply(yes, _factor(name, x, pos_weight, "pos_weight"))
+    each = YesOrNo()(widened(x), yes, no)
     if weight is not None:
         each = multiply(each, _factor(name, x, weight, "weight"))
     return astype(reduced(name, each, reduction), x.dtype)

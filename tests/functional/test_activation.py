@@ -10,7 +10,8 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.activation import Gate, Softplus
+from minifcn.functional.activation import Gate
+from minifcn.functional.numeric_loss import Softplus
 from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 
@@ -38,7 +39,7 @@ def test_values_against_python_one_by_one(xp):
 
 def test_the_smooth_ones_in_half_precision_and_far_out(xp):
     x = np.array([-1000.0, -3.0, 0.0, 2.0, 1000.0])
-    for function in (F.gelu, lambda x: F.gelu(x, "tanh"), F.silu, Softplus()):
+    for function in (F.gelu, lambda x: F.gelu(x, "tanh"), F.silu):
         expected = get(function(on(xp, x)))
         assert np.isfinite(expected).all()
         for dtype, error in ((np.float16, 2e-3), (np.float32, 1e-6)):
