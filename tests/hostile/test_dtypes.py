@@ -87,6 +87,15 @@ FLOATING = {
     **IMAGE_OPERATIONS,
     "batch_norm": lambda x: F.batch_norm(x, None, None, training=True),
     "cross_entropy": lambda x: F.cross_entropy(x, np.zeros((2, 4, 5), int)),
+    "nll_loss": lambda x: F.nll_loss(x, np.zeros((2, 4, 5), int)),
+    "dice_loss": lambda x: F.dice_loss(x, np.zeros((2, 4, 5), int)),
+    "mse_loss": lambda x: F.mse_loss(x, x),
+    "l1_loss": lambda x: F.l1_loss(x, x),
+    "binary_cross_entropy_with_logits": lambda x: F.binary_cross_entropy_with_logits(x, x),
+    "group_norm": lambda x: F.group_norm(x, 1),
+    "layer_norm": lambda x: F.layer_norm(x, 5),
+    "gelu": F.gelu,
+    "silu": F.silu,
     "dropout": lambda x: F.dropout(x, generator=np.random.default_rng(0)),
     "linear": lambda x: F.linear(x, x),
     "relu": F.relu,
@@ -203,6 +212,19 @@ HALF_SUMS = {
         lambda xp: F.cross_entropy(half(xp, 1, 3, 300, 300), xp.zeros((1, 300, 300), np.uint8)),
         math.log(3),
     ),
+    "cross_entropy, smoothed": (
+        lambda xp: F.cross_entropy(half(xp, 1, 3, 300, 300), xp.zeros((1, 300, 300), np.uint8), label_smoothing=0.5),
+        math.log(3),
+    ),
+    "nll_loss": (lambda xp: F.nll_loss(half(xp, 1, 3, 300, 300), xp.zeros((1, 300, 300), np.uint8)), -1),
+    "mse_loss": (lambda xp: F.mse_loss(half(xp, 4096) * 2, half(xp, 4096)), 1),
+    "l1_loss": (lambda xp: F.l1_loss(half(xp, 4096) * 3, half(xp, 4096)), 2),
+    "binary_cross_entropy_with_logits": (
+        lambda xp: F.binary_cross_entropy_with_logits(half(xp, 4096) * 0, half(xp, 4096), reduction="sum"),
+        4096 * math.log(2),
+    ),
+    "layer_norm": (lambda xp: F.layer_norm(full(xp, 300, 2, 4096, dtype=HALF), 4096), 0),
+    "group_norm": (lambda xp: F.group_norm(full(xp, 300, 1, 2, 64, 64, dtype=HALF), 1), 0),
 }
 
 
