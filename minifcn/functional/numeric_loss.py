@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.arrays.elementwise import softplus, yes_or_no
 from minifcn.arrays.targets import require_probabilities
 from minifcn.autograd import Gradients, Operation, Variable
@@ -13,7 +14,7 @@ from minifcn.functional.arithmetic import abs, add, multiply, negative, power, s
 from minifcn.functional.operands import Operand, alike, floating, same_kind, tensor
 from minifcn.functional.reductions import reduced
 from minifcn.functional.transfer import astype, widened
-from minifcn.machine.backend import Array, at_home
+from minifcn.machine.backend import Array, at_home, is_array
 
 if TYPE_CHECKING:
     from minifcn.tensor import Tensor
@@ -81,7 +82,7 @@ def binary_cross_entropy_with_logits(
 
     x           scores of any shape, before the sigmoid; ±1e4 are fine
     target      t, of that shape and dtype: probabilities, mostly 0 and 1
-    weight      factors that broadcast to the shape of x: an array or a number; 0 leaves an element out
+    weight      factors that broadcast to the shape of x, converted to its dtype, or a number; 0 leaves an element out
     reduction   "mean" over all elements, whatever they weigh, "sum" or "none"
     pos_weight  factors of the positive part, to the same shape: above 1 misses cost more than false alarms. For one
                 number per channel of (N, C, H, W) give (C, 1, 1)
@@ -121,10 +122,14 @@ def _beside(name: str, x: Tensor, target: Tensor | Array) -> tuple[Tensor, Tenso
 
 
 def _factor(name: str, x: Tensor, factor: Operand, argument: str) -> Tensor:
-    """A factor as a Tensor that broadcasts to the shape of x, and not beyond it."""
+    """A factor as a Tensor that broadcasts to the shape of x, and not beyond it, in the dtype that x is added up in."""
+    if is_array(factor):
+        factor = type(x).of(checked_array(factor, name=f"the {argument} of {name}").copy())
     if isinstance(factor, Variable):
-        same_kind(name, x, tensor(name, factor), f"x and {argument}")
-    made = alike(name, x, factor)[1]
+        same_device(name, x._array, factor._array, f"x and {argument}")
+        made = astype(tensor(name, factor), widened(x).dtype)
+    else:
+        made = widened(alike(name, x, factor)[1])
     if made.ndim > x.ndim or any(m not in (1, n) for m, n in zip(made.shape[::-1], x.shape[::-1], strict=False)):
         raise ArgumentError(f"{name}: {argument} of shape {made.shape} does not broadcast to that of x, {x.shape}.")
-    return widened(made)
+    return made

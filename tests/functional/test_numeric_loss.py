@@ -121,5 +121,14 @@ def test_factors_that_do_not_fit():
                 ArgumentError, match=rf"{argument} of shape .* does not broadcast to that of x, \(2, 3\)"
             ):
                 F.binary_cross_entropy_with_logits(x, x, **{argument: np.ones(shape)})
-        with pytest.raises(ArgumentTypeError, match=f"x and {argument} have different dtypes"):
-            F.binary_cross_entropy_with_logits(x, x, **{argument: Tensor(np.ones(3, np.float32))})
+        with pytest.raises(ArgumentTypeError, match="cannot combine a Tensor with str"):
+            F.binary_cross_entropy_with_logits(x, x, **{argument: "balanced"})
+
+
+def test_factors_are_converted_as_those_of_classes_are(xp):
+    x, t = on(xp, np.ones((2, 3), np.float32)), on(xp, np.ones((2, 3), np.float32))
+    expected = F.binary_cross_entropy_with_logits(x, t, 2.0, pos_weight=3.0).item()
+    for weight in (np.full(3, 2), np.full(3, 2.0), np.full(3, 2, np.float16)):
+        for made in (xp.asarray(weight), on(xp, weight)):
+            found = F.binary_cross_entropy_with_logits(x, t, made, pos_weight=xp.asarray(np.array(3)))
+            assert found.dtype == np.float32 and found.item() == expected

@@ -225,6 +225,19 @@ def test_losses_of_numbers(xp):
     assert [name for name, _ in weighted.named_buffers()] == ["weight", "pos_weight"]
 
 
+def test_batch_norm2d_without_momentum_counts_its_batches(xp):
+    layer = nn.BatchNorm2d(3, momentum=None, affine=False).to(device_of(xp))
+    assert list(layer.state_dict()) == ["running_mean", "running_var", "num_batches_tracked"]
+    batches = [whole(2, 3, 4, 5, seed=seed, xp=xp) for seed in (1, 2, 3)]
+    for batch in batches:
+        layer(batch)
+    means = [values(batch).mean((0, 2, 3)) for batch in batches]
+    np.testing.assert_allclose(values(layer.running_mean), np.mean(means, 0), rtol=1e-5, atol=1e-6)
+    assert int(layer.num_batches_tracked) == 3
+    layer.eval()(batches[0])
+    assert int(layer.num_batches_tracked) == 3
+
+
 def test_layers_that_normalise_scale_and_shift_afterwards(xp):
     x = whole(2, 6, 4, 5, xp=xp)
     for layer, function in (
