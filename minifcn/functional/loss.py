@@ -173,7 +173,7 @@ def _prepared(
 ) -> tuple[Tensor, tuple[Array, Array, Array], Array]:
     """x in a dtype to add up in; (labels, valid, coefficients) of its pixels; the factors of its classes.
 
-    For the mean, coefficients and factors are divided by what the pixels weigh together, or by 1 if that is 0.
+    For the mean, coefficients and factors are divided by what the pixels weigh together; if that is 0, all are 0.
     """
     choice(reduction, f"{name}: reduction", REDUCTIONS)
     ignored = integer(ignore_index, f"{name}: ignore_index", -LARGEST_SIZE)
@@ -185,7 +185,8 @@ def _prepared(
         if reduction == "mean":
             total = coefficients.sum(dtype=scores.dtype)
             divisor = xp.where(total > 0, total, 1).astype(scores.dtype)
-            coefficients, factors = coefficients / divisor, factors / divisor
+            coefficients = coefficients / divisor
+            factors = xp.where(total > 0, factors / divisor, 0).astype(scores.dtype)
     return scores, (labels, valid, coefficients), factors
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 
@@ -150,7 +152,11 @@ def test_d6_a_weight_below_zero_is_refused(loss: object, wrong: float) -> None:
         loss(Tensor(SCORES), LABELS, np.array([1.0, wrong, 1.0]))
 
 
-@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+@pytest.mark.parametrize(
+    "loss",
+    [F.cross_entropy, F.nll_loss, partial(F.cross_entropy, label_smoothing=0.5)],
+    ids=["whole", "half", "smoothed"],
+)
 def test_d6_pixels_that_weigh_nothing_cost_nothing_and_receive_nothing(loss: object) -> None:
     """As if they were void: 0 of 0 is 0 here, where PyTorch has NaN."""
     x = Tensor(SCORES, requires_grad=True)
