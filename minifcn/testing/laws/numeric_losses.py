@@ -100,17 +100,6 @@ def the_pull_is_the_same_from_everywhere(ops: Operations, case: NumbersCase) -> 
     close(ops.l1_loss_backward(case.x, case.target), np.sign(case.x - case.target) / case.x.size, "the gradient")
 
 
-@law("mse_loss", "l1_loss", "binary_cross_entropy_with_logits", cases=numbers_cases)
-def shapes_are_not_stretched(ops: Operations, case: NumbersCase) -> None:
-    """A target of another shape is refused, not stretched: (N, 1) beside (N,) would compare every pair.
-
-    x (N, 1), t (N,)  ⟹  error
-    """
-    x, target = case.x[:, :1, 0, 0], case.truth[:, 0, 0, 0]
-    for operation in (ops.mse_loss, ops.l1_loss, ops.binary_cross_entropy_with_logits):
-        refuses(partial(operation, x, target), f"A target of shape {target.shape} beside x of shape {x.shape}")
-
-
 # --- yes and no -------------------------------------------------------------------------------------------------------
 
 
@@ -180,6 +169,17 @@ def a_score_receives_how_far_it_believes_wrong(ops: Operations, case: NumbersCas
     close(plain, (p - t) / p.size, "the gradient")
     found = ops.binary_cross_entropy_with_logits_backward(case.x, t, case.weight, case.pos_weight)
     close(found, case.weight * ((1 - t) * p - case.pos_weight * t * (1 - p)) / p.size, "the gradient with factors")
+
+
+@law("binary_cross_entropy_with_logits", cases=numbers_cases)
+def truth_is_not_stretched(ops: Operations, case: NumbersCase) -> None:
+    """A target of another shape is refused, not stretched: (N, 1) beside (N,) would compare every pair.
+
+    x (N, 1), t (N,)  ⟹  error
+    """
+    x, target = case.x[:, :1, 0, 0], case.truth[:, 0, 0, 0]
+    call = partial(ops.binary_cross_entropy_with_logits, x, target)
+    refuses(call, f"A target of shape {target.shape} beside x of shape {x.shape}")
 
 
 # --- manners ----------------------------------------------------------------------------------------------------------
