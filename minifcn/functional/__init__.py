@@ -6,9 +6,9 @@ from minifcn.functional.arithmetic import (
     abs,
     add,
     broadcast_to,
-    clamp,
     divide,
     exp,
+    expand,
     log,
     multiply,
     negative,
@@ -17,29 +17,49 @@ from minifcn.functional.arithmetic import (
     subtract,
     sum_to,
 )
+from minifcn.functional.choosing import clamp, where
 from minifcn.functional.conv import conv2d, conv_transpose2d
 from minifcn.functional.convolution_matrix import convolution_matrix
 from minifcn.functional.dropout import dropout, dropout2d
+from minifcn.functional.indexing import getitem
 from minifcn.functional.loss import cross_entropy
 from minifcn.functional.matmul import linear, matmul
 from minifcn.functional.normalization import batch_norm, local_response_norm
 from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
-from minifcn.functional.reductions import amax, argmax, mean, sum, var
+from minifcn.functional.reductions import all, amax, amin, any, argmax, argmin, max, mean, min, std, sum, var
 from minifcn.functional.resampling import interpolate
-from minifcn.functional.shaping import cat, crop, flatten, getitem, pad, permute, reshape, stack, transpose
-from minifcn.functional.transfer import astype, to
+from minifcn.functional.shaping import (
+    cat,
+    crop,
+    flatten,
+    pad,
+    permute,
+    reshape,
+    squeeze,
+    stack,
+    transpose,
+    unsqueeze,
+    view,
+)
+from minifcn.functional.transfer import astype, clone, contiguous, to
 
 __all__ = [
     "abs",
     "add",
+    "all",
     "amax",
+    "amin",
+    "any",
     "argmax",
+    "argmin",
     "astype",
     "avg_pool2d",
     "batch_norm",
     "broadcast_to",
     "cat",
     "clamp",
+    "clone",
+    "contiguous",
     "conv2d",
     "conv_transpose2d",
     "convolution_matrix",
@@ -49,6 +69,7 @@ __all__ = [
     "dropout",
     "dropout2d",
     "exp",
+    "expand",
     "flatten",
     "getitem",
     "interpolate",
@@ -58,9 +79,11 @@ __all__ = [
     "log",
     "log_softmax",
     "matmul",
+    "max",
     "max_pool2d",
     "max_unpool2d",
     "mean",
+    "min",
     "multiply",
     "negative",
     "pad",
@@ -71,12 +94,17 @@ __all__ = [
     "sigmoid",
     "softmax",
     "sqrt",
+    "squeeze",
     "stack",
+    "std",
     "subtract",
     "sum",
     "sum_to",
     "tanh",
     "to",
     "transpose",
+    "unsqueeze",
     "var",
+    "view",
+    "where",
 ]

@@ -10,9 +10,10 @@ from minifcn.arrays import channels
 from minifcn.autograd import Gradient, Gradients, Operation, is_grad_enabled
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
+from minifcn.functional.indexing import getitem
 from minifcn.functional.operands import floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
-from minifcn.functional.shaping import getitem, pad, reshape
+from minifcn.functional.shaping import pad, reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
 

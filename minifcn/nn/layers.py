@@ -192,5 +192,5 @@ class CrossEntropyLoss(Module):
         return F.cross_entropy(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
     def extra_repr(self) -> str:
-        weight = "" if self.weight is None else f"weight of {self.weight.size} classes, "
+        weight = "" if self.weight is None else f"weight of {self.weight.numel()} classes, "
         return f"{weight}ignore_index={self.ignore_index}, reduction={self.reduction!r}"

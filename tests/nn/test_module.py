@@ -59,7 +59,7 @@ def test_parameters_and_buffers_are_found_in_attributes_lists_and_dicts():
     assert [name for name, _ in block.named_parameters()] == NAMES
     assert [name for name, _ in block.named_buffers()] == BUFFERS
     assert [id(p) for p in block.parameters()] == [id(p) for _, p in block.named_parameters()]
-    assert sum(p.size for p in block.parameters()) == 2 + 3 + 8 + 12 + 8 + 4
+    assert sum(p.numel() for p in block.parameters()) == 2 + 3 + 8 + 12 + 8 + 4
     assert all(type(p) is Parameter and p.requires_grad for p in block.parameters())
     assert not any(b.requires_grad for _, b in block.named_buffers())
 
