@@ -1,7 +1,7 @@
 """The layers that slide no window. Arguments, names, defaults and shapes are PyTorch's.
 
-A layer with weights takes `generator`, the source of its initial values: pass numpy.random.default_rng(seed) for a
-repeatable layer. Without one the values are different on every run, as PyTorch's are without a seed.
+A layer with weights takes `generator`, the source of its initial values: numpy.random.default_rng(seed). Without one
+it is the default generator, which `minifcn.manual_seed` sets (see minifcn/random.py).
 """
 
 from __future__ import annotations
@@ -15,9 +15,8 @@ from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
 from minifcn.nn import init
 from minifcn.nn.module import Module
+from minifcn.random import Generator
 from minifcn.tensor import Buffer, Parameter
-
-Generator = np.random.Generator
 
 
 class Linear(Module):
@@ -26,11 +25,10 @@ class Linear(Module):
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: Generator | None = None
     ) -> None:
-        rng = np.random.default_rng() if generator is None else generator
         self.in_features = integer(in_features, "Linear: in_features", 1)
         self.out_features = integer(out_features, "Linear: out_features", 1)
-        self.weight = init.fan_in_uniform((out_features, in_features), in_features, rng)
-        self.bias = init.fan_in_uniform((out_features,), in_features, rng) if bias else None
+        self.weight = init.fan_in_uniform((out_features, in_features), in_features, generator)
+        self.bias = init.fan_in_uniform((out_features,), in_features, generator) if bias else None
 
     def forward(self, x: Any) -> Any:
         return F.linear(x, self.weight, self.bias)
@@ -83,7 +81,7 @@ class Dropout(Module):
         if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
             raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p!r}.")
         self.p = p
-        self.generator = np.random.default_rng() if generator is None else generator
+        self.generator = generator
 
     def forward(self, x: Any) -> Any:
         return self.drop(x, self.p, self.training, generator=self.generator)

@@ -9,16 +9,13 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from minifcn import functional as F
 from minifcn.arguments import Pair, integer, pair
 from minifcn.errors import ArgumentError
 from minifcn.geometry import CoordinateMap, ReceptiveField
 from minifcn.nn import init
 from minifcn.nn.module import Module
-
-Generator = np.random.Generator
+from minifcn.random import Generator
 
 
 class Window(Module):
@@ -79,9 +76,8 @@ class Conv2d(Window):
         # (out, in/groups, KH, KW), and (in, out/groups, KH, KW) when transposed: the convolution that goes back.
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         shape = (first, second // groups, *self.kernel_size)
-        rng = np.random.default_rng() if generator is None else generator
-        self.weight = init.fan_in_uniform(shape, prod(shape[1:]), rng)
-        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), rng) if bias else None
+        self.weight = init.fan_in_uniform(shape, prod(shape[1:]), generator)
+        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), generator) if bias else None
 
     def forward(self, x: Any) -> Any:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
