@@ -87,6 +87,7 @@ TESTED_IN: dict[str, str] = {
     "arrays/elementwise.py": "functional/test_activation.py",
     "arrays/void.py": "functional/test_loss.py",
     "autograd/saving.py": "autograd/test_operation.py",
+    "nn/utils.py": "autograd/test_clipping.py",
     "functional/indexing.py": "functional/test_shaping.py",
     "functional/profiled.py": "machine/test_profiling.py",
     "machine/running.py": "autograd/test_operation.py",

@@ -1,6 +1,7 @@
 """Modules with parameters, with PyTorch's names: `from minifcn import nn`."""
 
-from minifcn.nn import init
+from minifcn.nn import init, utils
+from minifcn.nn.containers import ModuleDict, ModuleList, Sequential
 from minifcn.nn.layers import (
     BatchNorm2d,
     CrossEntropyLoss,
@@ -17,7 +18,7 @@ from minifcn.nn.layers import (
     Tanh,
     Upsample,
 )
-from minifcn.nn.module import Module, Sequential
+from minifcn.nn.module import Layer, Module
 from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
 
@@ -32,12 +33,15 @@ __all__ = [
     "Dropout2d",
     "Flatten",
     "Identity",
+    "Layer",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
     "MaxPool2d",
     "MaxUnpool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "Parameter",
     "ReLU",
     "Sequential",
@@ -47,4 +51,5 @@ __all__ = [
     "Upsample",
     "Window",
     "init",
+    "utils",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from minifcn.arguments import real_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
-FLAGS = ("nesterov",)
+FLAGS = ("nesterov", "centered")
 PAIRS = ("betas",)
 
 
