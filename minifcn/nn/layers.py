@@ -13,14 +13,19 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
+from minifcn.machine.backend import Array
 from minifcn.nn import init
-from minifcn.nn.module import Module
+from minifcn.nn.module import Layer, Module
 from minifcn.random import Generator
-from minifcn.tensor import Buffer, Parameter
+from minifcn.tensor import Buffer, Parameter, Tensor
 
 
-class Linear(Module):
-    """y = x Aᵀ + b: (..., in_features) -> (..., out_features)."""
+class Linear(Layer):
+    """y = x Aᵀ + b: (..., in_features) -> (..., out_features).
+
+    weight A (out_features, in_features) and bias b (out_features,) begin at U(−1/√in_features, 1/√in_features);
+    bias=False leaves b out.
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: Generator | None = None
@@ -30,7 +35,7 @@ class Linear(Module):
         self.weight = init.fan_in_uniform((out_features, in_features), in_features, generator)
         self.bias = init.fan_in_uniform((out_features,), in_features, generator) if bias else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -38,8 +43,13 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{frozen}"
 
 
-class BatchNorm2d(Module):
-    """See `functional.batch_norm`. Buffers: running_mean, running_var."""
+class BatchNorm2d(Layer):
+    """y = (x − mean) / √(var + eps) · weight + bias, per channel: (N, num_features, H, W) -> the same shape.
+
+    In training mean and var are those of the batch, and the buffers running_mean and running_var, (num_features,) and
+    at first 0 and 1, move towards them by `momentum`; in eval mode the buffers are used. weight and bias are learned,
+    from 1 and 0 on; affine=False leaves them out. See `functional.batch_norm`.
+    """
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
         C = integer(num_features, "BatchNorm2d: num_features", 1)
@@ -49,7 +59,7 @@ class BatchNorm2d(Module):
         self.running_mean = Buffer(np.zeros(C, np.float32))
         self.running_var = Buffer(np.ones(C, np.float32))
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.batch_norm(
             x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
         )
@@ -59,21 +69,27 @@ class BatchNorm2d(Module):
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{affine}"
 
 
-class LocalResponseNorm(Module):
-    """See `functional.local_response_norm`."""
+class LocalResponseNorm(Layer):
+    """y[c] = x[c] / (k + alpha/size · Σ x[c']²)^beta over the `size` channels c' around c: (N, C, H, W) -> the same.
+
+    See `functional.local_response_norm`.
+    """
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
         self.size, self.alpha, self.beta, self.k = integer(size, "LocalResponseNorm: size", 1), alpha, beta, k
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
 
     def extra_repr(self) -> str:
         return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
 
 
-class Dropout(Module):
-    """See `functional.dropout`."""
+class Dropout(Layer):
+    """In training each element is 0 with probability p, else x / (1 − p); in eval mode y = x. Any shape.
+
+    generator   draws; without one the default generator (see minifcn/random.py). See `functional.dropout`.
+    """
 
     drop = staticmethod(F.dropout)
 
@@ -83,7 +99,7 @@ class Dropout(Module):
         self.p = p
         self.generator = generator
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self.drop(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
@@ -91,87 +107,90 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """See `functional.dropout2d`."""
+    """As `Dropout`, but of whole channels: x (N, C, H, W), each plane is kept or zeroed. See `functional.dropout2d`."""
 
     drop = staticmethod(F.dropout2d)
 
 
-class ReLU(Module):
+class ReLU(Layer):
     """max(x, 0)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Layer):
     """x where x > 0, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = negative_slope
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope}"
 
 
-class Sigmoid(Module):
+class Sigmoid(Layer):
     """1 / (1 + e⁻ˣ)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.sigmoid(x)
 
 
-class Tanh(Module):
+class Tanh(Layer):
     """Hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanh(x)
 
 
-class Softmax(Module):
+class Softmax(Layer):
     """e^x / Σ e^x along `dim`."""
 
     def __init__(self, dim: int) -> None:
         self.dim = dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
-class Identity(Module):
+class Identity(Layer):
     """x."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return x
 
 
-class Flatten(Module):
+class Flatten(Layer):
     """(N, C, H, W) -> (N, C·H·W)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.flatten(x, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Upsample(Module):
-    """See `functional.interpolate`."""
+class Upsample(Layer):
+    """(N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
+
+    mode "nearest", "nearest-exact" or "bilinear". Nothing is learned. See `functional.interpolate`.
+    """
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
     ) -> None:
         self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
@@ -180,13 +199,21 @@ class Upsample(Module):
 
 
 class CrossEntropyLoss(Module):
-    """See `functional.cross_entropy`; `weight` is one factor per class, kept as a buffer."""
+    """loss = Σ weight[t]·(−log softmax(x)[t]) / Σ weight[t] over the pixels whose label t is not ignore_index.
+
+    x (N, C, ...) scores, target (N, ...) integers in [0, C) or ignore_index -> one number, or with reduction="none"
+    (N, ...). `weight`: one factor per class, kept as a buffer. ignore_index is 255, the convention of segmentation
+    (PyTorch: −100). See `functional.cross_entropy`.
+    """
 
     def __init__(self, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> None:
         self.weight = None if weight is None else Buffer(weight)
         self.ignore_index, self.reduction = ignore_index, reduction
 
-    def forward(self, x: Any, target: Any) -> Any:
+    def __call__(self, x: Tensor, target: Tensor | Array) -> Tensor:
+        return self.forward(x, target)
+
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.cross_entropy(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
     def extra_repr(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,44 @@ def test_d3_optimisers_clip_and_schedule() -> None:
         optimizer.step()
         schedule.step()
     assert abs(w.item() - 2) < 0.02 and abs(b.item() - 1) < 0.1
+
+
+PAGE = (Path(minifcn.__file__).parent / "PYTORCH.md").read_text(encoding="utf-8")
+UNLISTED = {"of", "beside", "mutable", "replace_"}  # of a Tensor: for those who write operations
+
+
+def listed(section: str) -> set[str]:
+    """The names in a section of the page: those of the paragraphs that hold names alone."""
+    text = PAGE.split(f"### {section}\n")[1].partition("\n#")[0].replace("Of its own: ", "")
+    paragraphs = [part for part in text.split("\n\n") if re.fullmatch(r"\s*(`\w+`,?\s*)+", part)]
+    return set(re.findall(r"`(\w+)`", " ".join(paragraphs)))
+
+
+def public(thing: Any) -> set[str]:
+    return {name for name in dir(thing) if name[0] != "_"}
+
+
+def test_d3_one_page_lists_what_is_here_and_nothing_else() -> None:
+    own = {name for name, value in vars(nn.init).items() if getattr(value, "__module__", "") == nn.init.__name__}
+    for section, here in {
+        "minifcn, as torch": {*minifcn.__all__, "abs", "all", "any", "max", "min", "sum"},
+        "F, as torch.nn.functional and torch": set(F.__all__),
+        "Tensor": public(Tensor) - UNLISTED,
+        "nn, as torch.nn": set(nn.__all__),
+        "nn.Module": public(nn.Module),
+        "nn.init": {name for name in own if name[0] != "_"} - {"fan_in_uniform"},
+        "optim, as torch.optim": set(optim.__all__),
+    }.items():
+        found = listed(section)
+        assert found == here, f"PYTORCH.md, {section}: add {sorted(here - found)}, remove {sorted(found - here)}"
+
+
+def test_d3_what_the_page_leaves_out_is_not_here() -> None:
+    rows = re.findall(r"^\| (.*?) \|", PAGE.split("## What is left out")[1], re.MULTILINE)
+    names = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert {"register_hook", "grid_sample", "Conv1d", "jit"} <= names
+    for place in (minifcn, F, nn, nn.Module, Tensor):
+        assert not names & public(place), f"{place} has what the page says is left out"
 
 
 # D4: mistakes that are said, and files --------------------------------------------------------------------------------
