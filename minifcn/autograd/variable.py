@@ -8,7 +8,7 @@ is a Variable that has them as Python operators and methods.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
-from weakref import WeakValueDictionary
+from weakref import ref
 
 import numpy as np
 
@@ -28,22 +28,26 @@ class Version:
     is noticed. It refers to its Variables weakly, so it keeps nothing alive.
     """
 
-    __slots__ = ("count", "holders", "_sharers")
+    __slots__ = ("count", "holders", "_sharers", "_room")
 
     def __init__(self) -> None:
         self.count = 0
         self.holders = 0
-        self._sharers: WeakValueDictionary[int, Variable] | None = None  # made with the first view
+        self._sharers: list[ref[Variable]] = []
+        self._room = 8  # how many may be listed before those that no longer live are taken out
 
-    def shared_by(self, *variables: Variable) -> None:
-        """These Variables show one piece of memory."""
-        if self._sharers is None:
-            self._sharers = WeakValueDictionary()
-        self._sharers.update({id(variable): variable for variable in variables})
+    def shared_by(self, first: Variable, view: Variable) -> None:
+        """`view` shows the memory of `first`, too. (All that show it were a `view` before, but the very first.)"""
+        if not self._sharers:
+            self._sharers.append(ref(first))
+        self._sharers.append(ref(view))
+        if len(self._sharers) > self._room:
+            self._sharers = [sharer for sharer in self._sharers if sharer() is not None]
+            self._room = 2 * len(self._sharers) + 8
 
     def has_others(self, than: Variable) -> bool:
         """Whether another Variable that still lives shows the memory too."""
-        return self._sharers is not None and any(variable is not than for variable in self._sharers.values())
+        return any((variable := sharer()) is not None and variable is not than for sharer in self._sharers)
 
     def __reduce__(self) -> tuple[Any, ...]:  # a copy shows memory of its own
         return Version, (), (self.count, self.holders)
