@@ -20,12 +20,12 @@ PACKAGE = ROOT / "minifcn"
 FLOORS = [
     {"errors", "labels"},
     {"arguments"},
-    {"geometry", "machine"},
+    {"geometry", "machine", "random"},
     {"arrays"},
     {"autograd"},
     {"functional"},
     {"tensor"},
-    {"nn", "optim"},
+    {"nn", "optim", "creation"},
     {"models", "data", "metrics", "weights"},
     {"training", "plot", "testing"},
     {"commands"},
@@ -38,11 +38,11 @@ NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public na
 # Who may ask the machine for what, beside the machine itself and the namespace. A file that carries an idea says with
 # what arrays it computes (backend) and what would be too large (limits), and leaves the rest to the floor of arrays.
 EVERYBODY = {
-    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training",
+    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights",
 }  # fmt: skip
 ASKED_BY: dict[str, set[str]] = {
     "backend": EVERYBODY,
-    "limits": {"arrays", "functional", "nn", "optim", "commands"},
+    "limits": {"arrays", "functional", "nn", "optim", "commands", "creation"},
     "memory": {"arrays", "autograd"},
     "spread": {"arrays"},
     "threads": {"arrays", "commands"},
@@ -91,6 +91,8 @@ TESTED_IN: dict[str, str] = {
     "nn/losses.py": "nn/test_layers.py",
     "nn/normalization.py": "nn/test_layers.py",
     "autograd/saving.py": "autograd/test_operation.py",
+    "nn/utils.py": "autograd/test_clipping.py",
+    "functional/indexing.py": "functional/test_shaping.py",
     "functional/profiled.py": "machine/test_profiling.py",
     "machine/running.py": "autograd/test_operation.py",
     "machine/cublas.py": "machine/test_product.py",

@@ -34,7 +34,7 @@ def start_of(output: Variable, gradient: object) -> Variable:
     if not output.requires_grad:
         raise GraphError("backward: the output does not depend on any tensor that requires grad.")
     if gradient is None:
-        if output.size != 1:
+        if output.numel() != 1:
             raise GraphError(
                 f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
                 f"pass gradient of that shape or reduce the output with .sum() or .mean()."

@@ -85,7 +85,7 @@ def run(arguments: dict[str, Any]) -> int:
     if options.balance != "none":
         weight = Tensor(median_frequency_weights(training, BALANCE[options.balance]), device=options.device)
 
-    parameters = sum(parameter.size for parameter in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     print(
         f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
         f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"

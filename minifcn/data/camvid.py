@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from minifcn.data.images import read_image, read_label, refuse_colours, resize_sample
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, size_of, values_text
+from minifcn.data.sample import Sample, check_sample, described, index_in, size_of, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID, outside, values_of
 
@@ -65,6 +65,9 @@ class CamVid:
         lists = {each: _pairs(self.root / f"{each}.txt") for each in SPLITS if (self.root / f"{each}.txt").is_file()}
         check_apart({each: [image for image, _ in pairs] for each, pairs in lists.items()}, self.root)
         self._files = _existing(self.root, lists[split], self.root / f"{split}.txt")
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._files)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from minifcn.data.classes import from_colours, from_values, read_classes
 from minifcn.data.images import LOSSY, SUFFIXES, read_image, read_label, resize_sample
 from minifcn.data.listing import SPLITS, check_apart, check_listed_once, checked_split, read_list
-from minifcn.data.sample import Sample, check_sample, index_in, size_of
+from minifcn.data.sample import Sample, check_sample, described, index_in, size_of
 from minifcn.errors import FileError
 
 MEASURED = 100  # as many images are read to measure mean and standard deviation
@@ -70,6 +70,9 @@ class Folder:
             )
         self._stems = sorted(self._images) if split is None else list(splits[split])
         self._to_measure = list(splits.get("train") or sorted(self._images))
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._stems)

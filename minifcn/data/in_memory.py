@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.data.given import Given
 from minifcn.data.sample import Dataset, Sample, index_in
 
 
@@ -29,6 +33,19 @@ class InMemory:
             sample.label.setflags(write=False)
             self._samples[index] = sample
         return self._samples[index]
+
+    @classmethod
+    def of(cls, pairs: Sequence[Any], classes: Sequence[str] | None = None, name: str = "given") -> InMemory:
+        """A data set of pairs (image, label), arrays uint8 (H, W, 3) and uint8 (H, W): see `Given`.
+
+        >>> image, label = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+        >>> InMemory.of([(image, label)], ["sky", "road"])
+        InMemory(Given('given', 1 sample, 2 classes))
+        """
+        return cls(Given(pairs, classes, name))
+
+    def __repr__(self) -> str:
+        return f"InMemory({self.dataset!r})"
 
     @property
     def name(self) -> str:

@@ -6,9 +6,9 @@ from minifcn.functional.arithmetic import (
     abs,
     add,
     broadcast_to,
-    clamp,
     divide,
     exp,
+    expand,
     log,
     multiply,
     negative,
@@ -17,26 +17,44 @@ from minifcn.functional.arithmetic import (
     subtract,
     sum_to,
 )
+from minifcn.functional.choosing import clamp, where
 from minifcn.functional.conv import conv2d, conv_transpose2d
 from minifcn.functional.convolution_matrix import convolution_matrix
 from minifcn.functional.dice import dice_loss
 from minifcn.functional.dropout import dropout, dropout2d
+from minifcn.functional.indexing import getitem
 from minifcn.functional.loss import cross_entropy, nll_loss
 from minifcn.functional.matmul import linear, matmul
 from minifcn.functional.normalization import batch_norm, group_norm, layer_norm, local_response_norm
 from minifcn.functional.numeric_loss import binary_cross_entropy_with_logits, l1_loss, mse_loss
 from minifcn.functional.one_hot import one_hot
 from minifcn.functional.pooling import avg_pool2d, max_pool2d, max_unpool2d
-from minifcn.functional.reductions import amax, argmax, mean, sum, var
+from minifcn.functional.reductions import all, amax, amin, any, argmax, argmin, max, mean, min, std, sum, var
 from minifcn.functional.resampling import interpolate
-from minifcn.functional.shaping import cat, crop, flatten, getitem, pad, permute, reshape, stack, transpose
-from minifcn.functional.transfer import astype, to
+from minifcn.functional.shaping import (
+    cat,
+    crop,
+    flatten,
+    pad,
+    permute,
+    reshape,
+    squeeze,
+    stack,
+    transpose,
+    unsqueeze,
+    view,
+)
+from minifcn.functional.transfer import astype, clone, contiguous, to
 
 __all__ = [
     "abs",
     "add",
+    "all",
     "amax",
+    "amin",
+    "any",
     "argmax",
+    "argmin",
     "astype",
     "avg_pool2d",
     "batch_norm",
@@ -44,6 +62,8 @@ __all__ = [
     "broadcast_to",
     "cat",
     "clamp",
+    "clone",
+    "contiguous",
     "conv2d",
     "conv_transpose2d",
     "convolution_matrix",
@@ -54,6 +74,7 @@ __all__ = [
     "dropout",
     "dropout2d",
     "exp",
+    "expand",
     "flatten",
     "gelu",
     "getitem",
@@ -67,9 +88,11 @@ __all__ = [
     "log",
     "log_softmax",
     "matmul",
+    "max",
     "max_pool2d",
     "max_unpool2d",
     "mean",
+    "min",
     "mse_loss",
     "multiply",
     "negative",
@@ -84,12 +107,17 @@ __all__ = [
     "silu",
     "softmax",
     "sqrt",
+    "squeeze",
     "stack",
+    "std",
     "subtract",
     "sum",
     "sum_to",
     "tanh",
     "to",
     "transpose",
+    "unsqueeze",
     "var",
+    "view",
+    "where",
 ]

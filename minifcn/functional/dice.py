@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
 from minifcn.arguments import LARGEST_SIZE, integer, number
@@ -10,10 +11,11 @@ from minifcn.arrays.void import looked_at
 from minifcn.errors import ArgumentError
 from minifcn.functional.activation import softmax
 from minifcn.functional.arithmetic import Where, add, divide, multiply, subtract
+from minifcn.functional.indexing import getitem
 from minifcn.functional.loss import labels_for, scores_for
 from minifcn.functional.normalization import ChannelSums
 from minifcn.functional.reductions import reduced
-from minifcn.functional.shaping import getitem, reshape
+from minifcn.functional.shaping import reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
 
@@ -66,4 +68,4 @@ def dice_loss(
 def _planes(x: Tensor) -> Tensor:
     """(N, C, ...) -> (N, C, 1, P), as `ChannelSums` adds them up."""
     N, C = x.shape[:2]
-    return reshape(x, (N, C, 1, x.size // max(1, N * C)))
+    return reshape(x, (N, C, 1, prod(x.shape[2:])))

@@ -10,9 +10,10 @@ from minifcn.arrays import channels
 from minifcn.autograd import Gradient, Gradients, Operation, is_grad_enabled
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
+from minifcn.functional.indexing import getitem
 from minifcn.functional.operands import Shape, floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
-from minifcn.functional.shaping import getitem, pad, reshape
+from minifcn.functional.shaping import pad, reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
 
@@ -244,11 +245,11 @@ def normalized_sizes(value: object, name: str) -> tuple[int, ...]:
 def _standardised(name: str, x: Tensor, rows: int, eps: float) -> Tensor:
     """x in `rows` rows of equal length, each less its mean and divided by its √(variance + eps): (1, rows, n, 1)."""
     level = number(eps, f"{name}: eps", 0)
-    if rows and not x.size:
+    if rows and 0 in x.shape:
         raise ArgumentError(f"{name}: x of shape {x.shape} has no values to take a mean of; leave empty images out.")
     values = widened(x)
     # Batch normalisation of one image whose channels are the rows.
-    planes = reshape(values, (1, rows, x.size // max(1, rows), 1))
+    planes = reshape(values, (1, rows, prod(x.shape) // max(1, rows), 1))
     return BatchNorm(level)(planes, _or_full(None, 1, planes), _or_full(None, 0, planes)) if rows else planes
 
 

@@ -1,6 +1,7 @@
 """Modules with parameters, with PyTorch's names: `from minifcn import nn`."""
 
-from minifcn.nn import init
+from minifcn.nn import init, utils
+from minifcn.nn.containers import ModuleDict, ModuleList, Sequential
 from minifcn.nn.layers import (
     GELU,
     Dropout,
@@ -17,7 +18,7 @@ from minifcn.nn.layers import (
     Upsample,
 )
 from minifcn.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, DiceLoss, L1Loss, Loss, MSELoss, NLLLoss
-from minifcn.nn.module import Module, Sequential
+from minifcn.nn.module import Layer, Module
 from minifcn.nn.normalization import BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
 from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
@@ -38,6 +39,7 @@ __all__ = [
     "GroupNorm",
     "Identity",
     "L1Loss",
+    "Layer",
     "LayerNorm",
     "LeakyReLU",
     "Linear",
@@ -47,6 +49,8 @@ __all__ = [
     "MaxPool2d",
     "MaxUnpool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
     "NLLLoss",
     "Parameter",
     "ReLU",
@@ -58,4 +62,5 @@ __all__ = [
     "Upsample",
     "Window",
     "init",
+    "utils",
 ]

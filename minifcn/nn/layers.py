@@ -1,14 +1,12 @@
 """The layers that slide no window. Arguments, names, defaults and shapes are PyTorch's.
 
-A layer with weights takes `generator`, the source of its initial values: pass numpy.random.default_rng(seed) for a
-repeatable layer. Without one the values are different on every run, as PyTorch's are without a seed.
+A layer with weights takes `generator`, the source of its initial values: numpy.random.default_rng(seed). Without one
+it is the default generator, which `minifcn.manual_seed` sets (see minifcn/random.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from minifcn import functional as F
 from minifcn.arguments import LARGEST_SIZE, choice, flag, integer, number, pair, probability
@@ -16,26 +14,28 @@ from minifcn.arrays.resampling import MODES
 from minifcn.errors import ArgumentError
 from minifcn.functional.resampling import scale_factors
 from minifcn.nn import init
-from minifcn.nn.module import Module
+from minifcn.nn.module import Layer
+from minifcn.random import Generator
 from minifcn.tensor import Tensor
 
-Generator = np.random.Generator
 
+class Linear(Layer):
+    """y = x Aᵀ + b: (..., in_features) -> (..., out_features).
 
-class Linear(Module):
-    """y = x Aᵀ + b: (..., in_features) -> (..., out_features)."""
+    weight A (out_features, in_features) and bias b (out_features,) begin at U(−1/√in_features, 1/√in_features);
+    bias=False leaves b out.
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: Generator | None = None
     ) -> None:
-        rng = np.random.default_rng() if generator is None else generator
         self.in_features = integer(in_features, "Linear: in_features", 1)
         self.out_features = integer(out_features, "Linear: out_features", 1)
-        self.weight = init.fan_in_uniform((out_features, in_features), in_features, rng)
+        self.weight = init.fan_in_uniform((out_features, in_features), in_features, generator)
         biased = flag(bias, "Linear: bias")
-        self.bias = init.fan_in_uniform((out_features,), in_features, rng) if biased else None
+        self.bias = init.fan_in_uniform((out_features,), in_features, generator) if biased else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -43,16 +43,19 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{frozen}"
 
 
-class Dropout(Module):
-    """See `functional.dropout`."""
+class Dropout(Layer):
+    """In training each element is 0 with probability p, else x / (1 − p); in eval mode y = x. Any shape.
+
+    generator   draws; without one the default generator (see minifcn/random.py). See `functional.dropout`.
+    """
 
     drop = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5, *, generator: Generator | None = None) -> None:
         self.p = probability(p, f"{type(self).__name__}: p")
-        self.generator = np.random.default_rng() if generator is None else generator
+        self.generator = generator
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self.drop(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
@@ -60,32 +63,32 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """See `functional.dropout2d`."""
+    """As `Dropout`, but of whole channels: x (N, C, H, W), each plane is kept or zeroed. See `functional.dropout2d`."""
 
     drop = staticmethod(F.dropout2d)
 
 
-class ReLU(Module):
+class ReLU(Layer):
     """max(x, 0)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Layer):
     """x where x > 0, else negative_slope · x."""
 
     def __init__(self, negative_slope: float = 0.01) -> None:
         self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope}"
 
 
-class GELU(Module):
+class GELU(Layer):
     """x·Φ(x), Φ the normal distribution function; approximate: "none" or "tanh", see `functional.gelu`."""
 
     def __init__(self, approximate: str = "none") -> None:
@@ -98,63 +101,66 @@ class GELU(Module):
         return f"approximate={self.approximate!r}"
 
 
-class SiLU(Module):
+class SiLU(Layer):
     """x / (1 + e⁻ˣ)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return F.silu(x)
 
 
-class Sigmoid(Module):
+class Sigmoid(Layer):
     """1 / (1 + e⁻ˣ)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.sigmoid(x)
 
 
-class Tanh(Module):
+class Tanh(Layer):
     """Hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanh(x)
 
 
-class Softmax(Module):
+class Softmax(Layer):
     """e^x / Σ e^x along `dim`."""
 
     def __init__(self, dim: int) -> None:
         self.dim = integer(dim, "Softmax: dim", -LARGEST_SIZE)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
-class Identity(Module):
+class Identity(Layer):
     """x."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return x
 
 
-class Flatten(Module):
+class Flatten(Layer):
     """(N, C, H, W) -> (N, C·H·W)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim = integer(start_dim, "Flatten: start_dim", -LARGEST_SIZE)
         self.end_dim = integer(end_dim, "Flatten: end_dim", -LARGEST_SIZE)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.flatten(x, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Upsample(Module):
-    """See `functional.interpolate`."""
+class Upsample(Layer):
+    """(N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
+
+    mode "nearest", "nearest-exact" or "bilinear". Nothing is learned. See `functional.interpolate`.
+    """
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
@@ -169,7 +175,7 @@ class Upsample(Module):
         self.mode = choice(mode, "Upsample: mode", MODES)
         self.align_corners = align_corners is not None and flag(align_corners, "Upsample: align_corners")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from minifcn import functional as F
 from minifcn.arguments import LARGEST_SIZE, choice, integer, number
 from minifcn.functional.reductions import REDUCTIONS
+from minifcn.machine.backend import Array
 from minifcn.nn.module import Module
 from minifcn.tensor import Buffer, Tensor
 
@@ -19,6 +20,12 @@ class Loss(Module):
 
     def __init__(self, reduction: str) -> None:
         self.reduction = choice(reduction, f"{type(self).__name__}: reduction", REDUCTIONS)
+
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(self, x, target).")
+
+    def __call__(self, x: Tensor, target: Tensor | Array) -> Tensor:
+        return self.forward(x, target)
 
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}"
@@ -33,7 +40,7 @@ class _OfLabels(Loss):
         self.ignore_index = integer(ignore_index, f"{type(self).__name__}: ignore_index", -LARGEST_SIZE)
 
     def extra_repr(self) -> str:
-        weight = "" if self.weight is None else f"weight of {self.weight.size} classes, "
+        weight = "" if self.weight is None else f"weight of {self.weight.numel()} classes, "
         return f"{weight}ignore_index={self.ignore_index}, {super().extra_repr()}"
 
 
@@ -54,7 +61,7 @@ class CrossEntropyLoss(_OfLabels):
         super().__init__(weight, ignore_index, reduction)
         self.label_smoothing = number(label_smoothing, "CrossEntropyLoss: label_smoothing", 0, 1)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.cross_entropy(
             x,
             target,
@@ -74,7 +81,7 @@ class NLLLoss(_OfLabels):
     def __init__(self, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> None:
         super().__init__(weight, ignore_index, reduction)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.nll_loss(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
 
 
@@ -85,7 +92,7 @@ class DiceLoss(_OfLabels):
         super().__init__(None, ignore_index, reduction)
         self.smooth = number(smooth, "DiceLoss: smooth", 0)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.dice_loss(x, target, ignore_index=self.ignore_index, smooth=self.smooth, reduction=self.reduction)
 
     def extra_repr(self) -> str:
@@ -98,7 +105,7 @@ class MSELoss(Loss):
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.mse_loss(x, target, reduction=self.reduction)
 
 
@@ -108,7 +115,7 @@ class L1Loss(Loss):
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(reduction)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.l1_loss(x, target, reduction=self.reduction)
 
 
@@ -123,7 +130,7 @@ class BCEWithLogitsLoss(Loss):
         self.weight = None if weight is None else Buffer(weight)
         self.pos_weight = None if pos_weight is None else Buffer(pos_weight)
 
-    def forward(self, x: Tensor, target: Any) -> Tensor:
+    def forward(self, x: Tensor, target: Tensor | Array) -> Tensor:
         return F.binary_cross_entropy_with_logits(
             x, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )

@@ -11,11 +11,11 @@ from minifcn import functional as F
 from minifcn.arguments import flag, integer, number
 from minifcn.errors import ArgumentError
 from minifcn.functional.normalization import normalized_sizes
-from minifcn.nn.module import Module
+from minifcn.nn.module import Layer
 from minifcn.tensor import Buffer, Parameter, Tensor
 
 
-class BatchNorm2d(Module):
+class BatchNorm2d(Layer):
     """y = (x − mean) / √(var + eps) · weight + bias, per channel of (N, C, H, W); see `functional.batch_norm`.
 
     momentum   the share of the new in the running statistics, in [0, 1]; None: all batches count alike, so that the
@@ -51,7 +51,7 @@ class BatchNorm2d(Module):
         return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{affine}"
 
 
-class GroupNorm(Module):
+class GroupNorm(Layer):
     """y = (x − mean) / √(var + eps) · weight + bias, per image and group of channels; see `functional.group_norm`.
 
     num_channels   C of (N, C, ...), divisible by num_groups
@@ -75,7 +75,7 @@ class GroupNorm(Module):
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}{affine}"
 
 
-class LayerNorm(Module):
+class LayerNorm(Layer):
     """y = (x − mean) / √(var + eps) · weight + bias over the last dimensions; see `functional.layer_norm`.
 
     normalized_shape      the sizes of those dimensions, or that of the last one
@@ -103,7 +103,7 @@ class LayerNorm(Module):
         return f"{self.normalized_shape}, eps={self.eps}{affine}"
 
 
-class LocalResponseNorm(Module):
+class LocalResponseNorm(Layer):
     """y[c] = x[c] / (k + alpha/size · Σ x[c']²)^beta over `size` channels; see `functional.local_response_norm`."""
 
     def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from minifcn import arguments
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
-FLAGS = ("nesterov",)
+FLAGS = ("nesterov", "centered")
 PAIRS = ("betas",)
 
 

@@ -70,6 +70,7 @@ class Operations:
     hessian_vector: Function = ours.hessian_vector
     sgd: Function = ours.sgd
     adam: Function = ours.adam
+    rmsprop: Function = ours.rmsprop
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

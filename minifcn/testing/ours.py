@@ -17,7 +17,7 @@ from minifcn.autograd import grad
 from minifcn.geometry import CoordinateMap, Geometry, ReceptiveField, coordinates
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models.alignment import Alignment
-from minifcn.optim import SGD, Adam
+from minifcn.optim import SGD, Adam, RMSprop
 from minifcn.tensor import Parameter, Tensor
 from minifcn.testing.ours_losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from minifcn.testing.ours_losses import (
@@ -291,6 +291,13 @@ def adam(weight: Any, gradients: Sequence[Any], lr: float, betas: tuple[float, f
     """The weight after each step, given the gradient of each step"""
     parameter = Parameter(weight)
     return _steps(Adam([parameter], lr, betas, eps, weight_decay), parameter, gradients)
+
+
+def rmsprop(weight: Any, gradients: Sequence[Any], lr: float, alpha: float = 0.99, eps: float = 1e-8,
+            weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> list[np.ndarray]:  # fmt: skip
+    """The weight after each step, given the gradient of each step"""
+    parameter = Parameter(weight)
+    return _steps(RMSprop([parameter], lr, alpha, eps, weight_decay, momentum, centered), parameter, gradients)
 
 
 def _steps(optimizer: Any, parameter: Any, gradients: Sequence[Any]) -> list[np.ndarray]:

@@ -62,6 +62,7 @@ CASES = [
     ("power", lambda x: F.power(x, 1), (2, 3)),
     ("power", lambda x: F.power(x, 0), (2, 3)),
     ("power", lambda x: F.power(x, -1), (2, 3)),
+    ("power", lambda x: F.power(2, x), (2, 3)),
     ("power", lambda x: F.power(F.multiply(x, x), 0.75), (2, 3)),
     ("exp", F.exp, (2, 3)),
     ("log", lambda x: F.log(F.abs(x)), (2, 3)),
@@ -85,7 +86,21 @@ CASES = [
     ("var", lambda x: F.var(x, 1, 0, True), (2, 3)),
     ("amax", lambda x: F.amax(F.power(x, 3), 1), (2, 3, 2)),
     ("amax", lambda x: F.amax(F.power(x, 3)), (2, 3)),
+    ("amin", lambda x: F.amin(F.power(x, 3), (0, 2)), (2, 3, 2)),
+    ("max", lambda x: F.max(F.power(x, 3), 1).values, (2, 3, 2)),
+    ("max", lambda x: F.max(F.power(x, 3)), (2, 3)),
+    ("min", lambda x: F.min(F.power(x, 3), -1, keepdim=True).values, (2, 3, 2)),
+    ("std", F.std, (2, 3)),
+    ("std", lambda x: F.std(x, 1, 0, True), (2, 3, 2)),
+    ("where", lambda x, y: F.where(MASK, F.power(x, 3), F.power(y, 2)), (2, 3), (3,)),
+    ("where", lambda x: F.where(MASK, 2.0, F.power(x, 3)), (2, 3)),
     ("reshape", lambda x: F.reshape(F.power(x, 2), (3, -1)), (2, 3, 2)),
+    ("view", lambda x: F.view(F.power(x, 2), (3, -1)), (2, 3, 2)),
+    ("squeeze", lambda x: F.squeeze(F.power(x, 2)), (2, 1, 3, 1)),
+    ("unsqueeze", lambda x: F.unsqueeze(F.power(x, 2), 1), (2, 3)),
+    ("expand", lambda x: F.expand(F.power(x, 2), (2, -1, 4)), (3, 1)),
+    ("clone", lambda x: F.clone(F.power(x, 2)), (2, 3)),
+    ("contiguous", lambda x: F.contiguous(F.power(x, 2).T), (2, 3)),
     ("flatten", lambda x: F.flatten(F.power(x, 2), 1), (2, 3, 2)),
     ("permute", lambda x: F.permute(F.power(x, 2), (2, 0, 1)), (2, 3, 2)),
     ("transpose", lambda x: F.transpose(F.power(x, 2), 0, -1), (2, 3, 4)),
@@ -151,7 +166,7 @@ CASES = [
 ]
 
 # What has no gradient of its own: whole-number results, a matrix to look at, a move (see test_transfer.py).
-WITHOUT_GRADIENT = {"argmax", "astype", "convolution_matrix", "one_hot", "to"}
+WITHOUT_GRADIENT = {"all", "any", "argmax", "argmin", "astype", "convolution_matrix", "one_hot", "to"}
 
 
 def inputs_of(shapes):

@@ -57,7 +57,9 @@ def unpooled() -> dict[str, Any]:
 
 
 def parameters() -> list[nn.Parameter]:
-    return [nn.Parameter(np.ones(3, np.float32))]
+    parameter = nn.Parameter(np.ones(3, np.float32))
+    parameter.sum().backward()
+    return [parameter]
 
 
 def of_image(**plain: Any) -> Callable[[], dict[str, Any]]:
@@ -66,8 +68,12 @@ def of_image(**plain: Any) -> Callable[[], dict[str, Any]]:
 
 # function -> a right call of it; where it may be called in two ways, both
 CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
+    "all": [of_image()],
     "amax": [of_image()],
+    "amin": [of_image()],
+    "any": [of_image()],
     "argmax": [of_image()],
+    "argmin": [of_image()],
     "avg_pool2d": [of_image(kernel_size=2)],
     "batch_norm": [
         lambda: {"x": image(), "running_mean": per_channel(), "running_var": per_channel(), "training": True}
@@ -84,6 +90,7 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "dice_loss": [lambda: {"x": image(), "target": labels()}],
     "dropout": [lambda: {"x": image(), "generator": rng()}],
     "dropout2d": [lambda: {"x": image(), "generator": rng()}],
+    "expand": [of_image(sizes=(2, 4, 6, 7))],
     "flatten": [of_image()],
     "gelu": [of_image()],
     "group_norm": [of_image(num_groups=2)],
@@ -93,9 +100,11 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "leaky_relu": [of_image()],
     "local_response_norm": [of_image(size=3)],
     "log_softmax": [of_image(dim=1)],
+    "max": [of_image(dim=1)],
     "max_pool2d": [of_image(kernel_size=2)],
     "max_unpool2d": [lambda: unpooled() | {"kernel_size": 2}],
     "mean": [of_image()],
+    "min": [of_image(dim=1)],
     "mse_loss": [lambda: {"x": image(), "target": image()}],
     "nll_loss": [lambda: {"x": image(), "target": labels()}],
     "one_hot": [lambda: {"x": Tensor(labels())}],
@@ -104,6 +113,10 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "power": [of_image(exponent=2)],
     "reshape": [of_image(shape=(-1,))],
     "softmax": [of_image(dim=1)],
+    "squeeze": [of_image()],
+    "std": [of_image()],
+    "unsqueeze": [of_image(dim=1)],
+    "view": [of_image(shape=(-1,))],
     "stack": [lambda: {"tensors": [image(), image()]}],
     "sum": [of_image()],
     "sum_to": [of_image(shape=(4, 1, 7))],
@@ -138,11 +151,15 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "constant_": [lambda: {"tensor": weight(), "val": 1.0}],
     "kaiming_normal_": [lambda: {"tensor": weight(), "generator": rng()}],
     "kaiming_uniform_": [lambda: {"tensor": weight(), "generator": rng()}],
+    "normal_": [lambda: {"tensor": weight(), "generator": rng()}],
+    "uniform_": [lambda: {"tensor": weight(), "generator": rng()}],
     "xavier_normal_": [lambda: {"tensor": weight(), "generator": rng()}],
     "xavier_uniform_": [lambda: {"tensor": weight(), "generator": rng()}],
     # optimisers and schedules
     "Adam": [lambda: {"params": parameters()}],
     "AdamW": [lambda: {"params": parameters()}],
+    "RMSprop": [lambda: {"params": parameters()}],
+    "clip_grad_norm_": [lambda: {"parameters": parameters(), "max_norm": 1.0}],
     "SGD": [lambda: {"params": parameters(), "momentum": 0.5}],
     "CosineAnnealingLR": [lambda: {"optimizer": optim.SGD(parameters()), "T_max": 5}],
     "LinearWarmup": [lambda: {"after": optim.StepLR(optim.SGD(parameters()), 3)}],
@@ -153,8 +170,8 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
 # What is computed with or drawn from, and what is asked about elsewhere: devices and dtypes in test_transfer.py, keys
 # in test_shaping.py.
 THINGS = {
-    "x", "a", "b", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
-    "generator", "params", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source",
+    "x", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
+    "generator", "params", "parameters", "condition", "input", "other", "modules", "axis", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source",
 }  # fmt: skip
 
 # Of the wrong values, those that have a meaning: by the argument, or by the function and the argument.
@@ -185,10 +202,18 @@ MEANS: dict[str, set[str]] = {
     "divisor_override": {"None"},
     "output_size": {"None"},
     "reshape shape": {"-1"},
+    "view shape": {"-1"},
+    "mean": NEGATIVE,
+    "argmin dim": {"-1", "None"},
+    "max dim": {"-1", "None"},
+    "min dim": {"-1", "None"},
+    "squeeze dim": {"-1", "None", "list"},
+    "max_norm": {"inf"},
+    "norm_type": {"inf"},
     "sum_to shape": {"list"},
     "LayerNorm normalized_shape": {"list"},
     "argmax dim": {"-1", "None"},
-    **{f"{name} dim": {"-1", "None", "list"} for name in ("sum", "mean", "var", "amax")},
+    **{f"{name} dim": {"-1", "None", "list"} for name in ("all", "any", "sum", "mean", "var", "std", "amax", "amin")},
 }
 PLACES = (F, nn, init, optim)
 
@@ -201,8 +226,9 @@ def plain_arguments(function: Any) -> dict[str, inspect.Parameter]:
     if inspect.isclass(function) and function.__init__ is object.__init__:
         return {}
     given = inspect.signature(function).parameters
+    operands = {"a", "b"} if function in (F.add, F.subtract, F.multiply, F.divide, F.matmul) else set()
     flags = {name for name, parameter in given.items() if isinstance(parameter.default, bool)}
-    return {name: parameter for name, parameter in given.items() if name not in THINGS or name in flags}
+    return {name: parameter for name, parameter in given.items() if name not in THINGS | operands or name in flags}
 
 
 def meaning(name: str, argument: str, parameter: inspect.Parameter) -> set[str]:
@@ -233,7 +259,7 @@ def test_what_is_no_value_is_refused_and_what_is_one_is_taken(name: str, call: A
             made = function(**options)
         except (ArgumentError, ArgumentTypeError) as error:
             assert str(error).endswith(".") and "\n" not in str(error) and "np.float" not in str(error), error
-            assert str(error).startswith((name, "calculate_gain", "max_unpool2d")), error
+            assert str(error).startswith((name, "calculate_gain", "max_unpool2d", "reshape", "broadcast_to")), error
         except Exception as error:
             pytest.fail(f"{name}({argument}={text}): {type(error).__name__}: {error}")
         else:

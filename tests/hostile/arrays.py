@@ -88,6 +88,7 @@ CASES = (
     Case("power", lambda x: F.power(x, 0), (IMAGES,)),
     shown("power", lambda x: F.power(x, 1), (IMAGES,)),
     inexact("power", lambda x: F.power(x, -0.5), (IMAGES,), positive=True),
+    inexact("power", lambda x: F.power(1.5, x), ((2, 3),)),
     inexact("exp", F.exp, (IMAGES,)),
     inexact("log", F.log, (IMAGES,), positive=True),
     inexact("sqrt", F.sqrt, (IMAGES,), positive=True),
@@ -104,7 +105,19 @@ CASES = (
     inexact("mean", lambda x: F.mean(x, (1, 2)), (IMAGES,)),
     inexact("var", lambda x: F.var(x, 1, 0, True), (IMAGES,)),
     Case("amax", lambda x: F.amax(x, 1), (IMAGES,)),
+    Case("amin", lambda x: F.amin(x, 1), (IMAGES,)),
+    Case("max", F.max, (IMAGES,)),
+    Case("max", lambda x: F.max(x, 2).values, (IMAGES,)),
+    Case("min", lambda x: F.min(x, -1, keepdim=True).values, (IMAGES,)),
+    inexact("std", lambda x: F.std(x, 1, 0), (IMAGES,)),
+    Case("where", lambda x, y: F.where(x > 1, x, y), (IMAGES, (4, 1, 1))),
     shown("reshape", lambda x: F.reshape(x, (8, 30)), (IMAGES,)),
+    shown("view", lambda x: F.view(x, x.shape), (IMAGES,)),
+    shown("squeeze", lambda x: F.squeeze(x, 1), ((2, 1, 5),)),
+    shown("unsqueeze", lambda x: F.unsqueeze(x, -1), (IMAGES,)),
+    shown("expand", lambda x: F.expand(x, (3, -1, 4, -1)), ((2, 1, 5),)),
+    Case("clone", F.clone, (IMAGES,)),
+    Case("contiguous", lambda x: F.contiguous(F.transpose(x, 0, 1)), (IMAGES,)),
     shown("reshape", lambda x: F.reshape(x, IMAGES), (IMAGES,)),
     shown("flatten", lambda x: F.flatten(x, 1, 2), (IMAGES,)),
     shown("permute", lambda x: F.permute(x, (2, 0, 3, 1)), (IMAGES,)),
@@ -168,7 +181,7 @@ CASES = (
     shown("astype", lambda x: F.astype(x, np.float64), (IMAGES,)),
     shown("to", lambda x: F.to(x, x.device), (IMAGES,)),
 )
-WITHOUT_GRADIENT = {"argmax", "convolution_matrix", "one_hot"}
+WITHOUT_GRADIENT = {"all", "any", "argmax", "argmin", "convolution_matrix", "one_hot"}
 
 
 def identifier(case: Case) -> str:

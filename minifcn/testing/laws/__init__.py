@@ -18,6 +18,7 @@ from minifcn.testing.laws import optimisers as optimisers
 from minifcn.testing.laws import places as places
 from minifcn.testing.laws import pooling as pooling
 from minifcn.testing.laws import pooling_gradient as pooling_gradient
+from minifcn.testing.laws import rmsprop as rmsprop
 from minifcn.testing.laws import scores as scores
 from minifcn.testing.laws import second_order as second_order
 from minifcn.testing.laws import sizes as sizes

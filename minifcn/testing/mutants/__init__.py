@@ -15,6 +15,7 @@ from minifcn.testing.mutants import normalization_gradient as normalization_grad
 from minifcn.testing.mutants import numeric_losses as numeric_losses
 from minifcn.testing.mutants import optimisers as optimisers
 from minifcn.testing.mutants import pooling as pooling
+from minifcn.testing.mutants import rmsprop as rmsprop
 from minifcn.testing.mutants import scores as scores
 from minifcn.testing.mutants import second_order as second_order
 from minifcn.testing.mutants import sizes as sizes
