@@ -153,7 +153,7 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
 # What is computed with or drawn from, and what is asked about elsewhere: devices and dtypes in test_transfer.py, keys
 # in test_shaping.py.
 THINGS = {
-    "x", "a", "b", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
+    "x", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
     "generator", "params", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source",
 }  # fmt: skip
 
@@ -201,8 +201,9 @@ def plain_arguments(function: Any) -> dict[str, inspect.Parameter]:
     if inspect.isclass(function) and function.__init__ is object.__init__:
         return {}
     given = inspect.signature(function).parameters
+    operands = {"a", "b"} if function in (F.add, F.subtract, F.multiply, F.divide, F.matmul) else set()
     flags = {name for name, parameter in given.items() if isinstance(parameter.default, bool)}
-    return {name: parameter for name, parameter in given.items() if name not in THINGS or name in flags}
+    return {name: parameter for name, parameter in given.items() if name not in THINGS | operands or name in flags}
 
 
 def meaning(name: str, argument: str, parameter: inspect.Parameter) -> set[str]:
