@@ -5,7 +5,7 @@ What of PyTorch is here, what is different on purpose, and what is left out: PYT
 
 from numpy import float16, float32, float64, int32, int64, uint8  # a Tensor's dtypes are NumPy's
 
-from minifcn import functional, nn, optim
+from minifcn import cuda, functional, nn, optim
 from minifcn.arrays.convolution import use_algorithm
 from minifcn.arrays.convolution.explanation import explain
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
@@ -88,6 +88,7 @@ __all__ = [
     "clamp",
     "convolution_matrix",
     "crop_offset",
+    "cuda",
     "default_generator",
     "empty",
     "empty_cache",

@@ -86,8 +86,27 @@ class Tensor(Variable):
     def __ge__(self, other: Operand) -> Tensor:
         return self._compare("greater_equal", other)
 
+    eq = __eq__
+
+    # Of booleans, such as comparisons give, and of whole numbers bit by bit.
+    def __and__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_and", other)
+
+    def __or__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_or", other)
+
+    def __xor__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_xor", other)
+
+    def __invert__(self) -> Tensor:
+        return self._compare("bitwise_xor", True if self.dtype.kind == "b" else -1)
+
     def _compare(self, relation: str, other: Any) -> Tensor:
         first, second = alike(relation, self, other)
+        if relation.startswith("bitwise") and first.dtype.kind == "f":
+            raise ArgumentTypeError(
+                f"{relation}: booleans or whole numbers are needed, got {first.dtype}; compare first."
+            )
         with at_home(first._array):
             return type(self).of(getattr(array_module(first._array), relation)(first._array, second._array))
 
@@ -185,6 +204,10 @@ class Tensor(Variable):
         """As `reshape`, but never a copy: see `functional.view`."""
         return F.view(self, _sizes(shape))
 
+    def view_as(self, other: Tensor) -> Tensor:
+        """In the shape of another: see `view`."""
+        return F.view(self, other.shape)
+
     def expand(self, *sizes: Any) -> Tensor:
         """Repeated along new and unit dimensions, -1 where a size stays: see `functional.expand`."""
         return F.expand(self, _sizes(sizes))
@@ -197,6 +220,10 @@ class Tensor(Variable):
     def T(self) -> Tensor:
         """The transpose of a matrix."""
         return F.permute(self, tuple(range(self.ndim))[::-1])
+
+    def t(self) -> Tensor:
+        """As `T`."""
+        return self.T
 
     # Element by element ---------------------------------------------------------------------------------------------
 

@@ -262,6 +262,21 @@ def test_zero_grad_forgets(xp: ModuleType) -> None:
     assert not optimizer.state
 
 
+def test_zero_grad_may_leave_zeros(xp: ModuleType) -> None:
+    for owner in (nn.Linear(2, 1), None):
+        weights = list(owner.parameters()) if owner else parameters(xp=xp)
+        zero = owner.zero_grad if owner else optim.SGD(weights, momentum=0.5).zero_grad
+        for weight in weights[1:]:
+            (weight * weight).sum().backward()
+        memory = [weight.grad._array for weight in weights[1:]]
+        zero(set_to_none=False)
+        assert weights[0].grad is None
+        for weight, array in zip(weights[1:], memory, strict=True):
+            assert weight.grad._array is array and not get(weight.grad).any()
+        zero(True)
+        assert all(weight.grad is None for weight in weights)
+
+
 @pytest.mark.parametrize(("kind", "settings"), [(kind, {"lr": 0.1} | settings) for kind, settings in KINDS])
 def test_finds_a_minimum(kind: type[optim.Optimizer], settings: dict[str, Any], xp: ModuleType) -> None:
     """The valley (x − 3)² + 10 (y + 1)², through autograd."""

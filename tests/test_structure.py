@@ -25,7 +25,7 @@ FLOORS = [
     {"autograd"},
     {"functional"},
     {"tensor"},
-    {"nn", "optim", "creation"},
+    {"nn", "optim", "creation", "cuda"},
     {"models", "data", "metrics", "weights"},
     {"training", "plot", "testing"},
     {"commands"},
@@ -38,7 +38,7 @@ NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public na
 # Who may ask the machine for what, beside the machine itself and the namespace. A file that carries an idea says with
 # what arrays it computes (backend) and what would be too large (limits), and leaves the rest to the floor of arrays.
 EVERYBODY = {
-    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights",
+    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights", "cuda",
 }  # fmt: skip
 ASKED_BY: dict[str, set[str]] = {
     "backend": EVERYBODY,

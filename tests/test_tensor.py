@@ -58,6 +58,24 @@ def test_operators_refuse_what_they_do_not_know(operation, xp):
         operation(x, B.astype(np.float32))
 
 
+def test_masks_are_joined(xp):
+    a, b = on(xp, [True, True, False, False]), on(xp, [True, False, True, False])
+    equal(a & b, [True, False, False, False])
+    equal(a | b, [True, True, True, False])
+    equal(a ^ b, [False, True, True, False])
+    equal(~a, [False, False, True, True])
+    equal(a & True, a)
+    equal(~on(xp, [0, 5]), [-1, -6])
+    equal(on(xp, [6, 5]) & 3, [2, 1])
+    assert (a & b).dtype == np.bool_ and (~a).dtype == np.bool_
+    equal(~on(xp, np.array([0, 255], np.int16)), [-1, -256])
+    for wrong in (lambda: on(xp, [1.0]) & on(xp, [2.0]), lambda: ~on(xp, [1.0])):
+        with pytest.raises(ArgumentTypeError, match="booleans or whole numbers are needed, got float32; compare first"):
+            wrong()
+    with pytest.raises(ArgumentTypeError, match="different dtypes, bool and int64"):
+        a & on(xp, [1, 2, 3, 4])
+
+
 def test_comparisons_of_shapes_that_do_not_fit(xp):
     with pytest.raises(ValueError, match="broadcast"):
         on(xp, A) == on(xp, np.ones(2))  # noqa: B015
@@ -91,6 +109,9 @@ def test_methods_are_the_functions(xp):
         (2**x, F.power(2, x)),
         (x.view(3, -1), F.reshape(x, (3, 2))),
         (x.view((6,)), F.flatten(x)),
+        (x.T.contiguous().view_as(x), F.reshape(x.T, (2, 3))),
+        (x.t(), x.T),
+        (x.eq(2.0), x == 2.0),
         (x.unsqueeze(0), F.unsqueeze(x, 0)),
         (x.unsqueeze(0).squeeze(), x),
         (x.expand(4, -1, 3), F.broadcast_to(x, (4, 2, 3))),

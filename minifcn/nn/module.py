@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 
 from minifcn.arrays.accepted import checked_array
+from minifcn.autograd.gradients import forget
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home, is_array, names_device, to_device
 from minifcn.tensor import Buffer, Parameter, Tensor
@@ -134,10 +135,9 @@ class Module:
     def eval(self) -> Self:
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: `grad` becomes None."""
-        for parameter in self.parameters():
-            parameter.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient: `grad` becomes None, or with set_to_none=False zeros in the same memory."""
+        forget(self.parameters(), set_to_none)
 
     def requires_grad_(self, value: bool = True) -> Self:
         """Freeze (False) or thaw (True) every parameter; gradients still flow through a frozen layer."""

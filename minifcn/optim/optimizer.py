@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minifcn.autograd.gradients import forget
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_cupy
 from minifcn.machine.kernels import contiguous
@@ -126,10 +127,12 @@ class Optimizer(ABC):
 
     # Training -------------------------------------------------------------------------------------------------------
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: `grad` becomes None, so a parameter that gets none is skipped by `step`."""
-        for parameter, _ in self._members():
-            parameter.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient: `grad` becomes None, so a parameter that gets none is skipped by `step`.
+
+        With set_to_none=False it becomes zeros in the same memory, and momentum goes on without a gradient.
+        """
+        forget((parameter for parameter, _ in self._members()), set_to_none)
 
     def step(self) -> None:
         """Move every parameter that has a gradient, in place; the parameter's version counts the write.

@@ -106,7 +106,7 @@ FLOATING = {
     "log_softmax": lambda x: F.log_softmax(x, 1),
     "mean": F.mean,
     "var": F.var,
-    "amax": F.amax,
+    "std": F.std,
     "exp": F.exp,
     "log": F.log,
     "sqrt": F.sqrt,

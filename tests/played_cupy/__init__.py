@@ -22,7 +22,7 @@ from tests.played_cupy.kernels import RawKernel
 # What minifcn and its tests take from the module: every name is CuPy's, too, and means the same there.
 _FUNCTIONS = """
 abs add all allclose amax amin any arange argmax argmin argsort array array_equal ascontiguousarray asarray
-asfortranarray bincount
+asfortranarray bincount bitwise_and bitwise_or bitwise_xor
 broadcast_arrays broadcast_shapes broadcast_to ceil clip concatenate copyto cos cumsum diff divide divmod dot einsum
 empty empty_like equal exp expand_dims eye flatnonzero flip floor full full_like greater greater_equal isfinite isnan
 less less_equal linspace log log1p logical_and logical_not logical_or matmul max maximum mean min minimum moveaxis multiply

@@ -251,6 +251,104 @@ def test_d3_optimisers_clip_and_schedule() -> None:
     assert abs(w.item() - 2) < 0.02 and abs(b.item() - 1) < 0.1
 
 
+PROGRAM = """
+import minifcn as torch
+from minifcn import nn, optim
+from minifcn import functional as F
+
+
+class DoubleConv(nn.Module):
+    def __init__(self, before, channels):
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(before, channels, 3, padding=1, bias=False), nn.BatchNorm2d(channels), nn.ReLU(),
+        )
+
+    def forward(self, x):
+        return self.net(x)
+
+
+class UNet(nn.Module):
+    def __init__(self, classes, features=(4, 8)):
+        super().__init__()
+        self.downs, self.ups = nn.ModuleList(), nn.ModuleList()
+        before = 3
+        for feature in features:
+            self.downs.append(DoubleConv(before, feature))
+            before = feature
+        for feature in reversed(features):
+            self.ups.append(nn.ConvTranspose2d(feature * 2, feature, kernel_size=2, stride=2))
+            self.ups.append(DoubleConv(feature * 2, feature))
+        self.bottleneck = DoubleConv(features[-1], features[-1] * 2)
+        self.pool = nn.MaxPool2d(kernel_size=2, stride=2)
+        self.final = nn.Conv2d(features[0], classes, kernel_size=1)
+        self.apply(self._init_weights)
+
+    def _init_weights(self, m):
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight, mode="fan_out", nonlinearity="relu")
+            if m.bias is not None:
+                nn.init.zeros_(m.bias)
+
+    def forward(self, x):
+        skips = []
+        for down in self.downs:
+            x = down(x)
+            skips.append(x)
+            x = self.pool(x)
+        x = self.bottleneck(x)
+        for i, skip in zip(range(0, len(self.ups), 2), skips[::-1]):
+            x = self.ups[i](x)
+            if x.shape != skip.shape:
+                x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
+            x = self.ups[i + 1](torch.cat((skip, x), dim=1))
+        return self.final(x)
+
+
+torch.manual_seed(0)
+device = "cuda" if torch.cuda.is_available() else "cpu"
+model = UNet(3).to(device)
+count = sum(p.numel() for p in model.parameters() if p.requires_grad)
+optimizer = optim.RMSprop(model.parameters(), lr=1e-2, momentum=0.9)
+scheduler = optim.lr_scheduler.PolynomialLR(optimizer, total_iters=20)
+criterion = nn.CrossEntropyLoss()
+x, y = torch.randn(2, 3, 9, 14, device=device), torch.randint(0, 3, (2, 9, 14), device=device)
+average, best, losses = torch.zeros(()).to(device), float("inf"), []
+for epoch in range(12):
+    model.train()
+    optimizer.zero_grad(set_to_none=True)
+    out = model(x)
+    loss = criterion(out, y)
+    loss.backward()
+    nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0)
+    optimizer.step()
+    scheduler.step()
+    with torch.no_grad():
+        average.mul_(0.9).add_(loss, alpha=0.1)
+    pred = out.argmax(dim=1, keepdim=True)
+    correct = pred.eq(y.view_as(pred)).sum().item()
+    accuracy = (pred.squeeze(1) == y).float().mean()
+    valid = (y != 255) & (pred.squeeze(1) == y)
+    probabilities, classes = F.softmax(out, dim=1).max(1)
+    assert correct == valid.sum().item() == round(accuracy.item() * y.numel()) and (classes == pred.squeeze(1)).all()
+    losses.append(loss.item())
+    print(f"{epoch}: loss {loss:.4f}, {accuracy:.1%}, mean {average:.3f}, lr {scheduler.get_last_lr()[0]:.5f}")
+    if loss < best:
+        best = loss.item()
+        torch.save(model.state_dict(), path)
+model.load_state_dict(torch.load(path, map_location=device))
+model.eval()
+with torch.no_grad():
+    assert model(x).requires_grad is False
+"""
+
+
+def test_d3_a_program_as_it_is_written_for_pytorch_runs(tmp_path: Path) -> None:
+    names: dict[str, Any] = {"path": tmp_path / "unet.safetensors"}
+    exec(PROGRAM, names)
+    assert names["count"] > 1000 and names["losses"][-1] < 0.9 * names["losses"][0]
+
+
 PAGE = (Path(minifcn.__file__).parent / "PYTORCH.md").read_text(encoding="utf-8")
 UNLISTED = {"of", "beside", "mutable", "replace_"}  # of a Tensor: for those who write operations
 
