@@ -2,7 +2,7 @@
 
 NumPy and the library take half a second to load, in which nothing of ours could catch a KeyboardInterrupt: `python -m`
 imports the package before anything else, and so does the script that installers write. Therefore the package imports
-this file first. Whoever imports minifcn in a program of their own keeps their signals.
+this file first, and to import it is enough. Whoever imports minifcn in a program of their own keeps their signals.
 """
 
 from __future__ import annotations
@@ -43,3 +43,6 @@ def nothing_is_left_to_stop() -> None:
     """An impatient further Ctrl-C does not change the exit status of a command that the first one has ended."""
     if signal.getsignal(signal.SIGINT) is leave:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+leave_quietly_on_interrupt()

@@ -1,7 +1,11 @@
-"""Tensor: a Variable with Python's operators and PyTorch's methods. Every line delegates to `functional`."""
+"""Tensor: a Variable with Python's operators and PyTorch's methods.
+
+Most are the functions of `functional` themselves: bound to a tensor, their first argument is the tensor.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,10 +13,11 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.arrays.accepted import same_device
 from minifcn.autograd import Variable, backward, is_grad_enabled
+from minifcn.autograd.in_place import changed
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
-from minifcn.functional.operands import alike
-from minifcn.functional.shaping import plain_key
+from minifcn.functional.indexing import Key, plain_key
+from minifcn.functional.operands import Operand, alike
 from minifcn.machine.backend import array_module, at_home, names_device
 
 
@@ -36,55 +41,29 @@ class Tensor(Variable):
 
     # Operators ------------------------------------------------------------------------------------------------------
 
-    def __add__(self, other: Any) -> Any:
-        return F.add(self, other)
+    __add__, __sub__, __mul__, __truediv__ = F.add, F.subtract, F.multiply, F.divide
+    __neg__, __abs__, __matmul__, __getitem__ = F.negative, F.abs, F.matmul, F.getitem
 
-    def __radd__(self, other: Any) -> Any:
+    def __radd__(self, other: Operand) -> Tensor:
         return F.add(other, self)
 
-    def __sub__(self, other: Any) -> Any:
-        return F.subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Any:
+    def __rsub__(self, other: Operand) -> Tensor:
         return F.subtract(other, self)
 
-    def __mul__(self, other: Any) -> Any:
-        return F.multiply(self, other)
-
-    def __rmul__(self, other: Any) -> Any:
+    def __rmul__(self, other: Operand) -> Tensor:
         return F.multiply(other, self)
 
-    def __truediv__(self, other: Any) -> Any:
-        return F.divide(self, other)
-
-    def __rtruediv__(self, other: Any) -> Any:
+    def __rtruediv__(self, other: Operand) -> Tensor:
         return F.divide(other, self)
 
-    def __pow__(self, exponent: float) -> Any:
-        return F.power(self, exponent)
-
-    def __neg__(self) -> Any:
-        return F.negative(self)
-
-    def __matmul__(self, other: Any) -> Any:
-        return F.matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Any:
+    def __rmatmul__(self, other: Any) -> Tensor:
         return F.matmul(other, self)
 
-    def __getitem__(self, key: Any) -> Any:
-        return F.getitem(self, key)
+    def __pow__(self, exponent: float) -> Tensor:
+        return F.power(self, exponent)
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        """Write into the memory. Refused while it would change a graph behind autograd's back."""
-        if self.requires_grad and is_grad_enabled():
-            raise GraphError(
-                "writing into a tensor that requires grad is not recorded; do it inside no_grad() or on .detach()."
-            )
-        given, parts = self.beside(value), plain_key("setitem", self._array, key)
-        same_device("setitem", self._array, given, "the tensor and the value")
-        with at_home(self._array):
-            self.mutable()[parts] = given
+    def __rpow__(self, base: float) -> Tensor:
+        return F.power(base, self)
 
     # Comparisons give boolean tensors, so a tensor is found in dictionaries by identity.
     __hash__ = Variable.__hash__
@@ -95,24 +74,43 @@ class Tensor(Variable):
     def __ne__(self, other: object) -> Any:
         return True if other is None else self._compare("not_equal", other)
 
-    def __lt__(self, other: Any) -> Any:
+    def __lt__(self, other: Operand) -> Tensor:
         return self._compare("less", other)
 
-    def __le__(self, other: Any) -> Any:
+    def __le__(self, other: Operand) -> Tensor:
         return self._compare("less_equal", other)
 
-    def __gt__(self, other: Any) -> Any:
+    def __gt__(self, other: Operand) -> Tensor:
         return self._compare("greater", other)
 
-    def __ge__(self, other: Any) -> Any:
+    def __ge__(self, other: Operand) -> Tensor:
         return self._compare("greater_equal", other)
 
-    def _compare(self, relation: str, other: object) -> Any:
+    eq = __eq__
+
+    # Of booleans, such as comparisons give, and of whole numbers bit by bit.
+    def __and__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_and", other)
+
+    def __or__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_or", other)
+
+    def __xor__(self, other: Operand) -> Tensor:
+        return self._compare("bitwise_xor", other)
+
+    def __invert__(self) -> Tensor:
+        return self._compare("bitwise_xor", True if self.dtype.kind == "b" else -1)
+
+    def _compare(self, relation: str, other: Any) -> Tensor:
         first, second = alike(relation, self, other)
+        if relation.startswith("bitwise") and first.dtype.kind == "f":
+            raise ArgumentTypeError(
+                f"{relation}: booleans or whole numbers are needed, got {first.dtype}; compare first."
+            )
         with at_home(first._array):
             return type(self).of(getattr(array_module(first._array), relation)(first._array, second._array))
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
 
     def __float__(self) -> float:
@@ -133,91 +131,153 @@ class Tensor(Variable):
             raise ArgumentError(f"{values.dtype} cannot become {made.dtype} without a copy; leave copy=False out.")
         return made
 
+    # In place: see autograd/in_place.py ------------------------------------------------------------------------------
+
+    def __setitem__(self, key: Key, value: Any) -> None:
+        """Write into the memory. Refused while it would change a graph behind autograd's back."""
+        if is_grad_enabled() and (self.requires_grad or (isinstance(value, Variable) and value.requires_grad)):
+            raise GraphError(
+                "writing into a tensor is not recorded, and this one or the value requires grad; join tensors with "
+                "stack, cat or where instead, or write inside no_grad() or on .detach()."
+            )
+        given, parts = self.beside(value), plain_key("setitem", self._array, key)
+        same_device("setitem", self._array, given, "the tensor and the value")
+        with at_home(self._array):
+            self.mutable()[parts] = given
+
+    def _changed(self, name: str, made: Tensor) -> Tensor:
+        changed(name, self, made)
+        return self
+
+    def add_(self, other: Operand, alpha: float = 1) -> Tensor:
+        """x ← x + alpha · other."""
+        return self._changed("add_", F.add(self, other if alpha == 1 else other * alpha))
+
+    def sub_(self, other: Operand, alpha: float = 1) -> Tensor:
+        """x ← x − alpha · other."""
+        return self._changed("sub_", F.subtract(self, other if alpha == 1 else other * alpha))
+
+    def mul_(self, other: Operand) -> Tensor:
+        """x ← x · other."""
+        return self._changed("mul_", F.multiply(self, other))
+
+    def div_(self, other: Operand) -> Tensor:
+        """x ← x / other."""
+        return self._changed("div_", F.divide(self, other))
+
+    def pow_(self, exponent: float) -> Tensor:
+        """x ← x ** exponent."""
+        return self._changed("pow_", F.power(self, exponent))
+
+    def clamp_(self, min: float | None = None, max: float | None = None) -> Tensor:
+        """x ← x limited to [min, max]."""
+        return self._changed("clamp_", F.clamp(self, min, max))
+
+    def zero_(self) -> Tensor:
+        """x ← 0."""
+        return self.fill_(0)
+
+    def fill_(self, value: float | Tensor) -> Tensor:
+        """x ← value, one number."""
+        return self.copy_(as_tensor(value, dtype=self.dtype, device=self.device))
+
+    def copy_(self, source: Any) -> Tensor:
+        """x ← source, a Tensor, an array or numbers, in the dtype and on the device of x, repeated to its shape."""
+        given = F.to(F.astype(as_tensor(source), self.dtype), self.device)
+        with at_home(self._array):
+            old = array_module(self._array).zeros(self.shape, bool)
+        return self._changed("copy_", F.where(old, self, F.broadcast_to(given, self.shape)))
+
+    __iadd__, __isub__, __imul__, __itruediv__, __ipow__ = add_, sub_, mul_, div_, pow_
+
     # Shapes ---------------------------------------------------------------------------------------------------------
 
-    def reshape(self, *shape: Any) -> Any:
-        return F.reshape(self, shape[0] if len(shape) == 1 and isinstance(shape[0], tuple | list) else shape)
+    flatten, transpose, squeeze, unsqueeze, clone, contiguous = (
+        F.flatten, F.transpose, F.squeeze, F.unsqueeze, F.clone, F.contiguous,
+    )  # fmt: skip
 
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Any:
-        return F.flatten(self, start_dim, end_dim)
+    def reshape(self, *shape: Any) -> Tensor:
+        """The same elements in another shape, given as numbers or as one tuple: see `functional.reshape`."""
+        return F.reshape(self, _sizes(shape))
 
-    def permute(self, *dims: Any) -> Any:
-        return F.permute(self, dims[0] if len(dims) == 1 and isinstance(dims[0], tuple | list) else dims)
+    def view(self, *shape: Any) -> Tensor:
+        """As `reshape`, but never a copy: see `functional.view`."""
+        return F.view(self, _sizes(shape))
 
-    def transpose(self, dim0: int, dim1: int) -> Any:
-        return F.transpose(self, dim0, dim1)
+    def view_as(self, other: Tensor) -> Tensor:
+        """In the shape of another: see `view`."""
+        return F.view(self, other.shape)
+
+    def expand(self, *sizes: Any) -> Tensor:
+        """Repeated along new and unit dimensions, -1 where a size stays: see `functional.expand`."""
+        return F.expand(self, _sizes(sizes))
+
+    def permute(self, *dims: Any) -> Tensor:
+        """Dimensions in another order, given as numbers or as one tuple: see `functional.permute`."""
+        return F.permute(self, _sizes(dims))
 
     @property
-    def T(self) -> Any:
+    def T(self) -> Tensor:
         """The transpose of a matrix."""
         return F.permute(self, tuple(range(self.ndim))[::-1])
 
-    # Reductions -----------------------------------------------------------------------------------------------------
-
-    def sum(self, dim: Any = None, keepdim: bool = False) -> Any:
-        return F.sum(self, dim, keepdim)
-
-    def mean(self, dim: Any = None, keepdim: bool = False) -> Any:
-        return F.mean(self, dim, keepdim)
-
-    def var(self, dim: Any = None, correction: int = 1, keepdim: bool = False) -> Any:
-        return F.var(self, dim, correction, keepdim)
-
-    def amax(self, dim: Any = None, keepdim: bool = False) -> Any:
-        return F.amax(self, dim, keepdim)
-
-    def argmax(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        return F.argmax(self, dim, keepdim)
+    def t(self) -> Tensor:
+        """As `T`."""
+        return self.T
 
     # Element by element ---------------------------------------------------------------------------------------------
 
-    def exp(self) -> Any:
-        return F.exp(self)
-
-    def log(self) -> Any:
-        return F.log(self)
-
-    def sqrt(self) -> Any:
-        return F.sqrt(self)
-
-    def abs(self) -> Any:
-        return F.abs(self)
-
-    def pow(self, exponent: float) -> Any:
-        return F.power(self, exponent)
-
-    def clamp(self, min: float | None = None, max: float | None = None) -> Any:
-        return F.clamp(self, min, max)
-
-    def relu(self) -> Any:
-        return F.relu(self)
-
-    def sigmoid(self) -> Any:
-        return F.sigmoid(self)
-
-    def tanh(self) -> Any:
-        return F.tanh(self)
-
-    def softmax(self, dim: int) -> Any:
-        return F.softmax(self, dim)
-
-    def log_softmax(self, dim: int) -> Any:
-        return F.log_softmax(self, dim)
+    exp, log, sqrt, clamp, pow = F.exp, F.log, F.sqrt, F.clamp, F.power
+    relu, sigmoid, tanh, softmax, log_softmax = F.relu, F.sigmoid, F.tanh, F.softmax, F.log_softmax
 
     # Device and dtype -----------------------------------------------------------------------------------------------
 
-    def to(self, device_or_dtype: Any) -> Any:
+    astype = F.astype
+
+    def to(self, device_or_dtype: Any) -> Tensor:
         """The tensor on a device ("cpu", "cuda", "cuda:1") or in a dtype (numpy.float64)."""
         return F.to(self, device_or_dtype) if names_device(device_or_dtype) else F.astype(self, device_or_dtype)
 
-    def astype(self, dtype: Any) -> Any:
-        return F.astype(self, dtype)
-
-    def cpu(self) -> Any:
+    def cpu(self) -> Tensor:
         return F.to(self, "cpu")
 
-    def cuda(self) -> Any:
+    def cuda(self) -> Tensor:
         return F.to(self, "cuda")
+
+    # What follows hides names of Python inside this class, so it stands last: dtypes, and reductions.
+
+    def half(self) -> Tensor:
+        """As float16."""
+        return F.astype(self, np.float16)
+
+    def float(self) -> Tensor:
+        """As float32."""
+        return F.astype(self, np.float32)
+
+    def double(self) -> Tensor:
+        """As float64."""
+        return F.astype(self, np.float64)
+
+    def int(self) -> Tensor:
+        """As int32."""
+        return F.astype(self, np.int32)
+
+    def long(self) -> Tensor:
+        """As int64."""
+        return F.astype(self, np.int64)
+
+    def bool(self) -> Tensor:
+        """Whether each element is other than 0."""
+        return F.astype(self, np.bool_)
+
+    abs, sum, mean, var, std = F.abs, F.sum, F.mean, F.var, F.std
+    max, min, amax, amin, argmax, argmin = F.max, F.min, F.amax, F.amin, F.argmax, F.argmin
+    all, any = F.all, F.any
+
+
+def _sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of x.reshape(2, 3), and those of x.reshape((2, 3))."""
+    return tuple(given[0]) if len(given) == 1 and isinstance(given[0], tuple | list) else given
 
 
 class Parameter(Tensor):

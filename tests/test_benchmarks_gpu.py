@@ -316,7 +316,9 @@ def test_integers_find_one_wrong_number(monkeypatch: pytest.MonkeyPatch) -> None
     def spoiled(x: Any, *more: Any, **options: Any) -> Any:
         y = right(x, *more, **options)
         return (
-            y if x.dtype == np.float64 else y + minifcn.Tensor(np.eye(1, y.size, 3, dtype=np.float32).reshape(y.shape))
+            y
+            if x.dtype == np.float64
+            else y + minifcn.Tensor(np.eye(1, y.numel(), 3, dtype=np.float32).reshape(y.shape))
         )
 
     monkeypatch.setattr(F, "max_pool2d", spoiled)

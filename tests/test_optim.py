@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from minifcn import optim
+from minifcn import nn, optim
 from minifcn.autograd import no_grad
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.optim import optimizer as shared
@@ -63,6 +63,23 @@ def slow_adamw(w: float, gradients: list[float | None], at: dict[str, Any]) -> f
     return w
 
 
+def slow_rmsprop(w: float, gradients: list[float | None], at: dict[str, Any]) -> float:
+    """The means as sums over the whole history instead of recursions."""
+    history: list[float] = []
+    b = 0.0
+    for given in gradients:
+        if given is None:
+            continue
+        history.append(given + at["weight_decay"] * w)
+        shares = [(1 - at["alpha"]) * at["alpha"] ** age for age in range(len(history))][::-1]
+        divisor = math.fsum(share * g * g for share, g in zip(shares, history, strict=True))
+        if at["centered"]:
+            divisor -= math.fsum(share * g for share, g in zip(shares, history, strict=True)) ** 2
+        b = at["momentum"] * b + history[-1] / (math.sqrt(divisor) + at["eps"])
+        w = w - at["lr"] * b
+    return w
+
+
 def adam_move(history: list[float], at: dict[str, Any]) -> float:
     def mean(values: list[float], beta: float) -> float:
         weights = [beta**age for age in range(len(values))][::-1]
@@ -82,13 +99,31 @@ CASES: list[tuple[type[optim.Optimizer], Trajectory, dict[str, Any]]] = [
     (optim.Adam, slow_adam, {"lr": 0.03, "betas": (0.6, 0.95), "eps": 0.02, "weight_decay": 0.3}),
     (optim.AdamW, slow_adamw, {"lr": 0.03}),
     (optim.AdamW, slow_adamw, {"lr": 0.03, "betas": (0.0, 0.5), "eps": 0.1, "weight_decay": 0.7}),
+    (optim.RMSprop, slow_rmsprop, {}),
+    (optim.RMSprop, slow_rmsprop, {"alpha": 0.8, "eps": 0.1, "weight_decay": 0.3, "momentum": 0.6}),
+    (optim.RMSprop, slow_rmsprop, {"lr": 0.02, "alpha": 0.9, "eps": 0.01, "centered": True}),
+    (optim.RMSprop, slow_rmsprop, {"alpha": 0.5, "eps": 0.1, "momentum": 0.9, "centered": True}),
 ]
 DEFAULTS = {
     optim.SGD: {"lr": 1e-3, "momentum": 0.0, "dampening": 0.0, "weight_decay": 0.0, "nesterov": False},
     optim.Adam: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 0.0},
     optim.AdamW: {"lr": 1e-3, "betas": (0.9, 0.999), "eps": 1e-8, "weight_decay": 1e-2},
+    optim.RMSprop: {
+        "lr": 1e-2,
+        "alpha": 0.99,
+        "eps": 1e-8,
+        "weight_decay": 0.0,
+        "momentum": 0.0,
+        "centered": False,
+    },
 }
-KINDS = [(optim.SGD, {"momentum": 0.9}), (optim.Adam, {}), (optim.AdamW, {})]
+KINDS: list[tuple[Any, dict[str, Any]]] = [
+    (optim.SGD, {"momentum": 0.9}),
+    (optim.Adam, {}),
+    (optim.AdamW, {}),
+    (optim.RMSprop, {}),
+    (optim.RMSprop, {"momentum": 0.5, "centered": True}),
+]
 
 
 def parameters(dtype: Any = np.float64, seed: int = 0, xp: ModuleType = np) -> list[Parameter]:
@@ -227,12 +262,27 @@ def test_zero_grad_forgets(xp: ModuleType) -> None:
     assert not optimizer.state
 
 
+def test_zero_grad_may_leave_zeros(xp: ModuleType) -> None:
+    for owner in (nn.Linear(2, 1), None):
+        weights = list(owner.parameters()) if owner else parameters(xp=xp)
+        zero = owner.zero_grad if owner else optim.SGD(weights, momentum=0.5).zero_grad
+        for weight in weights[1:]:
+            (weight * weight).sum().backward()
+        memory = [weight.grad._array for weight in weights[1:]]
+        zero(set_to_none=False)
+        assert weights[0].grad is None
+        for weight, array in zip(weights[1:], memory, strict=True):
+            assert weight.grad._array is array and not get(weight.grad).any()
+        zero(True)
+        assert all(weight.grad is None for weight in weights)
+
+
 @pytest.mark.parametrize(("kind", "settings"), [(kind, {"lr": 0.1} | settings) for kind, settings in KINDS])
 def test_finds_a_minimum(kind: type[optim.Optimizer], settings: dict[str, Any], xp: ModuleType) -> None:
     """The valley (x − 3)² + 10 (y + 1)², through autograd."""
     weight = Parameter(xp.asarray([0.0, 0.0]))
-    optimizer = kind([weight], **(settings if kind is not optim.SGD else settings | {"lr": 0.01}))
-    for _ in range(400):
+    optimizer = kind([weight], **(settings if kind in (optim.Adam, optim.AdamW) else settings | {"lr": 0.01}))
+    for _ in range(400 if kind is not optim.RMSprop else 600):
         optimizer.zero_grad()
         away = weight - xp.asarray([3.0, -1.0])
         (away * away * xp.asarray([1.0, 10.0])).sum().backward()
@@ -573,3 +623,74 @@ def test_a_gpu_that_found_an_infinity_changes_nothing(make: Callable[[Any], Any]
         optimizer.found_inf = None
         optimizer.step()
         assert not np.array_equal(before[0], get(weight.data))
+
+
+# PyTorch's habits ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("kind", "settings"), KINDS)
+def test_they_print_their_settings(kind: type[optim.Optimizer], settings: dict[str, Any]) -> None:
+    first, second = Parameter([1.0]), Parameter([2.0])
+    one = kind([first, second], lr=0.5, **settings)
+    shown = ", ".join(f"{key}={value}" for key, value in (DEFAULTS[kind] | settings | {"lr": 0.5}).items())
+    assert repr(one) == f"{kind.__name__}(2 parameters, {shown})"
+    assert repr(kind([{"params": [first]}, {"params": [second], "lr": 0.25}], lr=0.5, **settings)) == (
+        f"{kind.__name__}(\n  (0): 1 parameters, {shown}\n  (1): 1 parameters, {shown.replace('lr=0.5', 'lr=0.25')}\n)"
+    )
+
+
+def test_schedules_print_where_they_are() -> None:
+    optimizer = optim.SGD([Parameter([1.0])], lr=0.5)
+    schedule = optim.lr_scheduler.StepLR(optimizer, 2)
+    schedule.step()
+    schedule.step()
+    assert repr(schedule) == "StepLR(step_size=2, gamma=0.1, last_epoch=2, lr=[0.05])"
+    assert repr(optim.LinearWarmup(schedule, 4)).startswith("LinearWarmup(after=StepLR(step_size=2, ")
+
+
+def test_schedules_are_where_pytorch_has_them() -> None:
+    for name in ("LRScheduler", "StepLR", "PolynomialLR", "CosineAnnealingLR", "LinearWarmup"):
+        assert getattr(optim.lr_scheduler, name) is getattr(optim, name)
+
+
+def test_a_model_in_the_place_of_its_parameters_is_an_error_that_says_so() -> None:
+    for wrong in (nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 1))):
+        with pytest.raises(ArgumentTypeError, match=rf"got {type(wrong).__name__}; pass model\.parameters\(\)"):
+            optim.SGD(wrong, lr=0.1)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match="SGD: params must be a list of Parameters, got float"):
+        optim.SGD(0.1)  # type: ignore[arg-type]
+
+
+def test_rmsprop_errors() -> None:
+    for settings, message in (
+        ({"alpha": 1.5}, "RMSprop: alpha must be between 0 and 1, got 1.5"),
+        ({"alpha": -0.1}, "RMSprop: alpha must be between 0 and 1"),
+        ({"eps": -1.0}, "RMSprop: eps must be 0 or more, got -1.0"),
+        ({"momentum": -1.0}, "RMSprop: momentum must be 0 or more, got -1.0"),
+    ):
+        with pytest.raises(ArgumentError, match=message):
+            optim.RMSprop([Parameter([1.0])], **settings)
+    with pytest.raises(ArgumentTypeError, match="RMSprop: centered must be True or False, got 1"):
+        optim.RMSprop([Parameter([1.0])], centered=1)  # type: ignore[arg-type]
+
+
+def test_rmsprop_takes_its_settings_as_they_are_now() -> None:
+    """Momentum that is switched on later begins with a buffer of 0; what is not used is kept for later."""
+    weight = Parameter([1.0])
+    optimizer = optim.RMSprop([weight], lr=0.5, alpha=0.0)
+    for momentum, moved in ((0.0, 0.5), (0.5, 0.5), (0.5, 0.75), (0.0, 0.5), (0.5, 0.875)):
+        before, weight.grad = weight.item(), Tensor([2.0])
+        optimizer.param_groups[0]["momentum"] = momentum
+        optimizer.step()
+        assert before - weight.item() == pytest.approx(moved)
+    assert sorted(optimizer.state[0]) == ["momentum_buffer", "square_avg"]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_rounding_never_makes_a_negative_spread(dtype: Any, xp: ModuleType) -> None:
+    weight = Parameter(xp.asarray(np.zeros(50, dtype)))
+    optimizer = optim.RMSprop([weight], alpha=0.5, centered=True)
+    for _ in range(80):  # a constant gradient has no spread, and v − m² is rounding alone in the end
+        weight.grad = Tensor(xp.asarray(np.linspace(0.1, 7, 50).astype(dtype)))
+        optimizer.step()
+    assert np.isfinite(get(weight)).all()

@@ -20,12 +20,12 @@ PACKAGE = ROOT / "minifcn"
 FLOORS = [
     {"errors", "labels", "starting", "text"},
     {"arguments"},
-    {"geometry", "machine"},
+    {"geometry", "machine", "random"},
     {"arrays"},
     {"autograd"},
     {"functional"},
     {"tensor"},
-    {"nn", "optim"},
+    {"nn", "optim", "creation", "cuda"},
     {"models", "data", "metrics", "weights"},
     {"training", "plot", "teaching", "testing"},
     {"commands"},
@@ -38,11 +38,11 @@ NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public na
 # Who may ask the machine for what, beside the machine itself and the namespace. A file that carries an idea says with
 # what arrays it computes (backend) and what would be too large (limits), and leaves the rest to the floor of arrays.
 EVERYBODY = {
-    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training",
+    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights", "cuda",
 }  # fmt: skip
 ASKED_BY: dict[str, set[str]] = {
     "backend": EVERYBODY,
-    "limits": {"arrays", "functional", "nn", "optim", "commands"},
+    "limits": {"arrays", "functional", "nn", "optim", "commands", "creation"},
     "memory": {"arrays", "autograd"},
     "spread": {"arrays"},
     "threads": {"arrays", "commands"},
@@ -83,9 +83,15 @@ TESTED_IN: dict[str, str] = {
     "arrays/channels.py": "functional/test_normalization.py",
     "arrays/cross_entropy.py": "functional/test_loss.py",
     "arrays/drawing.py": "functional/test_dropout.py",
+    "arrays/labelled.py": "functional/test_loss.py",
+    "arrays/targets.py": "functional/test_loss.py",
     "arrays/elementwise.py": "functional/test_activation.py",
     "arrays/void.py": "functional/test_loss.py",
+    "nn/losses.py": "nn/test_layers.py",
+    "nn/normalization.py": "nn/test_layers.py",
     "autograd/saving.py": "autograd/test_operation.py",
+    "nn/utils.py": "autograd/test_clipping.py",
+    "functional/indexing.py": "functional/test_shaping.py",
     "functional/profiled.py": "machine/test_profiling.py",
     "machine/running.py": "autograd/test_operation.py",
     "machine/cublas.py": "machine/test_product.py",
@@ -129,6 +135,7 @@ TESTED_IN: dict[str, str] = {
     "testing/ours.py": "testing/test_laws.py",
     "testing/ours_places.py": "testing/test_laws.py",
     "testing/ours_windows.py": "testing/test_laws.py",
+    "testing/ours_losses.py": "testing/test_laws.py",
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
     "testing/unrolled.py": "testing/test_laws.py",

@@ -46,11 +46,11 @@ def _has_mask(data: Any) -> bool:
 def real_dtype(dtype: object, name: str, asked_by: str = "") -> np.dtype[Any]:
     """The dtype that is meant; ArgumentTypeError if there is none, or if `name` cannot hold its numbers."""
     try:
-        wanted = np.dtype(dtype)  # type: ignore[call-overload]
+        wanted = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
-        raise ArgumentTypeError(
-            f"{asked_by}{dtype!r} is not a dtype; use float32, float64 or an integer type."
-        ) from None
+        wanted = None
+    if wanted is None:  # NumPy takes None for float64
+        raise ArgumentTypeError(f"{asked_by}{dtype!r} is not a dtype; use float32, float64 or an integer type.")
     _require_real(wanted, asked_by + name)
     return wanted
 

@@ -32,6 +32,71 @@ def gate(x: Array, y: Array) -> Array:
     return spread(compute, result, x, y, in_cache=True)
 
 
+def softplus(x: Array) -> Array:
+    """log(1 + eˣ) as max(x, 0) + log(1 + e^(−|x|)): no power overflows, and no small number is added to a large one."""
+    xp = array_module(x)
+
+    def compute(y: Array, x: Array) -> None:
+        xp.negative(xp.abs(x, out=y), out=y)
+        xp.log1p(xp.exp(y, out=y), out=y)
+        y += xp.maximum(x, 0)
+
+    return spread(compute, empty(x.shape, x.dtype, x), x, in_cache=True)
+
+
+def yes_or_no(x: Array, yes: Array, no: Array) -> Array:
+    """yes·log(1 + e⁻ˣ) + no·log(1 + eˣ), all of one shape: max(∓x, 0) for each, and what both have in common."""
+    xp = array_module(x, yes, no)
+
+    def compute(y: Array, x: Array, yes: Array, no: Array) -> None:
+        xp.negative(xp.abs(x, out=y), out=y)
+        common = xp.log1p(xp.exp(y, out=y))
+        xp.multiply(common + xp.maximum(-x, 0), yes, out=y)
+        common += xp.maximum(x, 0)
+        common *= no
+        y += common
+
+    return spread(compute, empty(x.shape, x.dtype, x), x, yes, no, in_cache=True)
+
+
+def sigmoid(x: Array) -> Array:
+    """1 / (1 + e⁻ˣ) as (1 + tanh(x/2)) / 2: e⁻ˣ overflows for very negative x, tanh does not."""
+    return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
+
+
+def silu(x: Array) -> Array:
+    """x·σ(x) = x·e^(min(x, 0)) / (1 + e^(−|x|)): no power overflows, and far to the left the digits stay right."""
+    xp = array_module(x)
+
+    def compute(y: Array, x: Array) -> None:
+        xp.exp(xp.minimum(x, 0), out=y)
+        y *= x
+        y /= 1 + xp.exp(-xp.abs(x))
+
+    return spread(compute, empty(x.shape, x.dtype, x), x, in_cache=True)
+
+
+GELU_ROOT = 0.7978845608028654  # √(2/π)
+GELU_CUBIC = 0.044715
+
+
+def gelu_by_tanh(x: Array) -> Array:
+    """x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³)))."""
+    xp = array_module(x)
+
+    @np.errstate(over="ignore")  # the hyperbolic tangent of infinity is 1
+    def compute(y: Array, x: Array) -> None:
+        xp.multiply(x, x, out=y)
+        y *= GELU_ROOT * GELU_CUBIC
+        y += GELU_ROOT
+        y *= x
+        xp.tanh(y, out=y)
+        y += 1
+        y *= 0.5 * x
+
+    return spread(compute, empty(x.shape, x.dtype, x), x, in_cache=True)
+
+
 def scaled(x: Array, factor: Array) -> Array:
     """x · factor, of one shape or broadcast to that of x."""
     if x.shape != factor.shape:

@@ -11,31 +11,31 @@ import numpy as np
 
 from minifcn.errors import ArgumentError
 from minifcn.labels import outside, values_of
-from minifcn.machine.backend import Array, array_module, to_numpy
+from minifcn.machine.backend import Array, array_module, is_cupy, to_numpy
 from minifcn.machine.deferred import check_later
 from minifcn.machine.kernels import Kernel, contiguous, run_on
 from minifcn.machine.memory import empty
 
 
-def looked_at(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+def looked_at(name: str, labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
     """(labels with 0 for void, where they count, what with): labels (N, ...), factors (C,) -> three of (N, ...).
 
-    Raises ArgumentError, which names them, for labels outside [0, C) that are not ignore_index.
+    Raises ArgumentError, which names them and the function `name`, for labels outside [0, C) that are not ignore_index.
     """
-    return (_on_a_gpu if run_on(labels) else _on_a_cpu)(labels, factors, ignore_index)
+    return (_on_a_gpu if run_on(labels) else _on_a_cpu)(name, labels, factors, ignore_index)
 
 
-def _on_a_cpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+def _on_a_cpu(name: str, labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
     C = len(factors)
     valid = labels != ignore_index
     wrong = outside(labels, C, ignore_index)
     if bool(wrong.any()):
-        raise _refused(f"{values_of(to_numpy(labels[wrong]))[:8]}", int(wrong.sum()), C, ignore_index)
+        raise _refused(name, f"{values_of(to_numpy(labels[wrong]))[:8]}", int(wrong.sum()), C, ignore_index)
     labels = (labels * valid).astype("int64")
     return labels, valid, array_module(labels).where(valid, factors[labels], 0).astype(factors.dtype)
 
 
-def _on_a_gpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
+def _on_a_gpu(name: str, labels: Array, factors: Array, ignore_index: int) -> tuple[Array, Array, Array]:
     xp, C = array_module(labels, factors), len(factors)
     made, valid, coefficients = (empty(labels.shape, dtype, labels) for dtype in (labels.dtype, bool, factors.dtype))
     wrong = xp.zeros(3, np.int64)  # how many, minus the smallest, the largest
@@ -47,15 +47,35 @@ def _on_a_gpu(labels: Array, factors: Array, ignore_index: int) -> tuple[Array, 
         count, below, above = (int(number) for number in found)
         extremes = [f"as small as {-below}"] * (below > 0) + [f"as large as {above}"] * (above >= C)
         if count:
-            raise _refused(" and ".join(extremes), count, C, ignore_index)
+            raise _refused(name, " and ".join(extremes), count, C, ignore_index)
 
     check_later(wrong, check)
     return made, valid, coefficients
 
 
-def _refused(values: str, count: int, C: int, ignore_index: int) -> ArgumentError:
+def require_classes(name: str, labels: Array, classes: int) -> None:
+    """ArgumentError unless every label lies in [0, classes)."""
+    if not labels.size:
+        return
+
+    def check(extremes: np.ndarray) -> None:
+        low, high = (int(label) for label in extremes)
+        if low < 0 or high >= classes:
+            wrong = low if low < 0 else high
+            raise ArgumentError(
+                f"{name}: label {wrong} is outside [0, {classes}); replace void labels first, or raise num_classes."
+            )
+
+    extremes = array_module(labels).stack([labels.min(), labels.max()])
+    if is_cupy(labels):
+        check_later(extremes, check)
+    else:
+        check(extremes)
+
+
+def _refused(name: str, values: str, count: int, C: int, ignore_index: int) -> ArgumentError:
     return ArgumentError(
-        f"cross_entropy: labels {values} at {count} pixels are outside [0, {C}) and not ignore_index {ignore_index}; "
+        f"{name}: labels {values} at {count} pixels are outside [0, {C}) and not ignore_index {ignore_index}; "
         f"fix the labels or the number of classes."
     )
 

@@ -86,7 +86,7 @@ def _joined(gradients: list[Tensor], direction: Tensor) -> Tensor:
     """One number that depends on every element of every gradient, each with a weight of its own."""
     total = None
     for count, gradient in enumerate(gradients):
-        weights = np.linspace(0.5, 1.5, gradient.size).reshape(gradient.shape) * (-1) ** count
+        weights = np.linspace(0.5, 1.5, gradient.numel()).reshape(gradient.shape) * (-1) ** count
         term = (gradient * type(direction)(weights, device=direction.device)).sum()
         total = term if total is None else total + term
     if total is None:  # The gradient does not depend on anything: a constant, whose second derivative is zero.

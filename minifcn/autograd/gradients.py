@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from minifcn.arrays.accepted import same_device
 from minifcn.autograd.operation import Movement
@@ -34,7 +34,7 @@ def start_of(output: Variable, gradient: object) -> Variable:
     if not output.requires_grad:
         raise GraphError("backward: the output does not depend on any tensor that requires grad.")
     if gradient is None:
-        if output.size != 1:
+        if output.numel() != 1:
             raise GraphError(
                 f"backward: without a gradient the output must be a single number, it has shape {output.shape}; "
                 f"pass gradient of that shape or reduce the output with .sum() or .mean()."
@@ -64,6 +64,17 @@ def owned(gradient: Variable, handed_out: set[int]) -> Variable:
     kept: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
     handed_out.update((id(array), id(kept._array)))
     return kept
+
+
+def forget(variables: Iterable[Variable], set_to_none: bool) -> None:
+    """No gradient any more, or zeros in the memory of the old one."""
+    for variable in variables:
+        if set_to_none or variable.grad is None:
+            variable.grad = None
+        else:
+            variable.grad = variable.grad.detach()
+            with at_home(variable.grad._array):
+                variable.grad.mutable()[...] = 0
 
 
 class Copy(Movement):

@@ -13,10 +13,12 @@ from minifcn.errors import GraphError
 class Saved:
     """An array that backward will need, with the version it had: a later change is an error, not a wrong number."""
 
-    __slots__ = ("variable", "version", "count", "what")
+    __slots__ = ("variable", "array", "grad_fn", "version", "count", "what")
 
     def __init__(self, variable: Variable, version: Version, what: str) -> None:
         self.variable = variable
+        self.array = variable._array
+        self.grad_fn = variable.grad_fn
         self.version = version
         self.count = version.count
         self.what = what
@@ -28,7 +30,11 @@ class Saved:
                 f"{operation}: {self.what} (shape {self.variable.shape}) was changed in place after it was used: it is "
                 f"at version {self.version.count}, backward needs version {self.count}; change a copy instead."
             )
-        return self.variable
+        if self.variable._array is self.array:
+            return self.variable
+        before = type(self.variable).of(self.array, self.grad_fn)  # it has another value since: see in_place.py
+        before._version = self.version
+        return before
 
     def __del__(self) -> None:
         self.version.holders -= 1
@@ -41,3 +47,4 @@ def share_version(result: Variable, operands: tuple[Variable, ...]) -> None:
         owner = operand._array
         if array is owner or (array.base is not None and (array.base is owner or array.base is owner.base)):
             result._version = operand._version
+            operand._version.shared_by(operand, result)

@@ -7,10 +7,12 @@ is a Variable that has them as Python operators and methods.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+from weakref import ref
 
 import numpy as np
 
+from minifcn.arguments import whole_number
 from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
@@ -23,14 +25,35 @@ class Version:
     """Counts the writes into one piece of memory, and the operations that still need it as it was.
 
     Views share it, and so do the operations that saved the array: that is how a change between forward and backward
-    is noticed. It refers to nothing, so it keeps nothing alive.
+    is noticed. It refers to its Variables weakly, so it keeps nothing alive.
     """
 
-    __slots__ = ("count", "holders")
+    __slots__ = ("count", "holders", "_sharers", "_room")
 
     def __init__(self) -> None:
         self.count = 0
         self.holders = 0
+        self._sharers: list[ref[Variable]] = []
+        self._room = 8  # how many may be listed before those that no longer live are taken out
+
+    def shared_by(self, first: Variable, view: Variable) -> None:
+        """`view` shows the memory of `first`, too. (All that show it were a `view` before, but the very first.)"""
+        if not self._sharers:
+            self._sharers.append(ref(first))
+        self._sharers.append(ref(view))
+        if len(self._sharers) > self._room:
+            self._sharers = [sharer for sharer in self._sharers if sharer() is not None]
+            self._room = 2 * len(self._sharers) + 8
+
+    def has_others(self, than: Variable) -> bool:
+        """Whether another Variable that still lives shows the memory too."""
+        return any((variable := sharer()) is not None and variable is not than for sharer in self._sharers)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # a copy shows memory of its own
+        return Version, (), (self.count, self.holders)
+
+    def __setstate__(self, state: tuple[int, int]) -> None:
+        self.count, self.holders = state
 
 
 def array_of(data: object, dtype: object = None, name: str = "a Tensor") -> Array:
@@ -100,6 +123,11 @@ class Variable:
 
     def mutable(self) -> Array:
         """The array, to be written in place. The write is counted, so a graph that saved the old values notices."""
+        if not getattr(self._array.flags, "writeable", True):  # CuPy's arrays always are
+            raise ArgumentError(
+                f"this tensor of shape {self.shape} shows memory that cannot be written (one number repeated, as after "
+                f"expand, or a read-only array); write into a .clone() of it."
+            )
         self._version.count += 1
         return self._array
 
@@ -125,8 +153,28 @@ class Variable:
     def ndim(self) -> int:
         return int(self._array.ndim)
 
-    @property
-    def size(self) -> int:
+    def dim(self) -> int:
+        """The number of dimensions, as `ndim`."""
+        return self.ndim
+
+    def size(self, dim: int | None = None) -> Any:
+        """The shape, or with `dim` that one of its sizes. (A method, as in PyTorch; a NumPy array's `size` is numel().)
+
+        >>> x = Variable([[1.0, 2.0, 3.0]])
+        >>> x.size(), x.size(-1), x.numel()
+        ((1, 3), 3, 3)
+        """
+        if dim is None:
+            return self.shape
+        index = whole_number(dim)
+        if index is None:
+            raise ArgumentTypeError(f"size: dim must be an integer, got {dim!r} ({type(dim).__name__}).")
+        if not -self.ndim <= index < self.ndim:
+            raise ArgumentError(f"size: dim {index} is out of range for the {self.ndim} dimensions of {self.shape}.")
+        return self.shape[index]
+
+    def numel(self) -> int:
+        """The number of elements."""
         return int(self._array.size)
 
     @property
@@ -150,14 +198,21 @@ class Variable:
 
     def item(self) -> float:
         """The only element, as a Python number."""
-        if self.size != 1:
-            raise ArgumentError(f"item() needs exactly one element, this tensor has {self.size} (shape {self.shape}).")
+        if self.numel() != 1:
+            raise ArgumentError(
+                f"item() needs exactly one element, this tensor has {self.numel()} (shape {self.shape})."
+            )
         return to_numpy(self._array).item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers; of a tensor without dimensions the number itself."""
+        return to_numpy(self._array).tolist()
 
     def detach(self) -> Self:
         """The same memory outside the graph."""
         detached = type(self).of(self._array)
         detached._version = self._version
+        self._version.shared_by(self, detached)
         return detached
 
     # --- the graph --------------------------------------------------------------------------------------------------
@@ -200,8 +255,19 @@ class Variable:
             notes.append("requires_grad=True")
         return f"{type(self).__name__}({', '.join(notes)})"
 
+    def __format__(self, spec: str) -> str:
+        """One element as the number it is, with or without a graph: f"{loss:.4f}"; more are printed with "" only."""
+        if self.ndim == 0 or (spec and self.numel() == 1):
+            return format(self.item(), spec)
+        if spec:
+            raise ArgumentTypeError(
+                f"the format {spec!r} is for one number, this tensor has {self.numel()} (shape {self.shape}); "
+                f"reduce it with .mean(), or print it without a format."
+            )
+        return repr(self)
+
     def __bool__(self) -> bool:
-        if self.size != 1:
+        if self.numel() != 1:
             raise ArgumentError(
                 f"the truth value of a tensor of shape {self.shape} is ambiguous; compare its elements or use .item()."
             )

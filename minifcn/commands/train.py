@@ -109,7 +109,7 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
         schedule.last_epoch = state.epoch * len(loader) + state.step
     weight = None if looked.weights is None else Tensor(looked.weights, device=options.device)
 
-    parameters = sum(parameter.size for parameter in model.parameters())
+    parameters = sum(parameter.numel() for parameter in model.parameters())
     print(
         f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
         f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"

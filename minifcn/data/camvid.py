@@ -17,7 +17,7 @@ from minifcn.data.listing import SPLITS, Faults, checked_split, faults_of, liste
 from minifcn.data.masks import shown
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture
-from minifcn.data.sample import Label, Sample, check_sample, index_in, size_of, values_text
+from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID, outside, values_of
 
@@ -77,6 +77,9 @@ class CamVid:
         self.faults = tuple(faults)
         if faults and strict:
             raise Faults(faults)
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._files)

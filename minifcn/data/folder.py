@@ -27,7 +27,7 @@ from minifcn.data.listing import (
 from minifcn.data.masks import label_of
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import SUFFIXES, Picture
-from minifcn.data.sample import Label, Sample, check_sample, index_in, size_of
+from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of
 from minifcn.errors import FileError
 
 MEASURED = 100  # as many images are read to measure mean and standard deviation
@@ -103,6 +103,9 @@ class Folder:
             raise Faults(faults)
         self._stems = sorted(self._images) if split is None else list(splits.get(split, ()))
         self._to_measure = list(splits.get("train") or sorted(self._images))
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return len(self._stems)

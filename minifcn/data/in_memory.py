@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from minifcn.data.given import Given
 from minifcn.data.pairs import fingerprint
 from minifcn.data.sample import Dataset, Sample, index_in
 
@@ -41,6 +43,19 @@ class InMemory:
     def remarks(self) -> Mapping[str, Sequence[object]]:
         """Those of the data set, if it makes any."""
         return getattr(self.dataset, "remarks", {})
+
+    @classmethod
+    def of(cls, pairs: Sequence[Any], classes: Sequence[str] | None = None, name: str = "given") -> InMemory:
+        """A data set of pairs (image, label), arrays uint8 (H, W, 3) and uint8 (H, W): see `Given`.
+
+        >>> image, label = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+        >>> InMemory.of([(image, label)], ["sky", "road"])
+        InMemory(Given('given', 1 sample, 2 classes))
+        """
+        return cls(Given(pairs, classes, name))
+
+    def __repr__(self) -> str:
+        return f"InMemory({self.dataset!r})"
 
     @property
     def name(self) -> str:

@@ -82,6 +82,11 @@ class DataLoader:
         self, dataset: Dataset, batch_size: int, shuffle: bool = False, transform: Transform | None = None,
         seed: int = 0, drop_last: bool = False, prefetch: bool = False,
     ) -> None:  # fmt: skip
+        if not hasattr(dataset, "classes") or not hasattr(dataset, "mean"):
+            raise ArgumentTypeError(
+                f"DataLoader: the data set knows its classes and colours, got {type(dataset).__name__}; make one of "
+                f"(image, label) arrays with InMemory.of(pairs, classes)."
+            )
         self.dataset = dataset
         self.batch_size = integer_in(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
         self.seed = integer_in(seed, "DataLoader: seed", 0, 2**64 - 1)
@@ -96,6 +101,14 @@ class DataLoader:
                 f"DataLoader: with drop_last there is no full batch of {self.batch_size} in {len(dataset)} samples; "
                 "make batch_size smaller or leave drop_last out."
             )
+
+    def __repr__(self) -> str:
+        settings = {
+            "batch_size": self.batch_size, "shuffle": self.shuffle, "transform": self.transform, "seed": self.seed,
+            "drop_last": self.drop_last, "prefetch": self.prefetch,
+        }  # fmt: skip
+        shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
+        return f"DataLoader({self.dataset!r}, {shown}): {len(self)} batches"
 
     def __len__(self) -> int:
         """The number of batches of an epoch."""

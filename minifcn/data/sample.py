@@ -129,3 +129,12 @@ def size_of(value: Any, what: str, least: int = 1, most: int = LARGEST_SIDE) -> 
         raise ArgumentTypeError(f"{what} must be a pair (height, width), not {value!r}.")
     height = integer_in(value[0], f"{what}: the height", least, most)
     return height, integer_in(value[1], f"{what}: the width", least, most)
+
+
+def described(dataset: Any) -> str:
+    """The repr of a data set: Scenes('scenes', 200 samples, 9 classes, split 'test', 96x128)."""
+    count, classes = len(dataset), len(dataset.classes)
+    split, size = getattr(dataset, "split", None), getattr(dataset, "size", None)
+    words = [repr(dataset.name), f"{count} sample{'s' * (count != 1)}", f"{classes} class{'es' * (classes != 1)}"]
+    words += ([] if split is None else [f"split {split!r}"]) + ([] if size is None else [f"{size[0]}x{size[1]}"])
+    return f"{type(dataset).__name__}({', '.join(words)})"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.listing import SPLITS, checked_split
-from minifcn.data.sample import Image, Label, Sample, index_in, integer_in, size_of
+from minifcn.data.sample import Image, Label, Sample, described, index_in, integer_in, size_of
 from minifcn.data.shapes import SHAPES, TEXTURES, Map
 from minifcn.labels import VOID, seams
 
@@ -64,6 +64,9 @@ class Scenes:
         self.palette: NDArray[np.uint8] = PALETTE.copy()
         self.mean: NDArray[np.float32] = MEAN.copy()
         self.std: NDArray[np.float32] = STD.copy()
+
+    def __repr__(self) -> str:
+        return described(self)
 
     def __len__(self) -> int:
         return self.count

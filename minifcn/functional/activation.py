@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from minifcn.arrays import elementwise
+from minifcn.arguments import choice, number
+from minifcn.arrays import elementwise, normal
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Gradients, Operation
 from minifcn.errors import ArgumentError
-from minifcn.functional.arithmetic import Scale, exp, multiply, subtract
+from minifcn.functional.arithmetic import Scale, add, exp, multiply, subtract
 from minifcn.functional.operands import dimension, floating
 from minifcn.functional.reductions import sum
 from minifcn.machine.backend import Array, array_module, at_home
@@ -47,8 +48,7 @@ class Sigmoid(Operation):
     per_number = 4
 
     def forward(self, x: Array) -> Array:
-        # 1 / (1 + e⁻ˣ) overflows for very negative x; tanh does not.
-        return 0.5 * array_module(x).tanh(0.5 * x) + 0.5
+        return elementwise.sigmoid(x)
 
     def backward(self, grad: Tensor) -> Tensor:
         y = self.output
@@ -64,6 +64,64 @@ class Tanh(Operation):
     def backward(self, grad: Tensor) -> Tensor:
         y = self.output
         return multiply(grad, subtract(1.0, multiply(y, y)))
+
+
+class SiLU(Operation):
+    """x·σ(x);  derivative: σ(x)·(1 + x·(1 − σ(x)))."""
+
+    per_number = 5
+
+    def forward(self, x: Array) -> Array:
+        return narrow(elementwise.silu(wide(x)), x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.operands
+        gate = sigmoid(x)
+        return multiply(grad, multiply(gate, add(multiply(x, subtract(1.0, gate)), 1.0)))
+
+
+class GELU(Operation):
+    """x·Φ(x), with Φ(x) the area under the bell curve φ(x) = e^(−x²/2) / √(2π) to the left of x."""
+
+    per_number = 30  # the terms of the polynomial in arrays/normal.py, twice
+
+    def forward(self, x: Array) -> Array:
+        return narrow(normal.gelu(wide(x)), x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return multiply(grad, GELUSlope()(*self.operands))
+
+
+class GELUSlope(Operation):
+    """Φ(x) + x·φ(x);  derivative: φ(x)·(2 − x²), as that of φ(x) is −x·φ(x)."""
+
+    per_number = 30
+
+    def forward(self, x: Array) -> Array:
+        return narrow(normal.gelu_slope(wide(x)), x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.operands
+        square = multiply(x, x)
+        bell = multiply(exp(multiply(square, -0.5)), 1 / normal.ROOT)
+        return multiply(grad, multiply(bell, subtract(2.0, square)))
+
+
+class GELUByTanh(Operation):
+    """x·(1 + u)/2,  u = tanh(√(2/π)·(x + a·x³));  derivative: (1 + u)/2 + x·(1 − u²)/2·√(2/π)·(1 + 3·a·x²)."""
+
+    per_number = 9
+
+    def forward(self, x: Array) -> Array:
+        return narrow(elementwise.gelu_by_tanh(wide(x)), x.dtype)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        (x,) = self.operands
+        square, root, a = multiply(x, x), elementwise.GELU_ROOT, elementwise.GELU_CUBIC
+        u = tanh(multiply(multiply(x, add(multiply(square, a), 1.0)), root))
+        inner = multiply(add(multiply(square, 3 * a), 1.0), root)
+        through = multiply(multiply(x, subtract(1.0, multiply(u, u))), inner)
+        return multiply(grad, multiply(add(add(u, 1.0), through), 0.5))
 
 
 class Softmax(Operation):
@@ -111,9 +169,9 @@ def relu(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x where x > 0, else negative_slope · x; any shape."""
-    array = floating("leaky_relu", x)._array
+    array, slope = floating("leaky_relu", x)._array, number(negative_slope, "leaky_relu: negative_slope")
     with at_home(array):
-        return Scale(array_module(array).where(array > 0, 1.0, negative_slope).astype(x.dtype))(x)
+        return Scale(array_module(array).where(array > 0, 1.0, slope).astype(x.dtype))(x)
 
 
 def sigmoid(x: Tensor) -> Tensor:
@@ -124,6 +182,22 @@ def sigmoid(x: Tensor) -> Tensor:
 def tanh(x: Tensor) -> Tensor:
     """Hyperbolic tangent, element by element; any shape."""
     return Tanh()(floating("tanh", x))
+
+
+def silu(x: Tensor) -> Tensor:
+    """x·σ(x) = x / (1 + e⁻ˣ), element by element; any shape. Source: Elfwing et al. 2018."""
+    return SiLU()(floating("silu", x))
+
+
+def gelu(x: Tensor, approximate: str = "none") -> Tensor:
+    """x·Φ(x) with Φ the normal distribution function, (1 + erf(x/√2)) / 2; any shape.
+
+    approximate   "none", or "tanh" for x/2·(1 + tanh(√(2/π)·(x + 0.044715·x³))), which differs by up to 0.0005
+
+    Source: Hendrycks and Gimpel 2016, §2.
+    """
+    kind = choice(approximate, "gelu: approximate", ("none", "tanh"))
+    return (GELU() if kind == "none" else GELUByTanh())(floating("gelu", x))
 
 
 def softmax(x: Tensor, dim: int) -> Tensor:

@@ -9,15 +9,19 @@ Numbers that leave the range of their dtype do as in NumPy: floating point becom
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from math import inf
+from math import log as log_of
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from minifcn.arguments import integer, number, real_number
 from minifcn.arrays.elementwise import scaled
 from minifcn.arrays.half import narrow, wide
-from minifcn.autograd import Gradients, Movement, Operation
+from minifcn.autograd import Gradients, Movement, Operation, Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.operands import Operand, Shape, alike, broadcastable, floating, tensor, unchanged
+from minifcn.functional.operands import Operand, Shape, alike, broadcastable, floating, sizes, tensor, unchanged
 from minifcn.machine.backend import Array, array_module, at_home
 
 if TYPE_CHECKING:
@@ -53,14 +57,25 @@ class SumTo(Operation):
 
 def broadcast_to(x: Tensor, shape: Shape) -> Tensor:
     """`x` repeated along new and unit dimensions, as `numpy.broadcast_to`: a view, or x itself if it has the shape."""
-    _repeatable("broadcast_to", tensor("broadcast_to", x).shape, tuple(shape))
-    return unchanged(x) if x.shape == tuple(shape) else BroadcastTo(tuple(shape))(x)
+    shape = sizes("broadcast_to", shape)
+    _repeatable("broadcast_to", tensor("broadcast_to", x).shape, shape)
+    return unchanged(x) if x.shape == shape else BroadcastTo(shape)(x)
+
+
+def expand(x: Tensor, sizes: Sequence[int]) -> Tensor:
+    """x repeated along new and unit dimensions, as `broadcast_to`; -1 leaves a size as it is. A view for reading."""
+    if not isinstance(sizes, tuple | list):
+        raise ArgumentTypeError(f"expand: sizes must be a tuple of sizes, got {sizes!r} ({type(sizes).__name__}).")
+    extra = len(sizes) - tensor("expand", x).ndim
+    full = tuple(x.shape[i - extra] if size == -1 and i >= extra else size for i, size in enumerate(sizes))
+    return broadcast_to(x, tuple(integer(size, "expand: a size", 0) for size in full))
 
 
 def sum_to(x: Tensor, shape: Shape) -> Tensor:
     """The transpose of `broadcast_to`: sum over every dimension along which `shape` would be repeated, if any."""
-    _repeatable("sum_to", tuple(shape), tensor("sum_to", x).shape)
-    return unchanged(x) if x.shape == tuple(shape) else SumTo(tuple(shape))(x)
+    shape = sizes("sum_to", shape)
+    _repeatable("sum_to", shape, tensor("sum_to", x).shape)
+    return unchanged(x) if x.shape == shape else SumTo(shape)(x)
 
 
 def _repeatable(name: str, small: Shape, large: Shape) -> None:
@@ -133,6 +148,21 @@ class Power(Operation):
     def backward(self, grad: Tensor) -> Tensor:
         (x,) = self.operands
         return multiply(grad, multiply(power(x, self.exponent - 1), self.exponent))
+
+
+class Exponential(Operation):
+    """base ** x for a fixed number above 0; d/dx = base ** x · ln(base)."""
+
+    keeps_operands, keeps_output = False, True
+
+    def __init__(self, base: float) -> None:
+        self.base = base
+
+    def forward(self, x: Array) -> Array:
+        return array_module(x).power(array_module(x).asarray(self.base, x.dtype), x)
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return multiply(grad, multiply(self.output, log_of(self.base)))
 
 
 class Exp(Operation):
@@ -211,13 +241,23 @@ def negative(x: Tensor) -> Tensor:
     return Negative()(tensor("negative", x))
 
 
-def power(x: Tensor, exponent: float) -> Tensor:
-    """x ** exponent, element by element; the exponent is a plain number. x ** 1 is x itself."""
+@overload
+def power(x: Tensor, exponent: float) -> Tensor: ...
+@overload
+def power(x: float, exponent: Tensor) -> Tensor: ...
+def power(x: Any, exponent: Any) -> Tensor:
+    """x ** exponent, element by element; one of the two is a plain number. x ** 1 is x itself.
+
+    A number as x must be above 0: that of a negative one is real for whole exponents only.
+    """
+    if isinstance(exponent, Variable) and not isinstance(x, Variable):
+        return _exponential(x, exponent)
     if not isinstance(exponent, int | float | np.integer | np.floating) or isinstance(exponent, bool):
         raise ArgumentTypeError(
             f"power: the exponent must be a number, got {type(exponent).__name__}; use exp(log(x) * exponent)."
         )
     exponent = exponent.item() if isinstance(exponent, np.generic) else exponent  # the dtype of x decides
+    number(exponent, "power: the exponent")
     if tensor("power", x).dtype.kind != "f" and (exponent < 0 or exponent != int(exponent)):
         raise ArgumentTypeError(f"power: exponent {exponent} needs floating point, got {x.dtype}; use .astype first.")
     if exponent == 0:  # d(x**0)/dx is 0 everywhere, where the rule would give 0 · inf at x = 0
@@ -225,6 +265,15 @@ def power(x: Tensor, exponent: float) -> Tensor:
             nowhere = array_module(x._array).zeros(x.shape, bool)
         return add(Where(nowhere)(x), 1)
     return unchanged(x) if exponent == 1 else Power(exponent)(x)
+
+
+def _exponential(base: Any, x: Variable) -> Tensor:
+    number = real_number(base)
+    if number is None:
+        raise ArgumentTypeError(f"power: the base must be a number, got {type(base).__name__}; wrap it as a Tensor.")
+    if not 0 < number < inf:
+        raise ArgumentError(f"power: the base of a Tensor of exponents must be above 0 and finite, got {number}.")
+    return Exponential(number)(floating("power", x, "the exponent"))
 
 
 def exp(x: Tensor) -> Tensor:
@@ -247,25 +296,6 @@ def abs(x: Tensor) -> Tensor:
     array = floating("abs", x)._array
     with at_home(array):
         return Scale(array_module(array).sign(array))(x)
-
-
-def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tensor:
-    """x limited to [min, max], plain numbers; the gradient is 1 inside and at the limits, 0 outside."""
-    x = floating("clamp", x)
-    if min is None and max is None:
-        raise ArgumentError("clamp: give min, max or both.")
-    for name, limit in (("min", min), ("max", max)):
-        if limit is not None and not isinstance(limit, int | float | np.integer | np.floating):
-            raise ArgumentTypeError(f"clamp: {name} must be a number, got {type(limit).__name__}; pass one for all.")
-    if min is not None and max is not None and min > max:
-        raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
-    xp = array_module(x._array)
-    with at_home(x._array):
-        limited = xp.clip(x._array, min, max)
-        inside = xp.logical_or(limited == x._array, xp.isnan(x._array))
-        # Outside, the value is a constant: x·0 would be NaN for an infinite x, so x is replaced before it is added.
-        constant = type(x).of(xp.where(inside, 0, limited).astype(x.dtype))
-    return add(Where(inside)(x), constant)
 
 
 class Where(Operation):

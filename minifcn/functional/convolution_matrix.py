@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from minifcn.arguments import IntOrPair, Pair, pair
+from minifcn.arguments import IntOrPair, Pair, flag, pair
 from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.autograd import Variable
@@ -67,6 +67,7 @@ def convolution_matrix(
         )
     if output_size is not None:
         geometry = _with_fewer_windows(geometry, pair(output_size, f"{name}: output_size", 1))
+    sparse = flag(sparse, f"{name}: sparse")
     matrix = SparseMatrix(array, geometry)
     return matrix if sparse else matrix.toarray()
 

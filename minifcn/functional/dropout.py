@@ -4,24 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from minifcn.arguments import flag, probability
 from minifcn.arrays.drawing import dropout_factors
-from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Scale
 from minifcn.functional.operands import Shape, floating, image, unchanged
+from minifcn.random import Generator, generator_for
 
 if TYPE_CHECKING:
     from minifcn.tensor import Tensor
-
-Generator = np.random.Generator
 
 
 def dropout(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Generator | None = None) -> Tensor:
     """Each element is 0 with probability p, else x / (1 − p), so the expectation stays x. Identity if not training.
 
-    x: any shape. generator: the source of randomness; needed in training, since there is no global one. On a GPU it
-    gives only a key, from which the mask is drawn there: one seed gives one mask, but not that of a CPU.
+    x: any shape. generator: the source of randomness; without one the default generator (see minifcn/random.py). On a
+    GPU it gives only a key, from which the mask is drawn there: one seed gives one mask, but not that of a CPU.
     Source: Srivastava et al. 2014.
     """
     x = floating("dropout", x)
@@ -35,12 +32,7 @@ def dropout2d(x: Tensor, p: float = 0.5, training: bool = True, *, generator: Ge
 
 
 def _dropped(name: str, x: Tensor, shape: Shape, p: float, training: bool, generator: Generator | None) -> Tensor:
-    if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
-        raise ArgumentError(f"{name}: p must be a probability between 0 and 1, got {p!r}.")
-    if not training or p == 0:
+    p = probability(p, f"{name}: p")
+    if not flag(training, f"{name}: training") or p == 0:
         return unchanged(x)
-    if not isinstance(generator, np.random.Generator):
-        raise ArgumentTypeError(
-            f"{name}: training needs generator=numpy.random.default_rng(seed), got {type(generator).__name__}."
-        )
-    return Scale(dropout_factors(shape, p, generator, x._array))(x)
+    return Scale(dropout_factors(shape, p, generator_for(name, generator), x._array))(x)

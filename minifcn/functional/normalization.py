@@ -1,18 +1,19 @@
-"""Batch normalisation and local response normalisation, written as their formulas."""
+"""Batch, group and layer normalisation, and that of local responses, written as their formulas."""
 
 from __future__ import annotations
 
 from math import prod
 from typing import TYPE_CHECKING
 
-from minifcn.arguments import integer
+from minifcn.arguments import flag, integer, number
 from minifcn.arrays import channels
 from minifcn.autograd import Gradient, Gradients, Operation, is_grad_enabled
 from minifcn.errors import ArgumentError
 from minifcn.functional.arithmetic import add, divide, multiply, negative, power, sqrt, subtract
-from minifcn.functional.operands import floating, image, same_kind, tensor
+from minifcn.functional.indexing import getitem
+from minifcn.functional.operands import Shape, floating, image, same_kind, tensor
 from minifcn.functional.reductions import sum
-from minifcn.functional.shaping import getitem, pad, reshape
+from minifcn.functional.shaping import pad, reshape
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
 
@@ -141,29 +142,23 @@ def batch_norm(
     In training, mean and (biased) variance are those of the batch, over N, H and W, and the running ones move towards
     them: running ← (1 − momentum)·running + momentum·batch, with the unbiased variance. Otherwise the running ones
     are used. x: (N, C, H, W) or (N, C); all others (C,); running ones may be None in training.
-    Raises ArgumentError when training with fewer than two values per channel. Source: Ioffe and Szegedy 2015.
+    Raises ArgumentError when training with fewer than two values per channel, for eps below 0 and for a momentum
+    outside [0, 1]. Source: Ioffe and Szegedy 2015.
     """
-    x = floating("batch_norm", x)
+    x, training = floating("batch_norm", x), flag(training, "batch_norm: training")
+    eps, momentum = number(eps, "batch_norm: eps", 0), number(momentum, "batch_norm: momentum", 0, 1)
     if x.ndim not in (2, 4):
         raise ArgumentError(f"batch_norm: x must be (N, C, H, W) or (N, C), got shape {x.shape}; reshape it.")
     N, C = x.shape[:2]
     images = widened(reshape(x, (N, C, *(x.shape[2:] or (1, 1)))))
-    named = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
-    for name, values in named.items():
-        if values is not None:
-            if tensor("batch_norm", values, name).shape != (C,):
-                raise ArgumentError(f"batch_norm: {name} must have shape ({C},), got {values.shape}.")
-            same_kind("batch_norm", x, values, f"x and {name}")
-    constant = type(x).of
-    xp = array_module(x._array)
-    with at_home(x._array):
-        weight = constant(xp.ones(C, images.dtype)) if weight is None else widened(weight)
-        bias = constant(xp.zeros(C, images.dtype)) if bias is None else widened(bias)
+    given = {"weight": weight, "bias": bias, "running_mean": running_mean, "running_var": running_var}
+    weight, bias, mean, var = (_fitting("batch_norm", x, (C,), values, name) for name, values in given.items())
+    weight, bias = _or_full(weight, 1, images), _or_full(bias, 0, images)
     if not training:
-        if running_mean is None or running_var is None:
+        if mean is None or var is None:
             raise ArgumentError("batch_norm: without training, running_mean and running_var are needed.")
-        scale = divide(weight, sqrt(add(widened(running_var), eps)))
-        y = ChannelAffine()(subtract(bias, multiply(widened(running_mean), scale)), images, scale)
+        scale = divide(weight, sqrt(add(var, eps)))
+        y = ChannelAffine()(subtract(bias, multiply(mean, scale)), images, scale)
         return astype(reshape(y, x.shape), x.dtype)
     count = _count(x)
     if count < 2:
@@ -187,13 +182,105 @@ def _move(running: Tensor, batch: Array, momentum: float) -> None:
     array += (momentum * batch).astype(array.dtype)
 
 
+def group_norm(
+    x: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
+    """y = (x − mean) / √(var + eps) · weight + bias, with mean and (biased) variance of each image and group.
+
+    x            (N, C, ...), C divisible by num_groups: group g has the channels g·C/G to (g + 1)·C/G − 1
+    weight, bias (C,), one number per channel, default 1 and 0
+
+    Nothing is remembered and the batch does not matter, so training and evaluation are alike, even with one image.
+    num_groups = C is instance normalisation. Raises ArgumentError for shapes that do not fit, for images without pixels
+    and for eps below 0. Source: Wu and He 2018.
+    """
+    x, G = floating("group_norm", x), integer(num_groups, "group_norm: num_groups", 1)
+    if x.ndim < 2:
+        raise ArgumentError(f"group_norm: x must be (N, C, ...), got shape {x.shape}; reshape it.")
+    N, C = x.shape[:2]
+    if C % G:
+        raise ArgumentError(f"group_norm: num_groups {G} must divide the {C} channels of x; change num_groups.")
+    weight = _fitting("group_norm", x, (C,), weight, "weight")
+    bias = _fitting("group_norm", x, (C,), bias, "bias")
+    y = _standardised("group_norm", x, N * G, eps)
+    if weight is not None or bias is not None:
+        planes = reshape(y, (N, C, 1, prod(x.shape[2:])))
+        y = ChannelAffine()(_or_full(bias, 0, planes), planes, _or_full(weight, 1, planes))
+    return astype(reshape(y, x.shape), x.dtype)
+
+
+def layer_norm(
+    x: Tensor,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
+    """y = (x − mean) / √(var + eps) · weight + bias, with mean and (biased) variance over the last dimensions.
+
+    normalized_shape   the sizes of those dimensions: x is (..., *normalized_shape)
+    weight, bias       of that shape, default 1 and 0
+
+    Raises ArgumentError for shapes that do not fit and for eps below 0. Source: Ba, Kiros and Hinton 2016.
+    """
+    x = floating("layer_norm", x)
+    shape = normalized_sizes(normalized_shape, "layer_norm")
+    if x.shape[max(0, x.ndim - len(shape)) :] != shape:
+        raise ArgumentError(f"layer_norm: normalized_shape {shape} must be the last sizes of x, got shape {x.shape}.")
+    weight = _fitting("layer_norm", x, shape, weight, "weight")
+    bias = _fitting("layer_norm", x, shape, bias, "bias")
+    y = reshape(_standardised("layer_norm", x, prod(x.shape[: x.ndim - len(shape)]), eps), x.shape)
+    y = y if weight is None else multiply(y, weight)
+    return astype(y if bias is None else add(y, bias), x.dtype)
+
+
+def normalized_sizes(value: object, name: str) -> tuple[int, ...]:
+    """The normalized_shape of a layer normalisation as a tuple of plain sizes."""
+    given = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if not given:
+        raise ArgumentError(f"{name}: normalized_shape is empty; name at least the last size of x.")
+    return tuple(integer(size, f"{name}: normalized_shape", 1) for size in given)
+
+
+def _standardised(name: str, x: Tensor, rows: int, eps: float) -> Tensor:
+    """x in `rows` rows of equal length, each less its mean and divided by its √(variance + eps): (1, rows, n, 1)."""
+    level = number(eps, f"{name}: eps", 0)
+    if rows and 0 in x.shape:
+        raise ArgumentError(f"{name}: x of shape {x.shape} has no values to take a mean of; leave empty images out.")
+    values = widened(x)
+    # Batch normalisation of one image whose channels are the rows.
+    planes = reshape(values, (1, rows, prod(x.shape) // max(1, rows), 1))
+    return BatchNorm(level)(planes, _or_full(None, 1, planes), _or_full(None, 0, planes)) if rows else planes
+
+
+def _fitting(name: str, x: Tensor, shape: Shape, values: Tensor | None, argument: str) -> Tensor | None:
+    """What stands beside x, if anything does: of `shape`, of the dtype and device of x, and widened as x is."""
+    if values is None:
+        return None
+    if tensor(name, values, argument).shape != shape:
+        raise ArgumentError(f"{name}: {argument} must have shape {shape}, got {values.shape}.")
+    same_kind(name, x, values, f"x and {argument}")
+    return widened(values)
+
+
+def _or_full(values: Tensor | None, number: float, x: Tensor) -> Tensor:
+    """`values`, or `number` for each channel of x (N, C, H, W)."""
+    if values is not None:
+        return values
+    with at_home(x._array):
+        return type(x).of(array_module(x._array).full(x.shape[1], number, x.dtype))
+
+
 def local_response_norm(x: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """y[c] = x[c] / (k + alpha/size · Σ x[c']²)^beta over the `size` channels c' around c (size//2 of them before c).
 
     x: (N, C, H, W). Alpha is divided by the size, as in Caffe and PyTorch; AlexNet's paper and Chainer do not.
+    alpha and k are at least 0, so that no root is taken of a negative number.
     Source: Krizhevsky et al. 2012, §3.3.
     """
     x, size = image("local_response_norm", x), integer(size, "local_response_norm: size", 1)
+    alpha, k = number(alpha, "local_response_norm: alpha", 0), number(k, "local_response_norm: k", 0)
+    beta = number(beta, "local_response_norm: beta")
     C = x.shape[1]
     values = widened(x)
     squares = pad(power(values, 2), (0, 0, 0, 0, size // 2, (size - 1) // 2))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import operator
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 import numpy as np
 
+from minifcn.arguments import integer, whole_number
 from minifcn.arrays.accepted import checked_array
 from minifcn.arrays.accepted import same_device as same_device
 from minifcn.autograd import Variable, is_grad_enabled
@@ -111,13 +111,12 @@ def broadcastable(name: str, first: Shape, second: Shape) -> None:
 
 def dimension(name: str, dim: int, ndim: int) -> int:
     """`dim` counted from the front, checked."""
-    try:
-        dim = operator.index(dim)
-    except TypeError:
-        raise ArgumentTypeError(f"{name}: dim must be an integer, got {dim!r} ({type(dim).__name__}).") from None
-    if not -ndim <= dim < ndim:
-        raise ArgumentError(f"{name}: dim {dim} is out of range for {ndim} dimensions; use {-ndim} to {ndim - 1}.")
-    return dim % ndim
+    number = whole_number(dim)
+    if number is None:
+        raise ArgumentTypeError(f"{name}: dim must be an integer, got {dim!r} ({type(dim).__name__}).")
+    if not -ndim <= number < ndim:
+        raise ArgumentError(f"{name}: dim {number} is out of range for {ndim} dimensions; use {-ndim} to {ndim - 1}.")
+    return number % ndim
 
 
 def dimensions(name: str, dim: int | tuple[int, ...] | None, ndim: int) -> tuple[int, ...]:
@@ -128,6 +127,13 @@ def dimensions(name: str, dim: int | tuple[int, ...] | None, ndim: int) -> tuple
     if len(set(chosen)) != len(chosen):
         raise ArgumentError(f"{name}: dim {dim} names a dimension twice.")
     return chosen
+
+
+def sizes(name: str, shape: object) -> Shape:
+    """`shape` as a tuple of plain integers of at least 0."""
+    if not isinstance(shape, tuple | list):
+        raise ArgumentTypeError(f"{name}: shape must be a tuple of sizes, got {shape!r} ({type(shape).__name__}).")
+    return tuple(integer(size, f"{name}: a size", 0) for size in shape)
 
 
 def image(name: str, value: object, argument: str = "x") -> Tensor:

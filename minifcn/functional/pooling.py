@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, overload
 
-from minifcn.arguments import IntOrPair, Pair, pair
+from minifcn.arguments import IntOrPair, Pair, flag, pair
 from minifcn.arrays import pooling
 from minifcn.arrays.accepted import checked_array
 from minifcn.autograd import Movement, Operation, Variable, is_grad_enabled
@@ -132,7 +132,8 @@ def max_pool2d(
 
     A NaN in a window makes its maximum NaN. Raises ArgumentError for parameters that do not fit.
     """
-    x = image("max_pool2d", x)
+    x, ceil_mode = image("max_pool2d", x), flag(ceil_mode, "max_pool2d: ceil_mode")
+    return_indices = flag(return_indices, "max_pool2d: return_indices")
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
     pool = MaxPool(geometry, winners=return_indices or (is_grad_enabled() and x.requires_grad))
     y = pool(x)
@@ -157,7 +158,8 @@ def avg_pool2d(
     image itself; what hangs over the edge in ceil mode never counts. divisor_override replaces it by one number.
     x (N, C, H, W), H and W at least 1 -> (N, C, OH, OW). Raises ArgumentError for parameters that do not fit.
     """
-    x = image("avg_pool2d", x)
+    x, ceil_mode = image("avg_pool2d", x), flag(ceil_mode, "avg_pool2d: ceil_mode")
+    count_include_pad = flag(count_include_pad, "avg_pool2d: count_include_pad")
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode, name="avg_pool2d")
     return AvgPool(geometry, count_include_pad, divisor_override)(x)
 

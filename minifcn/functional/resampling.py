@@ -5,7 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from minifcn.arguments import IntOrPair, pair
+import numpy as np
+
+from minifcn.arguments import IntOrPair, flag, number, pair, real_number
 from minifcn.arrays import resampling
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
@@ -51,14 +53,13 @@ def interpolate(
     for a result larger than all memory.
     """
     x = image("interpolate", x)
+    align_corners = align_corners is not None and flag(align_corners, "interpolate: align_corners")
     if (size is None) == (scale_factor is None):
         raise ArgumentError(f"interpolate: give either size or scale_factor, got {size} and {scale_factor}.")
-    factors: tuple[Factor | None, ...] = (None, None)
+    factors: tuple[Factor, Factor] | tuple[None, None] = (None, None)
     if scale_factor is not None:
-        given = scale_factor if isinstance(scale_factor, tuple | list) else (scale_factor, scale_factor)
-        if len(given) != 2 or not all(isinstance(f, int | float | Fraction) and 0 < f < 2**31 for f in given):
-            raise ArgumentError(f"interpolate: scale_factor must be one or two positive numbers, got {scale_factor!r}.")
-        size, factors = tuple(int(n * f) for n, f in zip(x.shape[2:], given, strict=True)), given
+        factors = scale_factors(scale_factor, "interpolate: scale_factor")
+        size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
     size = pair(size, "interpolate: size", 1)
     require_memory("interpolate: a result", (*x.shape[:2], *size), x._array, "choose a smaller size")
     for axis in (0, 1):
@@ -71,3 +72,14 @@ def interpolate(
     )
     with at_home(x._array):
         return Resize(*matrices)(x)
+
+
+def scale_factors(value: object, name: str) -> tuple[Factor, Factor]:
+    """`value`, or the two of it, as factors for rows and columns: positive numbers; a Fraction stays exact."""
+    given = tuple(value) if isinstance(value, tuple | list) else (value, value)
+    if len(given) != 2 or not all(0 < (real_number(factor) or 0) < 2**31 for factor in given):
+        raise ArgumentError(f"{name} must be one or two positive numbers, got {value!r}.")
+    # A float32 counts as the decimal that it shows: 10 pixels times 0.7 are 7, not 6.9999999 and so 6.
+    exact = (Fraction(str(factor)) if isinstance(factor, np.floating) else factor for factor in given)
+    rows, columns = (factor if isinstance(factor, Fraction) else number(factor, name) for factor in exact)
+    return rows, columns

@@ -9,30 +9,20 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from copy import deepcopy
 from functools import partial
 from math import prod
-from types import EllipsisType
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from minifcn.arguments import IntOrPair, integer, pair
-from minifcn.arrays.accepted import same_device
-from minifcn.arrays.scatter import add_at
-from minifcn.autograd import Gradient, Gradients, Movement, Variable
-from minifcn.autograd.variable import array_of
+from minifcn.arguments import IntOrPair, integer, number, pair
+from minifcn.autograd import Gradient, Gradients, Movement
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.functional.indexing import GetItem
 from minifcn.functional.operands import Shape, alike, dimension, dimensions, same_kind, tensor, unchanged
-from minifcn.machine.backend import Array, array_module, at_home, is_array
+from minifcn.machine.backend import Array, array_module
 from minifcn.machine.limits import require_memory
 
 if TYPE_CHECKING:
     from minifcn.tensor import Tensor
-
-# What may stand in the brackets of x[...]: one of these or a tuple of them. A list or an array holds indices or a mask.
-Index: TypeAlias = "int | slice | EllipsisType | list[int] | Array | Tensor | None"
-Key: TypeAlias = "Index | tuple[Index, ...]"
 
 
 class Reshape(Movement):
@@ -56,40 +46,6 @@ class Permute(Movement):
     def backward(self, grad: Tensor) -> Tensor:
         inverse = tuple(sorted(range(len(self.dims)), key=self.dims.__getitem__))
         return Permute(inverse)(grad)
-
-
-class GetItem(Movement):
-    """x[key]; its transpose puts the gradient where it was read, adding where an element was read twice."""
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-
-    def forward(self, x: Array) -> Array:
-        return array_module(x).asarray(x[self.key])
-
-    def backward(self, grad: Tensor) -> Tensor:
-        return PutItem(self.key, self.shapes[0])(grad)
-
-
-class PutItem(Movement):
-    """Zeros of `shape` with y added at [key]: the transpose of x[key]."""
-
-    def __init__(self, key: Key, shape: Shape) -> None:
-        self.key, self.shape = key, shape
-
-    def forward(self, y: Array) -> Array:
-        xp = array_module(y)
-        x = xp.zeros(self.shape, y.dtype)
-        parts = self.key if isinstance(self.key, tuple) else (self.key,)
-        if any(isinstance(part, list) or hasattr(part, "dtype") for part in parts):
-            # An index array may name an element twice; look up which element each entry is.
-            add_at(x, xp.arange(x.size).reshape(self.shape)[self.key], y)
-        else:
-            x[self.key] = y
-        return x
-
-    def backward(self, grad: Tensor) -> Tensor:
-        return GetItem(self.key)(grad)
 
 
 class Concatenate(Movement):
@@ -136,10 +92,10 @@ def reshape(x: Tensor, shape: int | Sequence[int]) -> Tensor:
         raise ArgumentTypeError(f"reshape: the sizes must be integers, got {shape!r}.") from None
     known = prod(size for size in sizes if size != -1)
     unknown = sizes.count(-1)
-    fits = (unknown == 0 and known == x.size) or (unknown == 1 and known > 0 and x.size % known == 0)
+    fits = (unknown == 0 and known == x.numel()) or (unknown == 1 and known > 0 and x.numel() % known == 0)
     if not fits or any(size < -1 for size in sizes):
-        raise ArgumentError(f"reshape: {x.shape} has {x.size} elements, which do not fill {sizes}.")
-    full = tuple(x.size // known if size == -1 else size for size in sizes)
+        raise ArgumentError(f"reshape: {x.shape} has {x.numel()} elements, which do not fill {sizes}.")
+    full = tuple(x.numel() // known if size == -1 else size for size in sizes)
     return unchanged(x) if full == x.shape else Reshape(full)(x)
 
 
@@ -149,8 +105,33 @@ def flatten(x: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     return reshape(x, (*x.shape[:first], prod(x.shape[first : last + 1]), *x.shape[last + 1 :]))
 
 
+def view(x: Tensor, shape: int | Sequence[int]) -> Tensor:
+    """As `reshape`, but never a copy: ArgumentError where the layout in memory does not allow a view."""
+    shown = reshape(x, shape)
+    if shown._version is not x._version:
+        raise ArgumentError(
+            f"view: the memory of x (shape {x.shape}) is not in the order that {shown.shape} needs; use "
+            f".reshape(...), which copies, or .contiguous() first."
+        )
+    return shown
+
+
+def unsqueeze(x: Tensor, dim: int) -> Tensor:
+    """A new dimension of size 1 at `dim`, counted in the result. A view."""
+    axis = dimension("unsqueeze", dim, tensor("unsqueeze", x).ndim + 1)
+    return reshape(x, (*x.shape[:axis], 1, *x.shape[axis:]))
+
+
+def squeeze(x: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+    """Without the dimensions of size 1: all, or those among `dim`; one of another size stays. A view."""
+    dims = dimensions("squeeze", dim, tensor("squeeze", x).ndim)
+    return reshape(x, tuple(size for axis, size in enumerate(x.shape) if size != 1 or axis not in dims))
+
+
 def permute(x: Tensor, dims: Sequence[int]) -> Tensor:
     """Dimensions in another order: result.shape[i] = x.shape[dims[i]]. A view."""
+    if not isinstance(dims, tuple | list):
+        raise ArgumentTypeError(f"permute: dims must be a tuple of dimensions, got {dims!r} ({type(dims).__name__}).")
     order = dimensions("permute", tuple(dims), tensor("permute", x).ndim)
     if len(order) != x.ndim:
         raise ArgumentError(f"permute: {len(order)} dims for a tensor of {x.ndim} dimensions; name each one once.")
@@ -163,67 +144,6 @@ def transpose(x: Tensor, dim0: int, dim1: int) -> Tensor:
     first, second = dimension("transpose", dim0, x.ndim), dimension("transpose", dim1, x.ndim)
     order[first], order[second] = second, first
     return Permute(tuple(order))(x)
-
-
-def getitem(x: Tensor, key: Key) -> Tensor:
-    """x[key], with slices, integers, None, Ellipsis, masks and index arrays (each bounds-checked).
-
-    A view, unless a mask or an index array (or list) is in the key: then a copy.
-    """
-    parts = plain_key("getitem", tensor("getitem", x)._array, key)
-    with at_home(x._array):
-        _check_key(x, parts)
-        return GetItem(parts)(x)
-
-
-def _check_key(x: Tensor, parts: tuple[Index, ...]) -> None:
-    axis = 0
-    for position, part in enumerate(parts):
-        if part is Ellipsis:
-            axis = x.ndim - sum(0 if rest is None else _width(rest) for rest in parts[position + 1 :])
-            continue
-        if part is None:
-            continue
-        if axis >= x.ndim:
-            raise ArgumentError(f"getitem: too many indices for a tensor of shape {x.shape}.")
-        if _is_mask(part) and part.shape != x.shape[axis : axis + part.ndim]:
-            raise ArgumentError(
-                f"getitem: a mask of shape {part.shape} does not fit dimensions {axis} to {axis + part.ndim - 1} of "
-                f"shape {x.shape}; make one of shape {x.shape[axis : axis + part.ndim]}."
-            )
-        if not isinstance(part, slice) and not _is_mask(part):
-            indices: Array = part if is_array(part) else np.asarray(part)  # a number is looked at without asking a GPU
-            if indices.dtype.kind not in "iu":
-                raise ArgumentTypeError(f"getitem: an index must be an integer, slice or mask, got {part!r}.")
-            size = x.shape[axis]
-            # CuPy wraps indices that are out of range silently, so they are looked at before they are used.
-            if indices.size and (int(indices.min()) < -size or int(indices.max()) >= size):
-                wrong = int(indices.min()) if int(indices.min()) < -size else int(indices.max())
-                raise ArgumentError(f"getitem: index {wrong} is out of range for dimension {axis} of size {size}.")
-        axis += _width(part)
-
-
-def plain_key(name: str, x: Array, key: Key) -> tuple[Index, ...]:
-    """The parts of a key for x, copied: Tensors and arrays (as plain arrays) and lists; backward needs them as now."""
-
-    def plain(part: Index) -> Index:
-        if not (isinstance(part, Variable) or is_array(part)):
-            return deepcopy(part)
-        array = array_of(part, name="an index")
-        same_device(name, x, array, "the tensor and the index")  # CuPy would move a NumPy index without a word
-        with at_home(array):
-            return array.copy()
-
-    return tuple(plain(part) for part in (key if isinstance(key, tuple) else (key,)))
-
-
-def _is_mask(part: Index) -> TypeGuard[Array]:
-    return getattr(getattr(part, "dtype", None), "kind", "") == "b" and getattr(part, "ndim", 0) > 0
-
-
-def _width(part: Index) -> int:
-    """How many dimensions of x an index uses up."""
-    return part.ndim if _is_mask(part) else 1
 
 
 def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
@@ -248,7 +168,7 @@ def stack(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
     for part in parts[1:]:
         same_kind("stack", parts[0], part)
     axis = dimension("stack", dim, parts[0].ndim + 1)
-    return cat([reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in parts], axis)
+    return cat([unsqueeze(x, axis) for x in parts], axis)
 
 
 def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.0) -> Tensor:
@@ -259,8 +179,11 @@ def pad(x: Tensor, pad: Sequence[int], mode: str = "constant", value: float = 0.
     """
     if mode != "constant":
         raise ArgumentError(f'pad: mode {mode!r} is not available; use "constant".')
-    if not isinstance(value, int | float | np.integer | np.floating):
-        raise ArgumentTypeError(f"pad: value must be a number, got {value!r} ({type(value).__name__}).")
+    value = number(value, "pad: value", finite=False)
+    if not isinstance(pad, tuple | list):
+        raise ArgumentTypeError(
+            f"pad: give the widths as a tuple, (left, right) or (left, right, top, bottom), got {pad!r}."
+        )
     widths = [integer(width, "pad", -(2**31)) for width in pad]
     if len(widths) % 2 or len(widths) > 2 * tensor("pad", x).ndim:
         raise ArgumentError(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from minifcn.arguments import IntOrPair, Pair, pair
 from minifcn.errors import ArgumentError
+from minifcn.functional.indexing import PutItem
 from minifcn.functional.operands import tensor, unchanged
-from minifcn.functional.shaping import PutItem, crop, pad
+from minifcn.functional.shaping import crop, pad
 from minifcn.machine.backend import Array
 from minifcn.machine.limits import require_memory
 

@@ -1,4 +1,4 @@
-"""Moving a tensor to another device or dtype; the gradient makes the same way back."""
+"""Moving a tensor to another device, dtype or memory; the gradient makes the same way back."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from minifcn.arrays.accepted import real_dtype
 from minifcn.autograd import Movement
-from minifcn.functional.operands import tensor
+from minifcn.autograd.gradients import Copy
+from minifcn.functional.operands import tensor, unchanged
 from minifcn.machine.backend import Array, device_of, full_name, to_device
 
 if TYPE_CHECKING:
@@ -46,6 +47,16 @@ def to(x: Tensor, device: str) -> Tensor:
     """The tensor on `device` ("cpu", "cuda", "cuda:1"); itself if it is there already."""
     moved = ToDevice(full_name(device))(tensor("to", x))
     return x if moved._array is x._array else moved
+
+
+def clone(x: Tensor) -> Tensor:
+    """The same numbers in memory of their own, with the same graph."""
+    return Copy()(tensor("clone", x))
+
+
+def contiguous(x: Tensor) -> Tensor:
+    """x itself if its elements lie in memory in their order, row by row; otherwise a copy in which they do."""
+    return unchanged(x) if tensor("contiguous", x)._array.flags.c_contiguous else Copy()(x)
 
 
 def astype(x: Tensor, dtype: DTypeLike) -> Tensor:

@@ -1,7 +1,7 @@
 """Sizes, taps, coordinate maps, receptive fields and crops: integers and exact fractions, no arrays."""
 
 from minifcn.geometry.coordinates import CoordinateMap, crop_offset
-from minifcn.geometry.field import Crop, Layer, ReceptiveField, pixels_seen, receptive_field, span_seen
+from minifcn.geometry.field import Crop, ReceptiveField, WindowLayer, pixels_seen, receptive_field, span_seen
 from minifcn.geometry.preimages import preimages
 from minifcn.geometry.window import Geometry
 
@@ -9,8 +9,8 @@ __all__ = [
     "CoordinateMap",
     "Crop",
     "Geometry",
-    "Layer",
     "ReceptiveField",
+    "WindowLayer",
     "crop_offset",
     "pixels_seen",
     "preimages",

@@ -18,7 +18,7 @@ from minifcn.geometry.window import Geometry
 
 
 @dataclass(frozen=True)
-class Layer:
+class WindowLayer:
     """One layer with a sliding window, along one axis: a convolution or pooling, or a transposed convolution."""
 
     kernel_size: int
@@ -72,14 +72,14 @@ class ReceptiveField:
     stride: int | Fraction = 1
 
 
-Step: TypeAlias = Layer | Crop
+Step: TypeAlias = WindowLayer | Crop
 
 
 def receptive_field(layers: Sequence[Step | Sequence[int]]) -> ReceptiveField:
     """1 + Σ d·(K − 1)·(strides before), and the product of all strides: what a feature sees, and how it moves.
 
     layers: from the image on, each a tuple (kernel_size, stride, padding, dilation), of which the last ones may be left
-    out (1, 0, 1), or a `Layer`. Padding moves the field and does not widen it: `pixels_seen` says where it lies.
+    out (1, 0, 1), or a `WindowLayer`. Padding moves the field and does not widen it: `pixels_seen` says where it lies.
 
     After a transposed convolution a feature moves by a fraction of a pixel of the map before, and what it sees depends
     on how it lies over that map: `size` is that of the features that see most, and `stride` the mean from one feature
@@ -88,11 +88,11 @@ def receptive_field(layers: Sequence[Step | Sequence[int]]) -> ReceptiveField:
 
     >>> receptive_field([(3,), (3,), (2, 2)])            # two 3x3 convolutions and a 2x2 pooling
     ReceptiveField(size=6, stride=2)
-    >>> receptive_field([(2, 2), Layer(4, 2, transposed=True)])   # halved and bilinearly doubled
+    >>> receptive_field([(2, 2), WindowLayer(4, 2, transposed=True)])   # halved and bilinearly doubled
     ReceptiveField(size=4, stride=1)
     """
     steps = [_step(layer) for layer in layers]
-    windows = [step for step in steps if isinstance(step, Layer)]
+    windows = [step for step in steps if isinstance(step, WindowLayer)]
     upwards = prod(window.stride for window in windows if window.transposed)
     if any(window.transposed for window in windows):
         # Features that lie `upwards` apart see the same, further on.
@@ -157,8 +157,10 @@ def _span(rows: set[int]) -> range:
 
 
 def _step(layer: Step | Sequence[int]) -> Step:
-    if isinstance(layer, Layer | Crop):
+    if isinstance(layer, WindowLayer | Crop):
         return layer
     if not isinstance(layer, tuple | list) or not 1 <= len(layer) <= 4:
-        raise ArgumentError(f"a layer must be (kernel_size, stride, padding, dilation) or a Layer, got {layer!r}.")
-    return Layer(*layer)
+        raise ArgumentError(
+            f"a layer must be (kernel_size, stride, padding, dilation) or a WindowLayer, got {layer!r}."
+        )
+    return WindowLayer(*layer)

@@ -15,7 +15,7 @@ from typing import Any
 from minifcn import functional as F
 from minifcn.arguments import IntOrPair, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, Crop, Layer, ReceptiveField, crop_offset, receptive_field, span_seen
+from minifcn.geometry import CoordinateMap, Crop, ReceptiveField, WindowLayer, crop_offset, receptive_field, span_seen
 from minifcn.nn import MaxUnpool2d, Module, Sequential, Upsample, Window
 
 UNMOVED = CoordinateMap()
@@ -30,7 +30,7 @@ class Trace:
     """
 
     map: CoordinateMap = UNMOVED
-    steps: tuple[Layer | Crop, ...] = ()
+    steps: tuple[WindowLayer | Crop, ...] = ()
 
     @property
     def field(self) -> ReceptiveField:

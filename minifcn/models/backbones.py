@@ -17,13 +17,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from minifcn.arguments import integer, real_number
 from minifcn.errors import ArgumentError
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
+from minifcn.random import Generator, generator_for
 
-Generator = np.random.Generator
 Block = Callable[[str, str, int, int, int, int, Generator], dict[str, Module]]  # a convolution and what comes with it
 
 ALIGNMENTS = ("compact", "caffe")
@@ -55,16 +53,16 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     width: a factor on every channel count, for experiments; 1 is VGG16.
     Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
     """
-    rng = np.random.default_rng() if generator is None else generator
+    rng = generator_for("vgg16", generator)
     _check_width("vgg16", width, 4)
     channels = [_scaled(C, width) for C in (64, 128, 256, 512, 512)]
     stages = _stages((2, 2, 3, 3, 3), channels, first_padding(alignment), _plain, rng)
     wide = _scaled(4096, width)
     head = Sequential(
         _plain("fc", "6", channels[4], wide, 7, 0 if alignment == "caffe" else 3, rng)
-        | {"drop6": Dropout(0.5, generator=rng)}
+        | {"drop6": Dropout(0.5, generator=generator)}
         | _plain("fc", "7", wide, wide, 1, 0, rng)
-        | {"drop7": Dropout(0.5, generator=rng)}
+        | {"drop7": Dropout(0.5, generator=generator)}
     )
     return Backbone(stages, head, channels[2], channels[3], wide)
 
@@ -75,7 +73,7 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     Two 3x3 convolutions per stage with 16, 32, 64, 96 and 128 channels; the head is a 3x3 convolution (fc6) and a
     1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
     """
-    rng = np.random.default_rng() if generator is None else generator
+    rng = generator_for("small", generator)
     _check_width("small", width, 16)
     channels = [_scaled(C, width) for C in (16, 32, 64, 96, 128)]
     stages = _stages((2, 2, 2, 2, 2), channels, first_padding(alignment), _normalised, rng)

@@ -1,24 +1,26 @@
 """Modules with parameters, with PyTorch's names: `from minifcn import nn`."""
 
-from minifcn.nn import init
+from minifcn.nn import init, utils
+from minifcn.nn.containers import ModuleDict, ModuleList, Sequential
 from minifcn.nn.convolutionalise import convolutionalise
 from minifcn.nn.layers import (
-    BatchNorm2d,
-    CrossEntropyLoss,
+    GELU,
     Dropout,
     Dropout2d,
     Flatten,
     Identity,
     LeakyReLU,
     Linear,
-    LocalResponseNorm,
     ReLU,
     Sigmoid,
+    SiLU,
     Softmax,
     Tanh,
     Upsample,
 )
-from minifcn.nn.module import Module, Sequential
+from minifcn.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, DiceLoss, L1Loss, Loss, MSELoss, NLLLoss
+from minifcn.nn.module import Layer, Module
+from minifcn.nn.normalization import BatchNorm2d, GroupNorm, LayerNorm, LocalResponseNorm
 from minifcn.nn.shapes import (
     AdaptiveAvgPool2d,
     AdaptiveMaxPool2d,
@@ -32,30 +34,43 @@ from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, Ma
 from minifcn.tensor import Buffer, Parameter
 
 __all__ = [
+    "GELU",
     "AdaptiveAvgPool2d",
     "AdaptiveMaxPool2d",
     "AvgPool2d",
+    "BCEWithLogitsLoss",
     "BatchNorm2d",
     "Buffer",
     "Conv2d",
     "ConvTranspose2d",
     "CrossEntropyLoss",
+    "DiceLoss",
     "Dropout",
     "Dropout2d",
     "Flatten",
     "Fold",
+    "GroupNorm",
     "Identity",
+    "L1Loss",
+    "Layer",
+    "LayerNorm",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "Loss",
+    "MSELoss",
     "MaxPool2d",
     "MaxUnpool2d",
     "Module",
+    "ModuleDict",
+    "ModuleList",
+    "NLLLoss",
     "Parameter",
     "PixelShuffle",
     "PixelUnshuffle",
     "ReLU",
     "Sequential",
+    "SiLU",
     "Sigmoid",
     "Softmax",
     "Tanh",
@@ -65,4 +80,5 @@ __all__ = [
     "ZeroPad2d",
     "convolutionalise",
     "init",
+    "utils",
 ]

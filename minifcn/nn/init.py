@@ -1,4 +1,4 @@
-"""How weights begin. Every function fills a Tensor in place and draws from the generator it is given.
+"""How weights begin. Every function fills a Tensor in place and draws from `generator`, or else the default one.
 
 Fans. A weight of shape (A, B, *kernel) has fan_in = B · |kernel| and fan_out = A · |kernel|. For a linear map (out, in)
 and a convolution (out, in/groups, kh, kw), fan_in is exactly the number of inputs that meet in one output, with groups
@@ -18,10 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import choice, number
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home
 from minifcn.machine.limits import require_memory
+from minifcn.random import Generator, generator_for
 from minifcn.tensor import Parameter, Tensor
 
 GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0)}
@@ -33,12 +35,9 @@ def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
     1 for "linear", "conv2d", "conv_transpose2d" and "sigmoid", 5/3 for "tanh", √2 for "relu", √(2 / (1 + param²)) for
     "leaky_relu" with negative slope `param`. Raises ArgumentError for another name.
     """
-    if nonlinearity == "leaky_relu":
-        return sqrt(2 / (1 + param**2))
-    if nonlinearity not in GAINS:
-        names = ", ".join([*GAINS, "leaky_relu"])
-        raise ArgumentError(f"calculate_gain: nonlinearity {nonlinearity!r} is unknown; use one of {names}.")
-    return GAINS[nonlinearity]
+    choice(nonlinearity, "calculate_gain: nonlinearity", (*GAINS, "leaky_relu"))
+    slope = number(param, "calculate_gain: param")
+    return GAINS.get(nonlinearity, sqrt(2 / (1 + slope**2)))
 
 
 def calculate_fan(tensor: Tensor) -> tuple[int, int]:
@@ -62,7 +61,7 @@ def kaiming_normal_(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    generator: np.random.Generator,
+    generator: Generator | None = None,
 ) -> Tensor:
     """w ~ N(0, gain² / fan): a signal keeps its variance through layers of rectifiers.
 
@@ -85,25 +84,41 @@ def kaiming_uniform_(
     mode: str = "fan_in",
     nonlinearity: str = "leaky_relu",
     *,
-    generator: np.random.Generator,
+    generator: Generator | None = None,
 ) -> Tensor:
     """w ~ U(−b, b) with b = gain · √(3 / fan), the variance of `kaiming_normal_`; its arguments and errors too."""
     scale = _kaiming_scale("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return _fill_uniform("kaiming_uniform_", tensor, scale, generator)
 
 
-def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, generator: np.random.Generator) -> Tensor:
+def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """w ~ N(0, gain² · 2 / (fan_in + fan_out)): between what the signal and what the gradient asks for.
 
     Returns the tensor. Raises ArgumentError for weights without a fan.
     Source: Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward networks", equation 12.
     """
+    gain = number(gain, "xavier_normal_: gain", 0)
     return _fill_normal("xavier_normal_", tensor, gain * sqrt(2 / sum(calculate_fan(tensor))), generator)
 
 
-def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, generator: np.random.Generator) -> Tensor:
+def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """w ~ U(−b, b) with b = gain · √(6 / (fan_in + fan_out)): the variance of `xavier_normal_`. Glorot's eq. 16."""
+    gain = number(gain, "xavier_uniform_: gain", 0)
     return _fill_uniform("xavier_uniform_", tensor, gain * sqrt(2 / sum(calculate_fan(tensor))), generator)
+
+
+def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """w ~ N(mean, std²). Returns the tensor. Raises ArgumentError for a negative std."""
+    mean, std = number(mean, "normal_: mean"), number(std, "normal_: std", 0)
+    return _fill_normal("normal_", tensor, std, generator, mean)
+
+
+def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
+    """w ~ U(a, b). Returns the tensor. Raises ArgumentError for a > b."""
+    a, b = number(a, "uniform_: a"), number(b, "uniform_: b")
+    if a > b:
+        raise ArgumentError(f"uniform_: a {a} is larger than b {b}; exchange them.")
+    return _fill_uniform("uniform_", tensor, (b - a) / (2 * sqrt(3.0)), generator, (a + b) / 2)
 
 
 def constant_(tensor: Tensor, val: float) -> Tensor:
@@ -147,32 +162,32 @@ def bilinear_(tensor: Tensor) -> Tensor:
 
 
 def _kaiming_scale(name: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
-    if mode not in ("fan_in", "fan_out"):
-        raise ArgumentError(f'{name}: mode {mode!r} is unknown; use "fan_in" or "fan_out".')
-    fan = calculate_fan(tensor)[mode == "fan_out"]
-    return calculate_gain(nonlinearity, a) / sqrt(fan)
+    fan = calculate_fan(tensor)[choice(mode, f"{name}: mode", ("fan_in", "fan_out")) == "fan_out"]
+    return calculate_gain(nonlinearity, number(a, f"{name}: a")) / sqrt(fan)
 
 
 def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
-    weight = _checked(name, tensor).mutable()
+    weight, value = _checked(name, tensor).mutable(), number(value, f"{name}: val", finite=False)
     with at_home(weight):
         weight[...] = value
     return tensor
 
 
-def _fill_normal(name: str, tensor: Tensor, scale: float, generator: np.random.Generator) -> Tensor:
-    values = _checked_generator(name, generator).standard_normal(tensor.shape, _drawn(tensor))
-    return _fill(tensor, values, scale)
+def _fill_normal(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
+    values = generator_for(name, generator).standard_normal(_checked(name, tensor).shape, _drawn(tensor))
+    return _fill(tensor, values, scale, middle)
 
 
-def _fill_uniform(name: str, tensor: Tensor, scale: float, generator: np.random.Generator) -> Tensor:
-    values = _checked_generator(name, generator).random(tensor.shape, _drawn(tensor))
+def _fill_uniform(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
+    values = generator_for(name, generator).random(_checked(name, tensor).shape, _drawn(tensor))
     values -= 0.5
-    return _fill(tensor, values, 2 * sqrt(3.0) * scale)  # U(−1/2, 1/2) has the standard deviation 1/√12
+    return _fill(tensor, values, 2 * sqrt(3.0) * scale, middle)  # U(−1/2, 1/2) has the standard deviation 1/√12
 
 
-def _fill(tensor: Tensor, values: np.ndarray, scale: float) -> Tensor:
+def _fill(tensor: Tensor, values: np.ndarray, scale: float, middle: float) -> Tensor:
     values *= scale
+    if middle:
+        values += middle
     weight = tensor.mutable()
     with at_home(weight):
         weight[...] = array_module(weight).asarray(values)
@@ -191,19 +206,12 @@ def _checked(name: str, tensor: Any) -> Tensor:
     return tensor
 
 
-def _checked_generator(name: str, generator: Any) -> np.random.Generator:
-    if not isinstance(generator, np.random.Generator):
-        raise ArgumentTypeError(
-            f"{name}: generator must be numpy.random.default_rng(seed), got {type(generator).__name__}."
-        )
-    return generator
-
-
-def fan_in_uniform(shape: tuple[int, ...], fan_in: int, generator: np.random.Generator) -> Parameter:
+def fan_in_uniform(shape: tuple[int, ...], fan_in: int, generator: Generator | None) -> Parameter:
     """A new Parameter of U(−1/√fan_in, 1/√fan_in), float32: PyTorch's default for linear and convolutional layers.
 
     Raises AllocationError for one larger than all memory.
     """
+    rng = generator_for("a weight", generator)
     bound = np.float32(1 / sqrt(max(fan_in, 1)))
     require_memory("a weight", shape, bound, "reduce kernel_size or the number of channels or features")
-    return Parameter((2 * generator.random(shape, np.float32) - 1) * bound)
+    return Parameter((2 * rng.random(shape, np.float32) - 1) * bound)

@@ -1,38 +1,41 @@
 """The layers that slide no window. Arguments, names, defaults and shapes are PyTorch's.
 
-A layer with weights takes `generator`, the source of its initial values: pass numpy.random.default_rng(seed) for a
-repeatable layer. Without one the values are different on every run, as PyTorch's are without a seed.
+A layer with weights takes `generator`, the source of its initial values: numpy.random.default_rng(seed). Without one
+it is the default generator, which `minifcn.manual_seed` sets (see minifcn/random.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minifcn import functional as F
-from minifcn.arguments import integer
+from minifcn.arguments import LARGEST_SIZE, choice, flag, integer, number, pair, probability
+from minifcn.arrays.resampling import MODES
 from minifcn.errors import ArgumentError
+from minifcn.functional.resampling import scale_factors
 from minifcn.nn import init
-from minifcn.nn.module import Module
-from minifcn.tensor import Buffer, Parameter
+from minifcn.nn.module import Layer
+from minifcn.random import Generator
+from minifcn.tensor import Tensor
 
-Generator = np.random.Generator
 
+class Linear(Layer):
+    """y = x Aᵀ + b: (..., in_features) -> (..., out_features).
 
-class Linear(Module):
-    """y = x Aᵀ + b: (..., in_features) -> (..., out_features)."""
+    weight A (out_features, in_features) and bias b (out_features,) begin at U(−1/√in_features, 1/√in_features);
+    bias=False leaves b out.
+    """
 
     def __init__(
         self, in_features: int, out_features: int, bias: bool = True, *, generator: Generator | None = None
     ) -> None:
-        rng = np.random.default_rng() if generator is None else generator
         self.in_features = integer(in_features, "Linear: in_features", 1)
         self.out_features = integer(out_features, "Linear: out_features", 1)
-        self.weight = init.fan_in_uniform((out_features, in_features), in_features, rng)
-        self.bias = init.fan_in_uniform((out_features,), in_features, rng) if bias else None
+        self.weight = init.fan_in_uniform((out_features, in_features), in_features, generator)
+        biased = flag(bias, "Linear: bias")
+        self.bias = init.fan_in_uniform((out_features,), in_features, generator) if biased else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.weight, self.bias)
 
     def extra_repr(self) -> str:
@@ -40,52 +43,21 @@ class Linear(Module):
         return f"{self.in_features}, {self.out_features}, bias={self.bias is not None}{frozen}"
 
 
-class BatchNorm2d(Module):
-    """See `functional.batch_norm`. Buffers: running_mean, running_var."""
+class Dropout(Layer):
+    """In training each element is 0 with probability p, else x / (1 − p); in eval mode y = x. Any shape.
 
-    def __init__(self, num_features: int, eps: float = 1e-5, momentum: float = 0.1, affine: bool = True) -> None:
-        C = integer(num_features, "BatchNorm2d: num_features", 1)
-        self.num_features, self.eps, self.momentum = C, eps, momentum
-        self.weight = Parameter(np.ones(C, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(C, np.float32)) if affine else None
-        self.running_mean = Buffer(np.zeros(C, np.float32))
-        self.running_var = Buffer(np.ones(C, np.float32))
-
-    def forward(self, x: Any) -> Any:
-        return F.batch_norm(
-            x, self.running_mean, self.running_var, self.weight, self.bias, self.training, self.momentum, self.eps
-        )
-
-    def extra_repr(self) -> str:
-        affine = ", affine=False" if self.weight is None else ""
-        return f"{self.num_features}, eps={self.eps}, momentum={self.momentum}{affine}"
-
-
-class LocalResponseNorm(Module):
-    """See `functional.local_response_norm`."""
-
-    def __init__(self, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> None:
-        self.size, self.alpha, self.beta, self.k = integer(size, "LocalResponseNorm: size", 1), alpha, beta, k
-
-    def forward(self, x: Any) -> Any:
-        return F.local_response_norm(x, self.size, self.alpha, self.beta, self.k)
-
-    def extra_repr(self) -> str:
-        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"
-
-
-class Dropout(Module):
-    """See `functional.dropout`; about `inplace`, `ReLU`."""
+    generator   draws; without one the default generator (see minifcn/random.py). See `functional.dropout`.
+    inplace     taken and without effect, as by `ReLU`.
+    """
 
     drop = staticmethod(F.dropout)
 
     def __init__(self, p: float = 0.5, inplace: bool = False, *, generator: Generator | None = None) -> None:
-        if not isinstance(p, int | float | np.floating) or not 0 <= p <= 1:
-            raise ArgumentError(f"{type(self).__name__}: p must be a probability between 0 and 1, got {p!r}.")
-        self.p, self.inplace = p, inplace
-        self.generator = np.random.default_rng() if generator is None else generator
+        self.p = probability(p, f"{type(self).__name__}: p")
+        self.inplace = flag(inplace, f"{type(self).__name__}: inplace")
+        self.generator = generator
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return self.drop(x, self.p, self.training, generator=self.generator)
 
     def extra_repr(self) -> str:
@@ -93,12 +65,12 @@ class Dropout(Module):
 
 
 class Dropout2d(Dropout):
-    """See `functional.dropout2d`."""
+    """As `Dropout`, but of whole channels: x (N, C, H, W), each plane is kept or zeroed. See `functional.dropout2d`."""
 
     drop = staticmethod(F.dropout2d)
 
 
-class ReLU(Module):
+class ReLU(Layer):
     """max(x, 0).
 
     inplace   taken for PyTorch's sake, and the values are the same: x stays as it was, and no memory is saved. A result
@@ -106,105 +78,119 @@ class ReLU(Module):
     """
 
     def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
+        self.inplace = flag(inplace, "ReLU: inplace")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.relu(x)
 
     def extra_repr(self) -> str:
         return "inplace=True" if self.inplace else ""
 
 
-class LeakyReLU(Module):
+class LeakyReLU(Layer):
     """x where x > 0, else negative_slope · x. About `inplace` see `ReLU`."""
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
-        self.negative_slope, self.inplace = negative_slope, inplace
+        self.negative_slope = number(negative_slope, "LeakyReLU: negative_slope")
+        self.inplace = flag(inplace, "LeakyReLU: inplace")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
         return f"{self.negative_slope}" + (", inplace=True" if self.inplace else "")
 
 
-class Sigmoid(Module):
+class GELU(Layer):
+    """x·Φ(x), Φ the normal distribution function; approximate: "none" or "tanh", see `functional.gelu`."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = choice(approximate, "GELU: approximate", ("none", "tanh"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(Layer):
+    """x / (1 + e⁻ˣ)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.silu(x)
+
+
+class Sigmoid(Layer):
     """1 / (1 + e⁻ˣ)."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.sigmoid(x)
 
 
-class Tanh(Module):
+class Tanh(Layer):
     """Hyperbolic tangent."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.tanh(x)
 
 
-class Softmax(Module):
+class Softmax(Layer):
     """e^x / Σ e^x along `dim`."""
 
     def __init__(self, dim: int) -> None:
-        self.dim = dim
+        self.dim = integer(dim, "Softmax: dim", -LARGEST_SIZE)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.softmax(x, self.dim)
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}"
 
 
-class Identity(Module):
+class Identity(Layer):
     """x."""
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return x
 
 
-class Flatten(Module):
+class Flatten(Layer):
     """(N, C, H, W) -> (N, C·H·W)."""
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
-        self.start_dim, self.end_dim = start_dim, end_dim
+        self.start_dim = integer(start_dim, "Flatten: start_dim", -LARGEST_SIZE)
+        self.end_dim = integer(end_dim, "Flatten: end_dim", -LARGEST_SIZE)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.flatten(x, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
 
 
-class Upsample(Module):
-    """(N, C, H, W) -> (N, C, *size), or rows and columns times scale_factor, rounded down.
+class Upsample(Layer):
+    """(N, C, H, W) resized to `size` (rows, columns), or by `scale_factor` to floor(H·factor), floor(W·factor).
 
-    mode: "nearest", "nearest-exact", "bilinear" or "bicubic", the last two with or without align_corners; see
-    `functional.interpolate`.
+    mode "nearest", "nearest-exact", "bilinear" or "bicubic". Nothing is learned. See `functional.interpolate`.
     """
 
     def __init__(
         self, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: bool = False
     ) -> None:
-        self.size, self.scale_factor, self.mode, self.align_corners = size, scale_factor, mode, align_corners
+        if (size is None) == (scale_factor is None):
+            raise ArgumentError(f"Upsample: give either size or scale_factor, got {size!r} and {scale_factor!r}.")
+        if size is not None:
+            pair(size, "Upsample: size", 1)
+        else:
+            scale_factors(scale_factor, "Upsample: scale_factor")
+        self.size, self.scale_factor = size, scale_factor
+        self.mode = choice(mode, "Upsample: mode", MODES)
+        self.align_corners = align_corners is not None and flag(align_corners, "Upsample: align_corners")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.interpolate(x, self.size, self.scale_factor, self.mode, self.align_corners)
 
     def extra_repr(self) -> str:
         corners = ", align_corners=True" if self.align_corners else ""
         return f"size={self.size}, scale_factor={self.scale_factor}, mode={self.mode!r}{corners}"
-
-
-class CrossEntropyLoss(Module):
-    """See `functional.cross_entropy`; `weight` is one factor per class, kept as a buffer."""
-
-    def __init__(self, weight: Any = None, *, ignore_index: int = 255, reduction: str = "mean") -> None:
-        self.weight = None if weight is None else Buffer(weight)
-        self.ignore_index, self.reduction = ignore_index, reduction
-
-    def forward(self, x: Any, target: Any) -> Any:
-        return F.cross_entropy(x, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
-
-    def extra_repr(self) -> str:
-        weight = "" if self.weight is None else f"weight of {self.weight.size} classes, "
-        return f"{weight}ignore_index={self.ignore_index}, reduction={self.reduction!r}"

@@ -7,24 +7,26 @@
         def forward(self, x): ...
 
 There is no registration: whatever is a Module, Parameter or Buffer among `vars(self)` counts, alone or in a list, tuple
-or dict, in the order in which it was assigned.
+or dict, in the order in which it was assigned. (`register_buffer` and the like assign, for those who know them.) What
+once was one of the three is replaced by its own kind or by None: `layer.weight = tensor` cannot lose a parameter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 import numpy as np
 
 from minifcn.arrays.accepted import checked_array
+from minifcn.autograd.gradients import forget
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home, is_array, names_device, to_device
 from minifcn.tensor import Buffer, Parameter, Tensor
 
 
 class Module:
-    """The base of all layers and networks. Calling a module calls its `forward`."""
+    """The base of all layers and networks. Calling a module calls its `forward`; hooks there are none."""
 
     training = True  # `train()` and `eval()` change it; dropout and batch normalisation read it
 
@@ -33,6 +35,35 @@ class Module:
 
     def __call__(self, *args: Any, **options: Any) -> Any:
         return self.forward(*args, **options)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        before = vars(self).get(name)
+        for kind in (Parameter, Buffer, Module):
+            if isinstance(before, kind) and value is not None and not isinstance(value, kind):
+                remedy = "" if kind is Module else f", or write into it: {name}.copy_(values) inside no_grad()"
+                raise ArgumentTypeError(
+                    f"{type(self).__name__}: {name} is a {kind.__name__} and cannot become a {type(value).__name__}; "
+                    f"assign a {kind.__name__} or None{remedy}."
+                )
+        super().__setattr__(name, value)
+
+    def register_parameter(self, name: str, param: Parameter | None) -> None:
+        """self.name = param."""
+        self._register("register_parameter", Parameter, name, param)
+
+    def register_buffer(self, name: str, tensor: Tensor | None) -> None:
+        """self.name = Buffer(tensor): part of the state, but not learned."""
+        made = Buffer(tensor) if isinstance(tensor, Tensor) and not isinstance(tensor, Buffer) else tensor
+        self._register("register_buffer", Buffer, name, made)
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """self.name = module."""
+        self._register("add_module", Module, name, module)
+
+    def _register(self, call: str, kind: type[Any], name: str, value: Any) -> None:
+        if value is not None and not isinstance(value, kind):
+            raise ArgumentTypeError(f"{call}: {name} must be a {kind.__name__} or None, got {type(value).__name__}.")
+        setattr(self, name, value)
 
     # What it consists of --------------------------------------------------------------------------------------------
 
@@ -49,6 +80,10 @@ class Module:
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """The modules directly inside this one."""
         yield from ((name, value) for name, value in self._members() if isinstance(value, Module))
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside this one, each once."""
+        yield from {id(child): child for _, child in self.named_children()}.values()
 
     def named_modules(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Module]]:
         """This module (named `prefix`) and all modules inside it, each once, and before its own parts."""
@@ -80,6 +115,16 @@ class Module:
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
         return self._named_tensors(Buffer)
 
+    def buffers(self) -> Iterator[Buffer]:
+        return (buffer for _, buffer in self.named_buffers())
+
+    def apply(self, fn: Callable[[Module], object]) -> Self:
+        """Call fn(module) for every module inside this one, and at last for itself: to initialise weights, say."""
+        for child in self.children():
+            child.apply(fn)
+        fn(self)
+        return self
+
     # Modes and places -----------------------------------------------------------------------------------------------
 
     def train(self, mode: bool = True) -> Self:
@@ -90,9 +135,9 @@ class Module:
     def eval(self) -> Self:
         return self.train(False)
 
-    def zero_grad(self) -> None:
-        for parameter in self.parameters():
-            parameter.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient: `grad` becomes None, or with set_to_none=False zeros in the same memory."""
+        forget(self.parameters(), set_to_none)
 
     def requires_grad_(self, value: bool = True) -> Self:
         """Freeze (False) or thaw (True) every parameter; gradients still flow through a frozen layer."""
@@ -112,6 +157,12 @@ class Module:
                 with at_home(value._array):
                     value.replace_(value._array.astype(device_or_dtype))
         return self
+
+    def cpu(self) -> Self:
+        return self.to("cpu")
+
+    def cuda(self) -> Self:
+        return self.to("cuda")
 
     # State ----------------------------------------------------------------------------------------------------------
 
@@ -182,6 +233,30 @@ class Module:
         head = f"{type(self).__name__}({self.extra_repr()}"
         return "\n".join([head, *lines, ")"])
 
+    # These hide Python's own inside this class, so they stand last.
+
+    def half(self) -> Self:
+        """Every parameter and floating point buffer as float16."""
+        return self.to(np.float16)
+
+    def float(self) -> Self:
+        """As float32."""
+        return self.to(np.float32)
+
+    def double(self) -> Self:
+        """As float64."""
+        return self.to(np.float64)
+
+
+class Layer(Module):
+    """A module that makes one tensor of one tensor, and says so to a type checker."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        raise NotImplementedError(f"{type(self).__name__} does not define forward(self, x).")
+
+    def __call__(self, x: Tensor) -> Tensor:
+        return self.forward(x)
+
 
 def _require_floating(dtype: Any) -> None:
     try:
@@ -193,33 +268,3 @@ def _require_floating(dtype: Any) -> None:
             f'to: {dtype!r} is neither a device nor a floating point dtype; use "cpu", "cuda", "cuda:<index>", '
             f"numpy.float32 or numpy.float64."
         )
-
-
-class Sequential(Module):
-    """Modules applied one after the other. Pass modules, numbered from 0, or one dict of named modules."""
-
-    def __init__(self, *layers: Any) -> None:
-        if len(layers) == 1 and isinstance(layers[0], dict):
-            self.layers: dict[str, Module] = dict(layers[0])
-        else:
-            self.layers = {str(position): layer for position, layer in enumerate(layers)}
-        for name, layer in self.layers.items():
-            if not isinstance(layer, Module):
-                raise ArgumentTypeError(f"Sequential: {name} is {type(layer).__name__}, not a Module.")
-
-    def named_children(self) -> Iterator[tuple[str, Module]]:
-        yield from self.layers.items()
-
-    def __len__(self) -> int:
-        return len(self.layers)
-
-    def __getitem__(self, key: int | str) -> Module:
-        return self.layers[key] if isinstance(key, str) else list(self.layers.values())[key]
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self.layers.values())
-
-    def forward(self, x: Any) -> Any:
-        for layer in self.layers.values():
-            x = layer(x)
-        return x

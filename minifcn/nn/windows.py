@@ -10,20 +10,19 @@ from dataclasses import replace
 from math import prod
 from typing import Any
 
-import numpy as np
-
 from minifcn import functional as F
-from minifcn.arguments import Pair, integer, pair
+from minifcn.arguments import IntOrPair, Pair, flag, integer, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, Layer
+from minifcn.geometry import CoordinateMap, WindowLayer
 from minifcn.geometry.same import named_padding
+from minifcn.machine.backend import Array
 from minifcn.nn import init
-from minifcn.nn.module import Module
+from minifcn.nn.module import Layer, Module
+from minifcn.random import Generator
+from minifcn.tensor import Tensor
 
-Generator = np.random.Generator
 
-
-class Window(Module):
+class Window(Layer):
     """What convolutions and poolings share: a kernel that slides, and so a coordinate map and a window to walk back."""
 
     kernel_size: Pair
@@ -43,10 +42,10 @@ class Window(Module):
             self.kernel_size[axis], self.stride[axis], self.padded_before(axis), self.dilation[axis]
         )
 
-    def layer(self, axis: int = 0) -> Layer:
+    def layer(self, axis: int = 0) -> WindowLayer:
         """The window along one axis, to be walked back through: see `geometry/field.py`."""
         window = self.kernel_size[axis], self.stride[axis], self.padded_before(axis), self.dilation[axis]
-        return Layer(*window, ceil_mode=getattr(self, "ceil_mode", False))
+        return WindowLayer(*window, ceil_mode=getattr(self, "ceil_mode", False))
 
     def _settings(self) -> str:
         shown: dict[str, Pair | str] = {"kernel_size": self.kernel_size, "stride": self.stride}
@@ -57,9 +56,12 @@ class Window(Module):
 
 
 class Conv2d(Window):
-    """Convolution: (N, in_channels, H, W) -> (N, out_channels, OH, OW); see `functional.conv2d`.
+    """y[n, o, i, j] = Σ over (c, k, l) of x[n, c, i·s + k·d − p, j·s + l·d − p] · weight[o, c, k, l] + bias[o].
 
-    padding   numbers, "valid" for none, or at stride 1 "same", which keeps the size
+    (N, in_channels, H, W) -> (N, out_channels, OH, OW), OH = floor((H + 2·padding − dilation·(KH − 1) − 1)/stride) + 1
+    weight (out_channels, in_channels/groups, KH, KW) and bias (out_channels,) begin at U(−1/√n, 1/√n), where n is the
+    number of inputs in one output; bias=False leaves the bias out. padding is a number or two, "valid" for none, or at
+    stride 1 "same", which keeps the size. See `functional.conv2d`.
     """
 
     transposed = False
@@ -68,10 +70,10 @@ class Conv2d(Window):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: IntOrPair,
+        stride: IntOrPair = 1,
+        padding: IntOrPair | str = 0,
+        dilation: IntOrPair = 1,
         groups: int = 1,
         bias: bool = True,
         *,
@@ -96,11 +98,11 @@ class Conv2d(Window):
         # (out, in/groups, KH, KW), and (in, out/groups, KH, KW) when transposed: the convolution that goes back.
         first, second = (in_channels, out_channels) if self.transposed else (out_channels, in_channels)
         shape = (first, second // groups, *self.kernel_size)
-        rng = np.random.default_rng() if generator is None else generator
-        self.weight = init.fan_in_uniform(shape, prod(shape[1:]), rng)
-        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), rng) if bias else None
+        self.weight = init.fan_in_uniform(shape, prod(shape[1:]), generator)
+        biased = flag(bias, f"{name}: bias")
+        self.bias = init.fan_in_uniform((out_channels,), prod(shape[1:]), generator) if biased else None
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
@@ -111,7 +113,12 @@ class Conv2d(Window):
 
 
 class ConvTranspose2d(Conv2d):
-    """Transposed convolution: (N, in_channels, H, W) -> (N, out_channels, ...); see `functional.conv_transpose2d`."""
+    """y[n, c, i·s + k·d − p, j·s + l·d − p] += x[n, o, i, j] · weight[o, c, k, l], and bias[c]: each input stamps.
+
+    (N, in_channels, H, W) -> (N, out_channels, OH, OW), OH = (H − 1)·stride − 2·padding + dilation·(KH − 1) + 1 +
+    output_padding; calling it with output_size chooses another size that the convolution back would map to (H, W).
+    weight (in_channels, out_channels/groups, KH, KW). See `functional.conv_transpose2d`.
+    """
 
     transposed = True
     padding: Pair
@@ -120,13 +127,13 @@ class ConvTranspose2d(Conv2d):
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: Any,
-        stride: Any = 1,
-        padding: Any = 0,
-        output_padding: Any = 0,
+        kernel_size: IntOrPair,
+        stride: IntOrPair = 1,
+        padding: IntOrPair = 0,
+        output_padding: IntOrPair = 0,
         groups: int = 1,
         bias: bool = True,
-        dilation: Any = 1,
+        dilation: IntOrPair = 1,
         *,
         generator: Generator | None = None,
     ) -> None:
@@ -135,7 +142,10 @@ class ConvTranspose2d(Conv2d):
         )
         self.output_padding = pair(output_padding, "ConvTranspose2d: output_padding", 0)
 
-    def forward(self, x: Any, output_size: Any = None) -> Any:
+    def __call__(self, x: Tensor, output_size: IntOrPair | None = None) -> Tensor:
+        return self.forward(x, output_size)
+
+    def forward(self, x: Tensor, output_size: IntOrPair | None = None) -> Tensor:
         return F.conv_transpose2d(
             x,
             self.weight,
@@ -151,7 +161,7 @@ class ConvTranspose2d(Conv2d):
     def coordinate_map(self, axis: int = 0) -> CoordinateMap:
         return super().coordinate_map(axis).inverse()
 
-    def layer(self, axis: int = 0) -> Layer:
+    def layer(self, axis: int = 0) -> WindowLayer:
         return replace(super().layer(axis), transposed=True, output_padding=self.output_padding[axis])
 
     def _settings(self) -> str:
@@ -159,16 +169,20 @@ class ConvTranspose2d(Conv2d):
 
 
 class MaxPool2d(Window):
-    """See `functional.max_pool2d`."""
+    """The largest element of each window: (N, C, H, W) -> (N, C, OH, OW); stride is kernel_size unless given.
+
+    With return_indices the result is a pair, the second part int64: where in the image each was (a type checker is told
+    of one Tensor, which also unpacks). ceil_mode lets a last window hang over the edge. See `functional.max_pool2d`.
+    """
 
     padding: Pair
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
-        dilation: Any = 1,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
+        dilation: IntOrPair = 1,
         return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
@@ -176,9 +190,10 @@ class MaxPool2d(Window):
         self.stride = self.kernel_size if stride is None else pair(stride, "MaxPool2d: stride", 1)
         self.padding = pair(padding, "MaxPool2d: padding", 0)
         self.dilation = pair(dilation, "MaxPool2d: dilation", 1)
-        self.return_indices, self.ceil_mode = return_indices, ceil_mode
+        self.return_indices = flag(return_indices, "MaxPool2d: return_indices")
+        self.ceil_mode = flag(ceil_mode, "MaxPool2d: ceil_mode")
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Any:
         return F.max_pool2d(
             x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices
         )
@@ -189,16 +204,20 @@ class MaxPool2d(Window):
 
 
 class AvgPool2d(Window):
-    """See `functional.avg_pool2d`."""
+    """The mean of each window: (N, C, H, W) -> (N, C, OH, OW); stride is kernel_size unless given.
+
+    count_include_pad: whether zeros of the padding count; divisor_override divides by another number. See
+    `functional.avg_pool2d`.
+    """
 
     padding: Pair
     dilation = (1, 1)
 
     def __init__(
         self,
-        kernel_size: Any,
-        stride: Any = None,
-        padding: Any = 0,
+        kernel_size: IntOrPair,
+        stride: IntOrPair | None = None,
+        padding: IntOrPair = 0,
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor_override: int | None = None,
@@ -206,10 +225,12 @@ class AvgPool2d(Window):
         self.kernel_size = pair(kernel_size, "AvgPool2d: kernel_size", 1)
         self.stride = self.kernel_size if stride is None else pair(stride, "AvgPool2d: stride", 1)
         self.padding = pair(padding, "AvgPool2d: padding", 0)
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-        self.divisor_override = divisor_override
+        self.ceil_mode = flag(ceil_mode, "AvgPool2d: ceil_mode")
+        self.count_include_pad = flag(count_include_pad, "AvgPool2d: count_include_pad")
+        override = divisor_override
+        self.divisor_override = None if override is None else integer(override, "AvgPool2d: divisor_override", 1)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: Tensor) -> Tensor:
         return F.avg_pool2d(
             x,
             self.kernel_size,
@@ -228,14 +249,21 @@ class AvgPool2d(Window):
 
 
 class MaxUnpool2d(Module):
-    """See `functional.max_unpool2d`."""
+    """y[n, c, indices[n, c, i, j]] += x[n, c, i, j], zero elsewhere: x and indices (N, C, H, W) of a `MaxPool2d`.
 
-    def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0) -> None:
+    -> (N, C, (H − 1)·stride − 2·padding + kernel_size, ...), or the output_size it is called with. See
+    `functional.max_unpool2d`.
+    """
+
+    def __init__(self, kernel_size: IntOrPair, stride: IntOrPair | None = None, padding: IntOrPair = 0) -> None:
         self.kernel_size = pair(kernel_size, "MaxUnpool2d: kernel_size", 1)
         self.stride = self.kernel_size if stride is None else pair(stride, "MaxUnpool2d: stride", 1)
         self.padding = pair(padding, "MaxUnpool2d: padding", 0)
 
-    def forward(self, x: Any, indices: Any, output_size: Any = None) -> Any:
+    def __call__(self, x: Tensor, indices: Tensor | Array, output_size: IntOrPair | None = None) -> Tensor:
+        return self.forward(x, indices, output_size)
+
+    def forward(self, x: Tensor, indices: Tensor | Array, output_size: IntOrPair | None = None) -> Tensor:
         return F.max_unpool2d(x, indices, self.kernel_size, self.stride, self.padding, output_size)
 
     def extra_repr(self) -> str:

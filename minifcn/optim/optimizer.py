@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from minifcn.autograd.gradients import forget
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_cupy
 from minifcn.machine.kernels import contiguous
@@ -41,6 +42,9 @@ class Optimizer(ABC):
     remembers: ClassVar[tuple[str, ...]] = ()
     """The names in a state: arrays of the parameter's shape, and the number "step"."""
 
+    may_remember: ClassVar[tuple[str, ...]] = ()
+    """More names in a state, which depend on the settings."""
+
     def __init__(self, params: Iterable[Any], **defaults: Any) -> None:
         self.defaults = {key: as_setting(self._name, key, value) for key, value in defaults.items()}
         self.param_groups: list[Group] = []
@@ -49,6 +53,11 @@ class Optimizer(ABC):
         if isinstance(params, Tensor | Mapping):
             raise ArgumentTypeError(
                 f"{self._name}: params must be a list, got one {type(params).__name__}; write [it]."
+            )
+        if hasattr(params, "parameters") or not isinstance(params, Iterable):
+            raise ArgumentTypeError(
+                f"{self._name}: params must be a list of Parameters, got {type(params).__name__}; "
+                f"pass model.parameters()."
             )
         given = list(params)
         if not given:
@@ -106,12 +115,24 @@ class Optimizer(ABC):
     def _members(self) -> Iterator[tuple[Tensor, Group]]:
         return ((parameter, group) for group in self.param_groups for parameter in group["params"])
 
+    def __repr__(self) -> str:
+        """SGD(4 parameters, lr=0.1, momentum=0.9, ...), with a line for each group if there are several."""
+        groups = [
+            ", ".join([f"{len(group['params'])} parameters", *(f"{k}={v}" for k, v in group.items() if k != "params")])
+            for group in self.param_groups
+        ]
+        if len(groups) == 1:
+            return f"{self._name}({groups[0]})"
+        return "\n".join([f"{self._name}(", *(f"  ({index}): {group}" for index, group in enumerate(groups)), ")"])
+
     # Training -------------------------------------------------------------------------------------------------------
 
-    def zero_grad(self) -> None:
-        """Forget every gradient: `grad` becomes None, so a parameter that gets none is skipped by `step`."""
-        for parameter, _ in self._members():
-            parameter.grad = None
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget every gradient: `grad` becomes None, so a parameter that gets none is skipped by `step`.
+
+        With set_to_none=False it becomes zeros in the same memory, and momentum goes on without a gradient.
+        """
+        forget((parameter for parameter, _ in self._members()), set_to_none)
 
     def step(self) -> None:
         """Move every parameter that has a gradient, in place; the parameter's version counts the write.
@@ -152,7 +173,9 @@ class Optimizer(ABC):
         Raises ArgumentError if the state is another optimiser's or that of other parameters; nothing changes then.
         """
         groups = saved.read_groups(self._name, named, self.param_groups, tuple(self.defaults))
-        state = saved.read_state(self._name, named, [parameter for parameter, _ in self._members()], self.remembers)
+        state = saved.read_state(
+            self._name, named, [parameter for parameter, _ in self._members()], self.remembers, self.may_remember
+        )
         for settings in groups:
             self.check(settings)
         for group, settings in zip(self.param_groups, groups, strict=True):

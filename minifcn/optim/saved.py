@@ -50,20 +50,20 @@ def read_groups(
 
 
 def read_state(
-    owner: str, named: Mapping[str, Any], parameters: list[Any], keys: tuple[str, ...]
+    owner: str, named: Mapping[str, Any], parameters: list[Any], keys: tuple[str, ...], optional: tuple[str, ...]
 ) -> dict[int, dict[str, Any]]:
     """The state of every parameter that has one, on the parameter's device, in its dtype, as a copy."""
     state: dict[int, dict[str, Any]] = {}
     for index, values in _table(owner, named, "state").items():
         if index >= len(parameters):
             raise ArgumentError(f"{owner}: the saved state names parameter {index}, there are {len(parameters)}.")
-        if sorted(values) != sorted(keys):
+        if sorted(set(values) - set(optional)) != sorted(keys):
             raise ArgumentError(
                 f"{owner}: the saved state of parameter {index} has {sorted(values)}, expected {sorted(keys)}; "
                 f"build the optimiser that was saved."
             )
         parameter, state[index] = parameters[index], {}
-        for key in keys:
+        for key in values:
             if key == "step":
                 state[index][key] = int(_value(owner, f"state.{index}.step", values[key]))
                 continue

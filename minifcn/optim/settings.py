@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
-import numpy as np
-
-from minifcn.arguments import real_number
+from minifcn import arguments
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
-FLAGS = ("nesterov",)
+FLAGS = ("nesterov", "centered")
 PAIRS = ("betas",)
 
 
 def as_setting(owner: str, key: str, value: Any) -> Any:
     """`value` as a bool, a pair of floats or a float, by the name of the setting; it must be finite."""
     if key in FLAGS:
-        if not isinstance(value, bool | np.bool_):
-            raise ArgumentTypeError(f"{owner}: {key} must be True or False, got {value!r}.")
-        return bool(value)
+        return arguments.flag(value, f"{owner}: {key}")
     if key in PAIRS:
         if not isinstance(value, tuple | list) or len(value) != 2:
             raise ArgumentTypeError(f"{owner}: {key} must be a pair of numbers, got {value!r}.")
@@ -28,12 +23,7 @@ def as_setting(owner: str, key: str, value: Any) -> Any:
 
 
 def number(owner: str, key: str, value: Any) -> float:
-    plain = real_number(value)
-    if plain is None:
-        raise ArgumentTypeError(f"{owner}: {key} must be a number, got {value!r}.")
-    if not math.isfinite(plain):
-        raise ArgumentError(f"{owner}: {key} must be finite, got {value}.")
-    return plain
+    return arguments.number(value, f"{owner}: {key}")
 
 
 def non_negative(owner: str, group: dict[str, Any], *keys: str) -> None:

@@ -64,8 +64,22 @@ class Operations:
     pixel_unshuffle: Function = ours.pixel_unshuffle
     cross_entropy: Function = ours.cross_entropy
     cross_entropy_backward: Function = ours.cross_entropy_backward
+    nll_loss: Function = ours.nll_loss
+    nll_loss_backward: Function = ours.nll_loss_backward
+    dice_loss: Function = ours.dice_loss
+    dice_loss_backward: Function = ours.dice_loss_backward
+    mse_loss: Function = ours.mse_loss
+    mse_loss_backward: Function = ours.mse_loss_backward
+    l1_loss: Function = ours.l1_loss
+    l1_loss_backward: Function = ours.l1_loss_backward
+    binary_cross_entropy_with_logits: Function = ours.binary_cross_entropy_with_logits
+    binary_cross_entropy_with_logits_backward: Function = ours.binary_cross_entropy_with_logits_backward
     batch_norm: Function = ours.batch_norm
     batch_norm_backward: Function = ours.batch_norm_backward
+    group_norm: Function = ours.group_norm
+    group_norm_backward: Function = ours.group_norm_backward
+    layer_norm: Function = ours.layer_norm
+    layer_norm_backward: Function = ours.layer_norm_backward
     confusion_matrix: Function = ours.confusion_matrix
     segmentation_metrics: Function = ours.segmentation_metrics
     boundary_iu: Function = ours.boundary_iu
@@ -75,6 +89,7 @@ class Operations:
     hessian_vector: Function = ours.hessian_vector
     sgd: Function = ours.sgd
     adam: Function = ours.adam
+    rmsprop: Function = ours.rmsprop
 
     @classmethod
     def names(cls) -> tuple[str, ...]:

@@ -16,8 +16,24 @@ from minifcn import metrics
 from minifcn.arrays import resampling
 from minifcn.autograd import grad
 from minifcn.metrics import ConfusionMatrix
-from minifcn.optim import SGD, Adam
+from minifcn.optim import SGD, Adam, RMSprop
 from minifcn.tensor import Parameter, Tensor
+from minifcn.testing.ours_losses import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
+from minifcn.testing.ours_losses import (
+    binary_cross_entropy_with_logits_backward as binary_cross_entropy_with_logits_backward,
+)
+from minifcn.testing.ours_losses import dice_loss as dice_loss
+from minifcn.testing.ours_losses import dice_loss_backward as dice_loss_backward
+from minifcn.testing.ours_losses import group_norm as group_norm
+from minifcn.testing.ours_losses import group_norm_backward as group_norm_backward
+from minifcn.testing.ours_losses import l1_loss as l1_loss
+from minifcn.testing.ours_losses import l1_loss_backward as l1_loss_backward
+from minifcn.testing.ours_losses import layer_norm as layer_norm
+from minifcn.testing.ours_losses import layer_norm_backward as layer_norm_backward
+from minifcn.testing.ours_losses import mse_loss as mse_loss
+from minifcn.testing.ours_losses import mse_loss_backward as mse_loss_backward
+from minifcn.testing.ours_losses import nll_loss as nll_loss
+from minifcn.testing.ours_losses import nll_loss_backward as nll_loss_backward
 from minifcn.testing.ours_places import Pair
 from minifcn.testing.ours_places import conv_output_size as conv_output_size
 from minifcn.testing.ours_places import conv_transpose_output_size as conv_transpose_output_size
@@ -153,15 +169,19 @@ def interpolate_backward(grad_output: Any, x: Any, size: Pair, mode: str = "near
 # --- loss, normalisation, metrics -------------------------------------------------------------------------------------
 
 
-def cross_entropy(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> float:
+def cross_entropy(x: Any, target: Any, weight: Any = None, ignore_index: int = 255,
+                  label_smoothing: float = 0.0) -> float:  # fmt: skip
     """(N, C, H, W) scores, (N, H, W) labels, (C,) -> the weighted mean over the pixels that are not ignored"""
-    return F.cross_entropy(Tensor(x), target, _optional(weight), ignore_index=ignore_index).item()
+    options: Any = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    return F.cross_entropy(Tensor(x), target, _optional(weight), **options).item()
 
 
-def cross_entropy_backward(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> np.ndarray:
+def cross_entropy_backward(x: Any, target: Any, weight: Any = None, ignore_index: int = 255,
+                           label_smoothing: float = 0.0) -> np.ndarray:  # fmt: skip
     """The gradient of cross_entropy with respect to x"""
     leaf = _leaf(x)
-    return grad(F.cross_entropy(leaf, target, _optional(weight), ignore_index=ignore_index), leaf)[0].numpy()
+    options: Any = {"ignore_index": ignore_index, "label_smoothing": label_smoothing}
+    return grad(F.cross_entropy(leaf, target, _optional(weight), **options), leaf)[0].numpy()
 
 
 def batch_norm(x: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: bool = False,
@@ -246,6 +266,13 @@ def adam(weight: Any, gradients: Sequence[Any], lr: float, betas: tuple[float, f
     """The weight after each step, given the gradient of each step"""
     parameter = Parameter(weight)
     return _steps(Adam([parameter], lr, betas, eps, weight_decay), parameter, gradients)
+
+
+def rmsprop(weight: Any, gradients: Sequence[Any], lr: float, alpha: float = 0.99, eps: float = 1e-8,
+            weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> list[np.ndarray]:  # fmt: skip
+    """The weight after each step, given the gradient of each step"""
+    parameter = Parameter(weight)
+    return _steps(RMSprop([parameter], lr, alpha, eps, weight_decay, momentum, centered), parameter, gradients)
 
 
 def _steps(optimizer: Any, parameter: Any, gradients: Sequence[Any]) -> list[np.ndarray]:

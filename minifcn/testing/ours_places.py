@@ -57,7 +57,7 @@ def pixels_seen(layers: Sequence[tuple[str, int, int, int, int]], feature: int, 
 
     layers: ("down" | "up", kernel, stride, padding, dilation) from the image on; "up" is a transposed convolution.
     """
-    steps = [geometry.Layer(k, s, p, d, transposed=kind == "up") for kind, k, s, p, d in layers]
+    steps = [geometry.WindowLayer(k, s, p, d, transposed=kind == "up") for kind, k, s, p, d in layers]
     return geometry.pixels_seen(steps, feature, size)
 
 

@@ -183,7 +183,7 @@ def largest_gradient(model: FCN) -> str:
     """The parameter with the largest gradient, in words."""
     worst, name_of_worst = -1.0, "no parameter"
     for name, parameter in model.named_parameters():
-        if parameter.grad is None or not parameter.size:
+        if parameter.grad is None or not parameter.numel():
             continue
         grad = parameter.grad._array
         with at_home(grad):

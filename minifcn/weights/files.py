@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import os
 import stat
+import zipfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from minifcn.autograd import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
+from minifcn.machine.backend import to_numpy
 from minifcn.weights.atomic import atomic_path
 from minifcn.weights.npz import METADATA, read_npz, write_npz
 from minifcn.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
@@ -32,9 +36,11 @@ DTYPES = tuple(np.dtype(code) for code in ("?", "u1", "u2", "u4", "u8", "i1", "i
 
 
 def save_arrays(
-    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str] | None = None
+    path: str | os.PathLike[str], arrays: Mapping[str, Any], metadata: Mapping[str, str] | None = None
 ) -> None:
     """Writes `arrays` (bool, integer or float, of any shape and memory layout) and `metadata` to `path`, atomically.
+
+    A Tensor is written as the array that it holds, from a GPU too: a model's state_dict() can be passed as it is.
 
     The suffix of `path` chooses the kind of file. `metadata["format"]` is set to `FORMAT`.
 
@@ -64,6 +70,7 @@ def load_arrays(path: str | os.PathLike[str], require_format: bool = False) -> t
     Raises ArgumentError for another suffix; FileError, naming the file and the reason, if it is missing, a folder,
     truncated, damaged, not of its kind, made by a newer minifcn, or (with `require_format`) not made by minifcn.
     """
+    _refuse_pickle(path)
     suffix = _suffix(path)
     _check_regular_file(path)
     try:
@@ -112,6 +119,27 @@ def _check_regular_file(path: str | os.PathLike[str]) -> None:
         raise FileError(f"{path} could not be read ({error.strerror}); check the path.") from error
 
 
+def _refuse_pickle(path: str | os.PathLike[str]) -> None:
+    """By what it holds, whatever its name: torch.save writes a zip with a pickle in it, earlier versions a pickle."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return
+        with open(path, "rb") as file:
+            head = file.read(9)
+        # A .safetensors begins with the length of its header, which may look like that, and then its "{".
+        pickled = head[:1] == b"\x80" and head[1:2] in (b"\2", b"\3", b"\4", b"\5") and head[8:] != b"{"
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                pickled = any(name.endswith(".pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return  # whoever reads it says why it cannot be read
+    if pickled:
+        raise FileError(
+            f"{path} is a pickle, as torch.save writes it, and to read one can run any code in it; write the weights "
+            f"anew in PyTorch: safetensors.torch.save_file(state_dict, 'weights.safetensors')."
+        )
+
+
 def _checked_name(name: str) -> str:
     if not isinstance(name, str):
         raise ArgumentTypeError(f"array names are strings, but {name!r} is of type {type(name).__name__}.")
@@ -120,10 +148,11 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_array(name: str, array: np.ndarray) -> np.ndarray:
+def _checked_array(name: str, array: Any) -> np.ndarray:
+    array = to_numpy(array._array) if isinstance(array, Variable) else array
     if not isinstance(array, np.ndarray) or isinstance(array, np.ma.MaskedArray):
         found = f"{type(array).__module__}.{type(array).__name__}"
-        raise ArgumentTypeError(f"array {name!r} is a {found}; pass a plain numpy.ndarray.")
+        raise ArgumentTypeError(f"array {name!r} is a {found}; pass a plain numpy.ndarray or a Tensor.")
     if array.dtype.newbyteorder("=") not in DTYPES:
         raise ArgumentTypeError(
             f"array {name!r} is of dtype {array.dtype}, which a file of arrays cannot hold; convert it to bool, an "

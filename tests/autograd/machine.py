@@ -20,7 +20,7 @@ from hypothesis.stateful import invariant, rule
 from minifcn import Tensor, grad, no_grad
 from minifcn.errors import GraphError
 from tests.autograd import naive
-from tests.autograd.builder import Builder, Known, choose
+from tests.autograd.builder import LARGEST, Builder, Known, choose
 from tests.autograd.naive import Changed, Derivative, Node, constant, fixed
 
 
@@ -29,6 +29,7 @@ class Machine(Builder):
         super().__init__()
         self.dead: set[Node] = set()
         self.doubtful: set[Node] = set()
+        self.taken_over = 0  # how often a tensor took over a result; the memory of these has negative numbers
 
     @rule(data=st.data(), what=choose(["detach", "retain", "forget"]))
     def mark(self, data: Any, what: str) -> None:
@@ -216,6 +217,29 @@ class Machine(Builder):
             if known is x or (known.memory == x.memory and not np.array_equal(seen, known.value)):
                 differentiable = known.tensor.requires_grad
                 known.node = Changed(known.node, seen - known.value) if differentiable else fixed(seen)
+
+    @rule(data=st.data(), way=choose(["add_", "mul_"]))
+    def change(self, data: Any, way: str) -> None:
+        """Recorded arithmetic in place: the tensor has another value and graph, and all that was made of it stays."""
+        x = self.pick(data)
+        y = self.pick(data, lambda y: y.shape == x.shape)
+        parts = [each.node if each.tensor.requires_grad else fixed(each.value) for each in (x, y)]
+        node = Node(np.add if way == "add_" else np.multiply, *parts)
+        if not (x.tensor.requires_grad or y.tensor.requires_grad) or node.order > 1:
+            return
+        if any(abs(number) > LARGEST for number in naive.values(node).ravel()):
+            return
+        before, alone = x.tensor._array, {x.variable}
+        try:
+            assert getattr(x.tensor, way)(y.tensor) is x.tensor
+        except GraphError:  # a leaf, or a view of something; the graph, too, may hold a view
+            saved = any(x.memory in memory for made, memory in self.memory_of.items() if made not in alone)
+            assert x.leaf or saved or any(known is not x and known.memory == x.memory for known in self.known)
+            return
+        assert not any(known is not x and np.shares_memory(known.tensor._array, before) for known in self.known)
+        self.taken_over += 1
+        self.memory_of[node] = {-self.taken_over, x.memory, y.memory}
+        x.node, x.variable, x.exact, x.memory = node, node, x.exact and y.exact, -self.taken_over
 
     # --- at all times ---------------------------------------------------------------------------------------------
 

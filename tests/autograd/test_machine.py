@@ -15,10 +15,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
-from minifcn.autograd import Operation, Variable, engine, gradients
+from minifcn.autograd import Operation, Variable, engine, gradients, in_place
 from minifcn.autograd.saving import Saved, share_version
 from minifcn.errors import GraphError
-from minifcn.functional import arithmetic, conv, operands, reductions, shaping
+from minifcn.functional import arithmetic, conv, indexing, operands, reductions, shaping
 from minifcn.functional.matmul import MatMul
 from tests.autograd.machine import Machine
 
@@ -58,7 +58,11 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "detach counts alone": (Variable.detach, "detached._version = self._version", "pass", "square"),
     "views count alone": (share_version, "result._version = operand._version", "pass", "permute multiply"),
     "data are never locked": (Variable.data.fget, "self._version.holders and", "False and", "square"),
-    "an index list is not copied": (shaping.plain_key, "else deepcopy(part)", "else part", "getitem"),
+    "an index list is not copied": (indexing.plain_key, "else deepcopy(part)", "else part", "getitem"),
+    "the old value is forgotten": (Saved.get, "self.variable._array is self.array", "True", "square"),
+    "the old value has no graph": (Saved.get, "of(self.array, self.grad_fn)", "of(self.array)", "square"),
+    "a view parts from what it shows": (in_place.changed, "x._version.has_others(x)", "False", "reshape"),
+    "the taken over has the old graph": (in_place._take_over, "made._requires_grad, after", "made._requires_grad, before", "square"),
     # rules of operations
     "broadcasting is not summed back": (arithmetic.sum_to, "x.shape == tuple(shape)", "True", "sum multiply"),
     "broadcasting is summed too often": (arithmetic.SumTo.forward, "if size == 1 and x.shape[i + extra] != 1", "", "leaf multiply"),
@@ -67,7 +71,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "a power too many": (arithmetic.Power.backward, "self.exponent - 1", "self.exponent", "square cube"),
     "winners do not share": (reductions.AMax.backward, "winners / winners.sum(axis=self.dims, keepdims=True)", "winners", "leaf amax"),
     "a matrix is not transposed": (MatMul.backward, "MatMul()(grad, transpose(b, -1, -2))", "MatMul()(grad, b)", "matmul permute"),
-    "an element read twice counts once": (shaping.PutItem.forward, "isinstance(part, list) or hasattr(part, 'dtype')", "False", "getitem"),
+    "an element read twice counts once": (indexing.PutItem.forward, "isinstance(part, list) or hasattr(part, 'dtype')", "False", "getitem"),
     "joined parts are exchanged": (shaping.Concatenate.backward, "start += shape[self.dim]", "pass", "cat sum"),
     "the derivative of a weight's gradient is lost": (conv.ToWeight.backward, "ToInput(self.geometry)(w, y)", "ToInput(self.geometry)(w, y) * 0", "conv2d"),
 }  # fmt: skip
@@ -84,6 +88,9 @@ SLOW = {
     "views count alone",
     "data are never locked",
     "an index list is not copied",
+    "the old value is forgotten",
+    "the old value has no graph",
+    "the taken over has the old graph",
     "broadcasting is summed too often",
     "winners do not share",
 }

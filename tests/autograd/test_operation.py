@@ -13,7 +13,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, as_tensor, grad, no_grad
 from minifcn.autograd import Operation
-from minifcn.errors import AllocationError, GraphError
+from minifcn.errors import AllocationError, ArgumentError, GraphError
 from tests.onto import equal, on
 from tests.played_cupy import playing
 
@@ -196,6 +196,10 @@ def test_a_view_counts_together_with_what_it_shows(view):
         y = (shown * shown).sum()
         with pytest.raises(ValueError, match="read-only"):
             x.data[1, 0] = 100.0
+        if changed == "view" and not shown._array.flags.writeable:  # one number shown twice
+            with pytest.raises(ArgumentError, match=r"memory that cannot be written .* write into a \.clone\(\) of it"):
+                shown.mutable()
+            continue
         with no_grad():
             (x if changed == "base" else shown).mutable()
         with pytest.raises(GraphError, match="changed in place"):

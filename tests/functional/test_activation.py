@@ -11,6 +11,7 @@ import minifcn.functional as F
 from minifcn import Tensor, grad, set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.activation import Gate
+from minifcn.functional.numeric_loss import Softplus
 from minifcn.machine import limits
 from tests.onto import close, equal, get, on
 
@@ -26,10 +27,31 @@ def test_values_against_python_one_by_one(xp):
         F.leaky_relu: lambda v: v if v > 0 else 0.01 * v,
         F.sigmoid: sigmoid,
         F.tanh: math.tanh,
+        F.silu: lambda v: v * sigmoid(v),
+        F.gelu: lambda v: v * math.erfc(-v / math.sqrt(2)) / 2,
+        lambda x: F.gelu(x, "tanh"): lambda v: v / 2 * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))),
+        Softplus(): lambda v: max(v, 0) + math.log1p(math.exp(-abs(v))),
     }
     for function, rule in rules.items():
         expected = np.array([[rule(v) for v in row] for row in VALUES])
         close(function(on(xp, VALUES)).data, expected, rtol=1e-14, atol=1e-16)
+
+
+def test_the_smooth_ones_in_half_precision_and_far_out(xp):
+    x = np.array([-1000.0, -3.0, 0.0, 2.0, 1000.0])
+    for function in (F.gelu, lambda x: F.gelu(x, "tanh"), F.silu):
+        expected = get(function(on(xp, x)))
+        assert np.isfinite(expected).all()
+        for dtype, error in ((np.float16, 2e-3), (np.float32, 1e-6)):
+            found = function(on(xp, x.astype(dtype)))
+            assert found.dtype == dtype
+            close(found, expected, rtol=error, atol=error)
+
+
+def test_both_gelus_differ_by_less_than_they_say(xp):
+    x = on(xp, np.linspace(-6, 6, 1001))
+    apart = np.abs(get(F.gelu(x)) - get(F.gelu(x, "tanh"))).max()
+    assert 0.0004 < apart < 0.0005
 
 
 def test_the_slope_of_leaky_relu(xp):

@@ -143,33 +143,17 @@ def test_power_errors():
             F.power(Tensor([3, -2]), exponent)
 
 
-# --- clamp ----------------------------------------------------------------------------------------------------------
-
-
-def test_clamp_passes_the_gradient_inside_and_at_the_limits(xp):
-    values = np.array([-3.0, -1.0, 0.5, 2.0, 7.0, np.inf, -np.inf])
-    for low, high in ((-1.0, 2.0), (None, 2.0), (-1.0, None)):
-        x = on(xp, values, requires_grad=True)
-        y = F.clamp(x, low, high)
-        expected = np.clip(values, low, high)
-        equal(y, expected)
-        y.backward(on(xp, np.arange(1.0, 8)))
-        equal(x.grad, np.where(expected == values, np.arange(1.0, 8), 0))
-    x = on(xp, [np.nan], requires_grad=True)
-    y = F.clamp(x, 0, 1)
-    y.backward([3.0])
-    assert np.isnan(y.item()) and x.grad.item() == 3  # a NaN is not clamped, so it is inside
-    equal(F.clamp(on(xp, values), 2.0, 2.0).data, np.full(7, 2.0))
-
-
-def test_clamp_errors():
-    with pytest.raises(ArgumentError, match="^clamp: give min, max or both"):
-        F.clamp(Tensor([1.0]))
-    with pytest.raises(ArgumentError, match="clamp: min 2 is larger than max 1; exchange them"):
-        F.clamp(Tensor([1.0]), 2, 1)
-    for name in ("min", "max"):
-        with pytest.raises(ArgumentTypeError, match=f"^clamp: {name} must be a number, got str"):
-            F.clamp(Tensor([1.0]), **{name: "0"})
+def test_a_number_to_the_power_of_a_tensor(xp):
+    x = on(xp, np.array([3.0, -2.0, 0.5, 0.0]), requires_grad=True)
+    y = 4**x
+    equal(y, [64, 1 / 16, 2, 1])  # exact, as exp(x · ln 4) is not
+    y.backward([1.0, 1.0, 1.0, 2.0])
+    close(x.grad, np.log(4) * np.array([64, 1 / 16, 2, 2]), rtol=1e-15)
+    for base in (0, -2.0, np.inf, np.nan):
+        with pytest.raises(ArgumentError, match="power: the base of a Tensor of exponents must be above 0 and finite"):
+            F.power(base, x)
+    with pytest.raises(ArgumentTypeError, match="power: the exponent must be floating point, got int64"):
+        F.power(2, on(xp, [1, 2]))
 
 
 # --- broadcasting and its transpose ---------------------------------------------------------------------------------

@@ -56,6 +56,16 @@ def test_what_has_no_gradient_gives_numpys_results(xp):
         found = F.argmax(Tensor(xp.asarray(x)), dim)
         assert type(found._array) is xp.ndarray
         np.testing.assert_array_equal(to_numpy(found._array), x.argmax(dim))
+        np.testing.assert_array_equal(to_numpy(F.argmin(Tensor(xp.asarray(x)), dim)._array), x.argmin(dim))
+        for function, right in ((F.all, np.all), (F.any, np.any)):
+            found = function(Tensor(xp.asarray(x > 1)), dim)
+            assert type(found._array) is xp.ndarray and found.dtype == np.bool_
+            np.testing.assert_array_equal(to_numpy(found._array), right(x > 1, dim))
+    labels = np.array([[2, 0, 1], [1, 1, 0]], np.uint8)
+    for classes in (-1, 3, 5):
+        found = F.one_hot(Tensor(xp.asarray(labels)), classes)
+        assert type(found._array) is xp.ndarray and found.dtype == np.int64
+        np.testing.assert_array_equal(to_numpy(found._array), np.eye(max(3, classes), dtype=int)[labels])
     for sparse in (False, True):
         made, right = (convolution_matrix(w, (4, 3), 2, 1, 1, 2, sparse) for w in (xp.asarray(weight), weight))
         images = eighths((right.shape[1], 2))
@@ -64,4 +74,4 @@ def test_what_has_no_gradient_gives_numpys_results(xp):
 
 def test_every_operation_is_here():
     assert {case.name for case in CASES} | WITHOUT_GRADIENT == set(F.__all__)
-    assert len(WITHOUT_GRADIENT) == 2, "what is new is to be added to the test above"
+    assert len(WITHOUT_GRADIENT) == 6, "what is new is to be added to the test above"

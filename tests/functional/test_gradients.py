@@ -18,6 +18,9 @@ LABELS = np.array([[[0, 2, 255], [1, 2, 0]], [[255, 1, 1], [0, 0, 2]]], np.uint8
 MASK = np.array([[True, False, True], [False, False, True]])
 
 
+WEIGHT = np.array([0.5, 2.0, 3.0])
+
+
 def generator():
     return np.random.default_rng(5)
 
@@ -26,6 +29,10 @@ def unpool(x):
     """Of overlapping windows, so that some positions are named twice."""
     indices = np.array([[[[0, 1, 1], [6, 19, 14]], [[5, 5, 4], [12, 12, 12]]]])
     return F.max_unpool2d(x, indices, (2, 3), (3, 1), output_size=(4, 5))
+
+
+def yes_or_no(x, t, weight, pos_weight):
+    return F.binary_cross_entropy_with_logits(x, F.sigmoid(t), weight, reduction="sum", pos_weight=pos_weight)
 
 
 def batch_statistics(x, weight, bias):
@@ -55,6 +62,7 @@ CASES = [
     ("power", lambda x: F.power(x, 1), (2, 3)),
     ("power", lambda x: F.power(x, 0), (2, 3)),
     ("power", lambda x: F.power(x, -1), (2, 3)),
+    ("power", lambda x: F.power(2, x), (2, 3)),
     ("power", lambda x: F.power(F.multiply(x, x), 0.75), (2, 3)),
     ("exp", F.exp, (2, 3)),
     ("log", lambda x: F.log(F.abs(x)), (2, 3)),
@@ -78,7 +86,21 @@ CASES = [
     ("var", lambda x: F.var(x, 1, 0, True), (2, 3)),
     ("amax", lambda x: F.amax(F.power(x, 3), 1), (2, 3, 2)),
     ("amax", lambda x: F.amax(F.power(x, 3)), (2, 3)),
+    ("amin", lambda x: F.amin(F.power(x, 3), (0, 2)), (2, 3, 2)),
+    ("max", lambda x: F.max(F.power(x, 3), 1).values, (2, 3, 2)),
+    ("max", lambda x: F.max(F.power(x, 3)), (2, 3)),
+    ("min", lambda x: F.min(F.power(x, 3), -1, keepdim=True).values, (2, 3, 2)),
+    ("std", F.std, (2, 3)),
+    ("std", lambda x: F.std(x, 1, 0, True), (2, 3, 2)),
+    ("where", lambda x, y: F.where(MASK, F.power(x, 3), F.power(y, 2)), (2, 3), (3,)),
+    ("where", lambda x: F.where(MASK, 2.0, F.power(x, 3)), (2, 3)),
     ("reshape", lambda x: F.reshape(F.power(x, 2), (3, -1)), (2, 3, 2)),
+    ("view", lambda x: F.view(F.power(x, 2), (3, -1)), (2, 3, 2)),
+    ("squeeze", lambda x: F.squeeze(F.power(x, 2)), (2, 1, 3, 1)),
+    ("unsqueeze", lambda x: F.unsqueeze(F.power(x, 2), 1), (2, 3)),
+    ("expand", lambda x: F.expand(F.power(x, 2), (2, -1, 4)), (3, 1)),
+    ("clone", lambda x: F.clone(F.power(x, 2)), (2, 3)),
+    ("contiguous", lambda x: F.contiguous(F.power(x, 2).T), (2, 3)),
     ("flatten", lambda x: F.flatten(F.power(x, 2), 1), (2, 3, 2)),
     ("permute", lambda x: F.permute(F.power(x, 2), (2, 0, 1)), (2, 3, 2)),
     ("transpose", lambda x: F.transpose(F.power(x, 2), 0, -1), (2, 3, 4)),
@@ -96,6 +118,9 @@ CASES = [
     ("crop", lambda x: F.crop(F.power(x, 2), (2, 1), (1, 2)), (2, 3, 4)),
     ("relu", lambda x: F.relu(F.multiply(x, F.abs(x))), (2, 3)),
     ("leaky_relu", lambda x: F.leaky_relu(F.multiply(x, F.abs(x)), 0.2), (2, 3)),
+    ("gelu", F.gelu, (2, 3)),
+    ("gelu", lambda x: F.gelu(x, "tanh"), (2, 3)),
+    ("silu", F.silu, (2, 3)),
     ("sigmoid", F.sigmoid, (2, 3)),
     ("tanh", F.tanh, (2, 3)),
     ("softmax", lambda x: F.softmax(x, 1), (2, 3, 2)),
@@ -106,6 +131,10 @@ CASES = [
     ("batch_norm", batch_statistics, (2, 3, 1, 2), (3,), (3,)),
     ("batch_norm", batch_statistics, (4, 3), (3,), (3,)),
     ("batch_norm", running_statistics, (2, 3, 1, 2), (3,), (3,)),
+    ("group_norm", lambda x, w, b: F.group_norm(x, 2, w, b, eps=0.01), (2, 4, 1, 3), (4,), (4,)),
+    ("group_norm", lambda x: F.group_norm(x, 1, eps=0.01), (3, 4)),
+    ("layer_norm", lambda x, w, b: F.layer_norm(x, (3, 2), w, b, eps=0.01), (2, 1, 3, 2), (3, 2), (3, 2)),
+    ("layer_norm", lambda x, w: F.layer_norm(x, 4, w, eps=0.01), (2, 3, 4), (4,)),
     ("local_response_norm", lambda x: F.local_response_norm(x, 3, 0.5, 0.75, 2.0), (1, 4, 1, 2)),
     ("local_response_norm", lambda x: F.local_response_norm(x, 2, 0.5, 0.6, 1.0), (1, 3, 2, 1)),
     ("conv2d", lambda x, w, b: F.conv2d(x, w, b, (2, 1), (1, 2), (1, 2)), (2, 2, 4, 3), (3, 2, 2, 3), (3,)),
@@ -152,10 +181,20 @@ CASES = [
     ("cross_entropy", lambda x: F.cross_entropy(x, LABELS), (2, 3, 2, 3)),
     ("cross_entropy", lambda x: F.cross_entropy(x, LABELS, np.array([0.5, 2.0, 3.0]), reduction="none"), (2, 3, 2, 3)),
     ("cross_entropy", lambda x: F.cross_entropy(x, LABELS[0, 0], np.array([0.5, 2, 3]), reduction="sum"), (3, 3)),
+    ("cross_entropy", lambda x: F.cross_entropy(x, LABELS, WEIGHT, label_smoothing=0.3), (2, 3, 2, 3)),
+    ("nll_loss", lambda x: F.nll_loss(F.power(x, 2), LABELS, WEIGHT), (2, 3, 2, 3)),
+    ("nll_loss", lambda x: F.nll_loss(F.power(x, 2), LABELS[0, 0], reduction="none"), (3, 3)),
+    ("dice_loss", lambda x: F.dice_loss(x, LABELS), (2, 3, 2, 3)),
+    ("dice_loss", lambda x: F.dice_loss(x, LABELS[0, 0], smooth=0.1, reduction="none"), (3, 3)),
+    ("mse_loss", F.mse_loss, (2, 3), (2, 3)),
+    ("mse_loss", lambda x, t: F.mse_loss(x, t, reduction="none"), (2, 3), (2, 3)),
+    ("l1_loss", lambda x, t: F.power(F.l1_loss(x, t), 2), (2, 3), (2, 3)),
+    ("binary_cross_entropy_with_logits", yes_or_no, (2, 3), (2, 3), (3,), (2, 1)),
+    ("binary_cross_entropy_with_logits", lambda x: F.binary_cross_entropy_with_logits(x, MASK.astype(x.dtype)), (2, 3)),
 ]
 
 # What has no gradient of its own: whole-number results, a matrix to look at, a move (see test_transfer.py).
-WITHOUT_GRADIENT = {"argmax", "astype", "convolution_matrix", "to"}
+WITHOUT_GRADIENT = {"all", "any", "argmax", "argmin", "astype", "convolution_matrix", "one_hot", "to"}
 
 
 def inputs_of(shapes):

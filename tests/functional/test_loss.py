@@ -1,4 +1,4 @@
-"""Cross entropy against a slow loop: void pixels, class weights, all reductions, logits that overflow."""
+"""Losses of labels against slow loops: void pixels, class weights, all reductions, logits that overflow."""
 
 from __future__ import annotations
 
@@ -128,6 +128,122 @@ def test_labels_and_operands_are_left_alone(xp):
     labels[:] = 0  # after the fact; the loss keeps what it was given
     loss.backward()
     equal(weight, WEIGHT)
+
+
+# --- label smoothing ----------------------------------------------------------------------------------------------------
+
+
+def log_softmax(x):
+    low = x - x.max(1, keepdims=True)
+    return low - np.log(np.exp(low).sum(1, keepdims=True))
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("scale", [1.0, 1e4])
+def test_smoothing_asks_a_share_of_all_classes(reduction, weighted, scale, xp):
+    source = np.random.default_rng(0)
+    x, labels = source.standard_normal((2, 3, 4, 5)) * scale, source.choice([0, 1, 2, 255], (2, 4, 5))
+    weight = WEIGHT if weighted else np.ones(3)
+    costs, counted = -log_softmax(x) * weight[:, None, None], labels != 255
+    own = np.take_along_axis(costs, np.where(counted, labels, 0)[:, None], 1)[:, 0]
+    each = np.where(counted, 0.75 * own + 0.25 * costs.mean(1), 0)
+    total = np.where(counted, weight[np.where(counted, labels, 0)], 0).sum()
+    expected = {"none": each, "sum": each.sum(), "mean": each.sum() / total}[reduction]
+    given = xp.asarray(labels), xp.asarray(WEIGHT) if weighted else None
+    found = F.cross_entropy(on(xp, x), *given, reduction=reduction, label_smoothing=0.25)
+    close(found, expected, rtol=1e-12)
+
+
+def test_without_smoothing_it_is_the_plain_loss_and_void_stays_void(xp):
+    source = np.random.default_rng(1)
+    scores, labels = source.standard_normal((2, 3, 2, 4)), source.choice([0, 1, 2, 255], (2, 2, 4))
+    plain, labels = F.cross_entropy(on(xp, scores), xp.asarray(labels)).item(), xp.asarray(labels)
+    assert F.cross_entropy(on(xp, scores), labels, label_smoothing=0.0).item() == plain
+    results = []
+    for filling in (0.0, np.nan):
+        x = on(xp, np.where(get(labels)[:, None] == 255, filling, scores), requires_grad=True)
+        loss = F.cross_entropy(x, labels, label_smoothing=0.5)
+        (first,) = grad(loss, x, create_graph=True)
+        (second,) = grad((first * first).sum(), x)
+        results.append((get(loss.detach()), get(first.detach()), get(second)))
+    for one, other in zip(*results, strict=True):
+        equal(one, other)
+    assert not np.moveaxis(results[1][1], 1, -1)[get(labels) == 255].any()
+    x = on(xp, np.ones((1, 3)), requires_grad=True)
+    loss = F.cross_entropy(x, xp.asarray([255]), label_smoothing=0.5)
+    loss.backward()
+    assert loss.item() == 0 and not get(x.grad).any()
+
+
+# --- the second half ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (6, 3), (2, 3, 7)])
+def test_nll_loss_picks_what_stands_at_the_labels(reduction, weighted, shape, xp):
+    source = np.random.default_rng(2)
+    logs = source.integers(-9, 1, shape).astype(float)
+    labels = source.choice(np.array([0, 1, 2, 255], np.uint8), (shape[0], *shape[2:]))
+    labels.ravel()[:2] = 255, 1
+    x, weight = on(xp, logs, requires_grad=True), WEIGHT if weighted else np.ones(3)
+    found = F.nll_loss(x, xp.asarray(labels), xp.asarray(WEIGHT) if weighted else None, reduction=reduction)
+    factor = {at: 0.0 if labels[at] == 255 else weight[labels[at]] for at in np.ndindex(*labels.shape)}
+    total = sum(factor.values()) if reduction == "mean" else 1.0
+    loss, gradient = np.zeros(labels.shape), np.zeros(shape)
+    for at, share in factor.items():
+        if share:
+            place = (at[0], labels[at], *at[1:])
+            loss[at], gradient[place] = -logs[place] * share / total, -share / total
+    close(found, loss if reduction == "none" else loss.sum(), rtol=1e-14)
+    found.sum().backward()
+    close(x.grad, gradient, rtol=1e-14)
+
+
+def test_what_stands_at_void_pixels_is_not_looked_at_and_receives_nothing(xp):
+    x = on(xp, [[np.nan, -np.inf], [-1.0, -2.0], [np.inf, np.nan]], requires_grad=True, dtype=np.float64)
+    loss = F.nll_loss(x, xp.asarray([255, 1, 255]))
+    assert loss.item() == 2
+    (first,) = grad(loss, x)
+    equal(first, [[0, 0], [0, -1], [0, 0]])
+    each = F.nll_loss(x, xp.asarray([255, 1, 255]), reduction="none")
+    (first,) = grad(each, x, on(xp, [np.inf, 1.0, np.nan], dtype=np.float64))  # what comes back does not matter either
+    equal(first, [[0, 0], [0, -1], [0, 0]])
+
+
+def test_both_halves_make_the_whole(xp):
+    source = np.random.default_rng(3)
+    labels, results = xp.asarray(source.choice([0, 1, 2, 255], (2, 4, 5))), []
+    scores = source.standard_normal((2, 3, 4, 5)) * 10
+    for loss in (F.cross_entropy, lambda x, *given: F.nll_loss(F.log_softmax(x, 1), *given)):
+        x = on(xp, scores, requires_grad=True)
+        value = loss(x, labels, xp.asarray(WEIGHT))
+        value.backward()
+        results.append((value.item(), get(x.grad)))
+    close(*(value for value, _ in results), rtol=1e-13)
+    close(*(gradient for _, gradient in results), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("loss", [F.cross_entropy, F.nll_loss])
+def test_weights_below_zero_are_refused_wherever_they_are(loss, xp):
+    """On a GPU when the next number comes from there."""
+    with pytest.raises(
+        ArgumentError, match=f"^{loss.__name__}: weight must be finite and at least 0, got -2 for class 1"
+    ):
+        loss(on(xp, np.zeros((2, 3))), xp.asarray([0, 1]), xp.asarray([1.0, -2.0, -1.0])).item()
+
+
+def test_nll_errors_name_nll():
+    x = Tensor(np.zeros((2, 3)))
+    with pytest.raises(ArgumentError, match=r"^nll_loss: labels \[3\] at 1 pixels are outside \[0, 3\)"):
+        F.nll_loss(x, np.array([0, 3]))
+    with pytest.raises(
+        ArgumentError, match=r"^nll_loss: weight must have shape \(3,\), one factor per class, got \(2,\)"
+    ):
+        F.nll_loss(x, np.array([0, 1]), np.ones(2))
+    with pytest.raises(ArgumentTypeError, match="^nll_loss: target must be an array of integer labels, got list"):
+        F.nll_loss(x, [0, 1])
 
 
 def test_label_errors_name_the_values():

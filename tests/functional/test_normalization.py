@@ -1,4 +1,4 @@
-"""Batch and local response normalisation against their formulas, pixel by pixel."""
+"""Normalisations against their formulas, pixel by pixel."""
 
 from __future__ import annotations
 
@@ -203,6 +203,91 @@ def test_batch_norm_errors():
     with pytest.raises(ArgumentError, match=r"x of shape \(0, 3, 4, 5\) has 0"):
         F.batch_norm(x[:0], c, c, training=True)
     assert F.batch_norm(x[:0], c, c).shape == (0, 3, 4, 5)
+
+
+# --- of groups and layers -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("groups", [1, 2, 3, 6])
+@pytest.mark.parametrize("shape", [(2, 6, 3, 4), (2, 6), (1, 6, 5), (2, 6, 2, 1, 3)])
+def test_each_group_of_each_image_has_its_own_statistics(groups, shape, xp):
+    x, weight, bias = drawn(*shape) * 3 + 10, drawn(6), drawn(6) + 1
+    found = get(F.group_norm(on(xp, x), groups, on(xp, weight), on(xp, bias), 0.5))
+    for n in range(shape[0]):
+        for c in range(6):
+            first = c // (6 // groups) * (6 // groups)
+            own = x[n, first : first + 6 // groups]
+            expected = (x[n, c] - own.mean()) / np.sqrt(own.var() + 0.5) * weight[c] + bias[c]
+            close(found[n, c], expected, rtol=1e-11, atol=1e-13)
+    close(F.group_norm(on(xp, x), groups, bias=on(xp, bias), eps=0.5), (found - bias_of(bias, x)) / bias_of(weight, x)
+          + bias_of(bias, x), rtol=1e-9, atol=1e-9)  # fmt: skip
+
+
+def bias_of(values, x):
+    return values.reshape(-1, *[1] * (x.ndim - 2))
+
+
+@pytest.mark.parametrize(("size", "axes"), [(4, (3,)), ((3, 4), (2, 3)), ([2, 3, 4], (1, 2, 3)), ((5, 2, 3, 4), None)])
+def test_the_last_dimensions_are_a_layer(size, axes, xp):
+    x = drawn(5, 2, 3, 4) * 3 + 10
+    plain = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + 0.5)
+    close(F.layer_norm(on(xp, x), size, eps=0.5), plain, rtol=1e-11, atol=1e-13)
+    shape = (size,) if isinstance(size, int) else tuple(size)
+    weight, bias = drawn(*shape), drawn(*shape) + 1
+    close(
+        F.layer_norm(on(xp, x), size, on(xp, weight), on(xp, bias), 0.5), plain * weight + bias, rtol=1e-10, atol=1e-12
+    )
+
+
+def test_one_image_is_normalised_in_training_and_in_evaluation_alike(xp):
+    x = on(xp, drawn(3, 4, 2, 2))
+    together = get(F.group_norm(x, 2))
+    for n in range(3):
+        equal(F.group_norm(x[n : n + 1], 2), together[n : n + 1])
+
+
+def test_single_and_half_precision_are_kept_and_a_large_mean_costs_no_digits(xp):
+    x = drawn(2, 2, 16, 16) + 1000
+    for norm in (lambda x: F.group_norm(x, 1, eps=0.0), lambda x: F.layer_norm(x, (2, 16, 16), eps=0.0)):
+        exact = norm(on(xp, x.astype(np.float32).astype(np.float64)))
+        single = norm(on(xp, x.astype(np.float32)))
+        assert single.dtype == np.float32
+        close(single, get(exact), atol=2e-4)
+        assert norm(on(xp, x.astype(np.float16))).dtype == np.float16
+    half = F.layer_norm(on(xp, np.ones((2, 4), np.float16)), 4, on(xp, np.ones(4, np.float16)))
+    equal(half, np.zeros((2, 4)))
+
+
+def test_nothing_and_single_values(xp):
+    assert F.group_norm(on(xp, np.zeros((0, 4, 3, 3))), 2).shape == (0, 4, 3, 3)
+    assert F.layer_norm(on(xp, np.zeros((0, 4))), 4).shape == (0, 4)
+    equal(F.group_norm(on(xp, drawn(2, 3)), 3), np.zeros((2, 3)))  # a value alone is its mean
+
+
+def test_group_and_layer_norm_errors():
+    x, c = Tensor(drawn(2, 4, 3, 3)), Tensor(np.ones(3))
+    with pytest.raises(
+        ArgumentError, match=r"^group_norm: num_groups 3 must divide the 4 channels of x; change num_gr"
+    ):
+        F.group_norm(x, 3)
+    with pytest.raises(ArgumentError, match=r"^group_norm: x must be \(N, C, ...\), got shape \(4,\)"):
+        F.group_norm(Tensor(np.ones(4)), 2)
+    with pytest.raises(ArgumentError, match=r"^group_norm: bias must have shape \(4,\), got \(3,\)"):
+        F.group_norm(x, 2, bias=c)
+    with pytest.raises(
+        ArgumentTypeError, match=r"^layer_norm: x and weight have different dtypes, float64 and float32"
+    ):
+        F.layer_norm(x, 3, Tensor(np.ones(3, np.float32)))
+    with pytest.raises(
+        ArgumentError, match=r"^layer_norm: normalized_shape \(4,\) must be the last sizes of x, got shape"
+    ):
+        F.layer_norm(x, 4)
+    with pytest.raises(ArgumentError, match=r"^layer_norm: normalized_shape \(1, 2, 4, 3, 3\) must be the last sizes"):
+        F.layer_norm(x, (1, 2, 4, 3, 3))
+    with pytest.raises(ArgumentError, match=r"^layer_norm: normalized_shape is empty"):
+        F.layer_norm(x, ())
+    with pytest.raises(ArgumentError, match=r"^group_norm: x of shape \(2, 4, 0\) has no values to take a mean of"):
+        F.group_norm(Tensor(np.ones((2, 4, 0))), 2)
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 5, 9])

@@ -22,12 +22,18 @@ def test_values_are_numpys(dim, keepdim, xp):
     equal(F.sum(x, dim, keepdim).data, X.sum(axis=dim, keepdims=keepdim))
     close(F.mean(x, dim, keepdim).data, X.mean(axis=dim, keepdims=keepdim), rtol=1e-14)
     equal(F.amax(x, dim, keepdim).data, X.max(axis=dim, keepdims=keepdim))
+    equal(F.amin(x, axis=dim, keepdim=keepdim).data, X.min(axis=dim, keepdims=keepdim))
+    equal(F.all(x > 0, dim, keepdim).data, (X > 0).all(axis=dim, keepdims=keepdim))
+    equal(F.any(x, axis=dim, keepdim=keepdim).data, X.any(axis=dim, keepdims=keepdim))
     if dim != ():
         for correction in (0, 1):
             found = get(F.var(x, dim, correction, keepdim))
             close(found, X.var(axis=dim, ddof=correction, keepdims=keepdim), rtol=1e-13)
+            found = get(F.std(x, dim, correction, keepdim))
+            close(found, X.std(axis=dim, ddof=correction, keepdims=keepdim), rtol=1e-13)
     if dim is None or isinstance(dim, int):
         equal(F.argmax(x, dim, keepdim).data, X.argmax(axis=dim, keepdims=keepdim))
+        equal(F.argmin(x, axis=dim, keepdim=keepdim).data, X.argmin(axis=dim, keepdims=keepdim))
 
 
 @pytest.mark.parametrize("dim", DIMS)
@@ -45,6 +51,35 @@ def test_the_gradient_of_a_maximum_goes_to_the_winners(xp):
     x = on(xp, np.array([[1.0, 5.0, 5.0, 2.0], [7.0, 7.0, 7.0, 7.0]]), requires_grad=True)
     F.amax(x, 1).backward([6.0, 8.0])
     equal(x.grad, [[0, 3, 3, 0], [2, 2, 2, 2]])  # equal winners share
+
+
+def test_the_largest_along_a_dimension_comes_with_its_place(xp):
+    x = on(xp, np.array([[1.0, 5.0, 5.0, np.inf], [7.0, -np.inf, np.nan, np.nan]]), requires_grad=True)
+    values, indices = F.max(x, 1)
+    equal(values, [np.inf, np.nan])
+    equal(indices, [3, 2])  # the first NaN, as everywhere
+    assert indices.dtype == np.int64 and not indices.requires_grad
+    values.backward([2.0, 3.0])
+    equal(x.grad, [[0, 0, 0, 2], [0, 0, 3, 0]])  # the element found, and it alone
+    tied = on(xp, np.array([[2.0, 2.0, 3.0]]), requires_grad=True)
+    smallest = F.min(tied, axis=-1, keepdim=True)
+    assert smallest.values.shape == smallest.indices.shape == (1, 1)
+    smallest.values.sum().backward()
+    equal(tied.grad, [[1, 0, 0]])
+    equal(F.max(on(xp, [[3, -4]])), 3)  # whole numbers, too
+    equal(F.min(on(xp, np.array([3, 250], np.uint8), dtype=np.uint8)), 3)
+    with pytest.raises(
+        ArgumentTypeError, match=r"max: dim is a Tensor; for the max of two use F\.where\(a > b, a, b\)"
+    ):
+        F.max(x, x)
+
+
+def test_the_deviation_of_equal_numbers_has_no_slope(xp):
+    x = on(xp, np.array([[2.0, 2.0, 2.0], [1.0, 2.0, 3.0]]), requires_grad=True)
+    y = F.std(x, 1)
+    equal(y, [0, 1])
+    y.sum().backward()
+    equal(x.grad, [[0, 0, 0], [-0.5, 0, 0.5]])
 
 
 def test_argmax(xp):
@@ -68,7 +103,7 @@ def test_sums_of_nothing_are_zero_but_means_are_errors():
             getattr(F, name)(empty)
 
 
-@pytest.mark.parametrize("name", ["sum", "mean", "var", "amax", "argmax"])
+@pytest.mark.parametrize("name", ["sum", "mean", "var", "std", "amax", "amin", "argmax", "argmin", "all", "any"])
 def test_errors(name):
     function = getattr(F, name)
     with pytest.raises(ArgumentError, match=f"{name}: dim 3 is out of range for 3 dimensions; use -3 to 2"):
@@ -77,7 +112,9 @@ def test_errors(name):
         function(X)
     with pytest.raises(ArgumentTypeError, match=f"{name}: dim must be an integer, got 'H'"):
         function(Tensor(X), "H")
-    if name not in ("sum", "argmax"):
+    with pytest.raises(ArgumentError, match=f"{name}: dim 1 and axis 0 mean the same; give one of them"):
+        function(Tensor(X), 1, axis=0)
+    if name in ("mean", "var", "std"):
         with pytest.raises(ArgumentTypeError, match=f"{name}: x must be floating point, got int64"):
             function(Tensor(np.arange(3)))
 

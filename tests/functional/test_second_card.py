@@ -202,7 +202,7 @@ def test_operators(name):
     kept = changed
     changed = getattr(operator, f"i{name}")(changed, there(other))
     is_there(changed, plain(X, other))
-    is_there(kept, before._array)
+    is_there(kept, before._array if name == "matmul" else changed._array)  # all others change the tensor in place
     if name != "matmul":
         is_there(plain(there(X), 3), plain(X, 3))
         is_there(plain(3, there(X)), plain(3, X))

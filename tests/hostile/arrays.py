@@ -62,6 +62,15 @@ def _batch_norm_with_running(x: Any, mean: Any, var: Any, *affine: Any) -> Any:
     return F.batch_norm(x, mean, var * var, *affine, eps=0.25)
 
 
+def _smoothed(x: Any, weight: Any, labels: Any) -> Any:
+    """The weights of the classes receive no gradient; here they only take part."""
+    return F.cross_entropy(x, labels, F.abs(weight).detach(), label_smoothing=0.25) + 0 * F.sum(weight)
+
+
+def _yes_or_no(x: Any, target: Any, pos_weight: Any, weight: Any) -> Any:
+    return F.binary_cross_entropy_with_logits(x / 8, F.sigmoid(target / 8), weight, pos_weight=pos_weight)
+
+
 inexact = partial(Case, exact=False)
 shown = partial(Case, view=True)
 conv_options = {"stride": (2, 1), "padding": (1, 0), "dilation": (1, 2), "groups": 2}
@@ -79,6 +88,7 @@ CASES = (
     Case("power", lambda x: F.power(x, 0), (IMAGES,)),
     shown("power", lambda x: F.power(x, 1), (IMAGES,)),
     inexact("power", lambda x: F.power(x, -0.5), (IMAGES,), positive=True),
+    inexact("power", lambda x: F.power(1.5, x), ((2, 3),)),
     inexact("exp", F.exp, (IMAGES,)),
     inexact("log", F.log, (IMAGES,), positive=True),
     inexact("sqrt", F.sqrt, (IMAGES,), positive=True),
@@ -95,7 +105,19 @@ CASES = (
     inexact("mean", lambda x: F.mean(x, (1, 2)), (IMAGES,)),
     inexact("var", lambda x: F.var(x, 1, 0, True), (IMAGES,)),
     Case("amax", lambda x: F.amax(x, 1), (IMAGES,)),
+    Case("amin", lambda x: F.amin(x, 1), (IMAGES,)),
+    Case("max", F.max, (IMAGES,)),
+    Case("max", lambda x: F.max(x, 2).values, (IMAGES,)),
+    Case("min", lambda x: F.min(x, -1, keepdim=True).values, (IMAGES,)),
+    inexact("std", lambda x: F.std(x, 1, 0), (IMAGES,)),
+    Case("where", lambda x, y: F.where(x > 1, x, y), (IMAGES, (4, 1, 1))),
     shown("reshape", lambda x: F.reshape(x, (8, 30)), (IMAGES,)),
+    shown("view", lambda x: F.view(x, x.shape), (IMAGES,)),
+    shown("squeeze", lambda x: F.squeeze(x, 1), ((2, 1, 5),)),
+    shown("unsqueeze", lambda x: F.unsqueeze(x, -1), (IMAGES,)),
+    shown("expand", lambda x: F.expand(x, (3, -1, 4, -1)), ((2, 1, 5),)),
+    Case("clone", F.clone, (IMAGES,)),
+    Case("contiguous", lambda x: F.contiguous(F.transpose(x, 0, 1)), (IMAGES,)),
     shown("reshape", lambda x: F.reshape(x, IMAGES), (IMAGES,)),
     shown("flatten", lambda x: F.flatten(x, 1, 2), (IMAGES,)),
     shown("permute", lambda x: F.permute(x, (2, 0, 3, 1)), (IMAGES,)),
@@ -113,6 +135,9 @@ CASES = (
     shown("crop", lambda x: F.crop(x, (2, 3), (1, 2)), (IMAGES,)),
     Case("relu", F.relu, (IMAGES,)),
     Case("leaky_relu", lambda x: F.leaky_relu(x, 0.25), (IMAGES,)),
+    inexact("gelu", F.gelu, (IMAGES,)),
+    inexact("gelu", lambda x: F.gelu(x, "tanh"), (IMAGES,)),
+    inexact("silu", F.silu, (IMAGES,)),
     inexact("sigmoid", F.sigmoid, (IMAGES,)),
     inexact("tanh", F.tanh, (IMAGES,)),
     inexact("softmax", lambda x: F.softmax(x, 1), (IMAGES,)),
@@ -122,6 +147,8 @@ CASES = (
     shown("dropout", lambda x: F.dropout(x, 0.5, training=False), (IMAGES,)),
     inexact("batch_norm", _batch_norm, (IMAGES, (4,), (4,))),
     inexact("batch_norm", _batch_norm_with_running, (IMAGES, (4,), (4,), (4,), (4,))),
+    inexact("group_norm", lambda x, *affine: F.group_norm(x, 2, *affine, eps=0.25), (IMAGES, (4,), (4,))),
+    inexact("layer_norm", lambda x, *affine: F.layer_norm(x, (5, 6), *affine, eps=0.25), (IMAGES, (5, 6), (5, 6))),
     inexact("local_response_norm", lambda x: F.local_response_norm(x, 3, 0.5, 0.75, 2.0), (IMAGES,)),
     *(
         case
@@ -169,11 +196,18 @@ CASES = (
     Case("interpolate", lambda x: F.interpolate(x, scale_factor=(2, 1.5)), (IMAGES,)),
     inexact("cross_entropy", F.cross_entropy, ((2, 3, 2, 4),), (LABELS,)),
     inexact("cross_entropy", partial(F.cross_entropy, reduction="none"), ((2, 3, 2, 4),), (LABELS,)),
+    inexact("cross_entropy", _smoothed, ((2, 3, 2, 4), (3,)), (LABELS,)),
+    inexact("nll_loss", F.nll_loss, ((2, 3, 2, 4),), (LABELS,)),
+    Case("nll_loss", partial(F.nll_loss, reduction="none"), ((2, 3, 2, 4),), (LABELS,)),
+    inexact("dice_loss", lambda x, labels: F.dice_loss(x / 8, labels), ((2, 3, 2, 4),), (LABELS,)),
+    Case("mse_loss", partial(F.mse_loss, reduction="sum"), (IMAGES, IMAGES)),
+    Case("l1_loss", partial(F.l1_loss, reduction="sum"), (IMAGES, IMAGES)),
+    inexact("binary_cross_entropy_with_logits", _yes_or_no, (IMAGES, IMAGES, (4, 1, 1), (6,))),
     Case("astype", lambda x: F.astype(x, np.float32), (IMAGES,)),
     shown("astype", lambda x: F.astype(x, np.float64), (IMAGES,)),
     shown("to", lambda x: F.to(x, x.device), (IMAGES,)),
 )
-WITHOUT_GRADIENT = {"argmax", "convolution_matrix"}
+WITHOUT_GRADIENT = {"all", "any", "argmax", "argmin", "convolution_matrix", "one_hot"}
 
 
 def identifier(case: Case) -> str:

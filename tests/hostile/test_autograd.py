@@ -95,7 +95,7 @@ def test_a_change_after_the_forward_pass_is_an_error_or_does_no_harm(case, xp):
             assert "(shape (" in str(error) and "change a copy instead" in str(error)
             noticed += 1
         except ValueError as error:
-            assert case.name == "broadcast_to" and "read-only" in str(error)  # one number stands for many
+            assert case.name in ("broadcast_to", "expand") and "one number repeated" in str(error)
         else:
             for gradient, right in zip(found, expected, strict=True):
                 equal(gradient, right)
@@ -435,7 +435,7 @@ def test_randomness_is_an_argument_so_threads_cannot_disturb_it():
         together = list(pool.map(masks, range(4)))
     np.testing.assert_array_equal(together, alone)
     assert len({mask.tobytes() for masks_ in alone for mask in masks_}) == 80
-    refused(lambda: F.dropout(x, 0.5), "dropout: training needs generator=", "got NoneType", error=ArgumentTypeError)
+    refused(lambda: F.dropout(x, generator=3), "dropout: generator must be", "got int", error=ArgumentTypeError)
 
 
 # --- 51: differentiating twice ----------------------------------------------------------------------------------------
@@ -481,8 +481,8 @@ def test_a_gradient_penalty_through_both_convolutions_is_exact(xp, name, algorit
         v = whole(xp, 2, *function(x, w, **options).shape, requires_grad=True)
         penalty(function, options, x, w, v).backward()
         for operand in (x, w, v):
-            for at in range(0, operand.size, max(1, operand.size // 7)):  # some elements of each
-                step = np.zeros(operand.size)
+            for at in range(0, operand.numel(), max(1, operand.numel() // 7)):  # some elements of each
+                step = np.zeros(operand.numel())
                 step[at] = 1
                 ends = []
                 for sign in (operator.add, operator.sub):

@@ -200,6 +200,10 @@ def test_labels_weights_and_keys_may_change_after_they_were_used(xp):
     for call, changed in (
         (lambda x: F.cross_entropy(x, labels, weight), (labels, weight)),
         (lambda x: F.cross_entropy(x, as_tensor(labels), as_tensor(weight)), (labels, weight)),
+        (lambda x: F.cross_entropy(x, labels, weight, label_smoothing=0.5), (labels, weight)),
+        (lambda x: F.nll_loss(x, labels, weight), (labels, weight)),
+        (lambda x: F.dice_loss(x, labels), (labels,)),
+        (lambda x: F.mse_loss(x, scores), (scores,)),
         (lambda x: x[:, keys].sum(), (keys,)),
         (lambda x: x[:, as_tensor(keys)].sum(), (keys,)),
         (lambda x: (x * scores).sum(), (scores,)),

@@ -40,7 +40,7 @@ def test_padding_never_wins_over_a_negative_number(xp, dtype, ceil_mode):
     equal(indices, [[[[5 * row + column for column in columns] for row in rows]]])
     equal(y, -1.0 - values(indices))
     y.backward(full(xp, 2, *y.shape, dtype=dtype))
-    assert values(x.grad).sum() == 2 * y.size  # no gradient is lost in the padding
+    assert values(x.grad).sum() == 2 * y.numel()  # no gradient is lost in the padding
     equal(nn.MaxPool2d((3, 4), (2, 3), (1, 2), ceil_mode=ceil_mode)(x.detach()), values(y))
 
 
@@ -194,7 +194,7 @@ def test_a_mean_of_ones_is_never_nan_and_its_gradient_spreads_one(xp):
         y = F.avg_pool2d(x, kernel, stride, padding, ceil_mode, count_include_pad=False)
         equal(y, np.ones(y.shape))
         y.backward(ones(xp, *y.shape, dtype=np.float64))
-        assert math.isclose(values(x.grad).sum(), y.size, rel_tol=1e-12)
+        assert math.isclose(values(x.grad).sum(), y.numel(), rel_tol=1e-12)
 
 
 # --- 42: large windows, and windows that share pixels -----------------------------------------------------------------

@@ -267,6 +267,11 @@ BIASES = {
     "batch_norm: running_mean": lambda xp, b: F.batch_norm(ones(xp, 2, 3, 5, 6), b, ones(xp, 3)),
     "batch_norm: running_var": lambda xp, b: F.batch_norm(ones(xp, 2, 3, 5, 6), ones(xp, 3), b),
     "cross_entropy: weight": lambda xp, b: F.cross_entropy(ones(xp, 2, 3), xp.zeros(2, int), b),
+    "nll_loss: weight": lambda xp, b: F.nll_loss(ones(xp, 2, 3), xp.zeros(2, int), b),
+    "group_norm: weight": lambda xp, b: F.group_norm(ones(xp, 2, 3, 5, 6), 3, b),
+    "group_norm: bias": lambda xp, b: F.group_norm(ones(xp, 2, 3, 5, 6), 3, bias=b),
+    "layer_norm: weight": lambda xp, b: F.layer_norm(ones(xp, 2, 3), 3, b),
+    "layer_norm: bias": lambda xp, b: F.layer_norm(ones(xp, 2, 3), 3, bias=b),
 }
 
 

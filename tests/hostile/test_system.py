@@ -365,6 +365,14 @@ MIXTURES: dict[str, Callable[[Make, Make], object]] = {
     "stack": lambda make, other: F.stack([make(2, 3), other(2, 3)]),
     "cross_entropy, target": lambda make, other: F.cross_entropy(make(*BATCH), other(2, 5, 6, dtype=np.uint8)),
     "cross_entropy, weight": lambda make, other: F.cross_entropy(make(*BATCH), make(2, 5, 6, dtype=np.uint8), other(3)),
+    "nll_loss, weight": lambda make, other: F.nll_loss(make(*BATCH), make(2, 5, 6, dtype=np.uint8), other(3)),
+    "dice_loss, target": lambda make, other: F.dice_loss(make(*BATCH), other(2, 5, 6, dtype=np.uint8)),
+    "mse_loss, target": lambda make, other: F.mse_loss(make(2, 3), other(2, 3)),
+    "binary_cross_entropy_with_logits, pos_weight": lambda make, other: F.binary_cross_entropy_with_logits(
+        make(2, 3), make(2, 3), pos_weight=other(3)
+    ),
+    "group_norm, weight": lambda make, other: F.group_norm(make(*BATCH), 3, other(3)),
+    "layer_norm, bias": lambda make, other: F.layer_norm(make(2, 3), 3, None, other(3)),
     "max_unpool2d": lambda make, other: F.max_unpool2d(make(*BATCH), other(*BATCH, dtype=np.int64), 2),
     "batch_norm, running": lambda make, other: F.batch_norm(make(*BATCH), other(3), other(3)),
     "batch_norm, weight": lambda make, other: F.batch_norm(make(*BATCH), make(3), make(3), other(3)),

@@ -675,7 +675,7 @@ def test_a_result_does_not_depend_on_what_its_memory_held(monkeypatch):
     def differentiated(function, shapes):
         inputs = [Tensor(x.detach(), requires_grad=True, dtype=np.float32) for x in inputs_of(shapes)]
         y = function(*inputs)
-        weights = np.linspace(0.5, 2, y.size, dtype=np.float32).reshape(y.shape)
+        weights = np.linspace(0.5, 2, y.numel(), dtype=np.float32).reshape(y.shape)
         first = grad(y, inputs, Tensor(weights), create_graph=True, allow_unused=True)
         seconds = [
             by if by is None else by.data.copy()

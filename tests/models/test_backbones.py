@@ -48,15 +48,15 @@ def weightless(monkeypatch):
 @pytest.mark.parametrize("alignment", ["compact", "caffe"])
 def test_vgg16_has_the_papers_number_of_parameters(weightless, alignment):
     trunk = vgg16(alignment)
-    count = sum(p.size for part in (*trunk.stages, trunk.head) for p in part.parameters())
+    count = sum(p.numel() for part in (*trunk.stages, trunk.head) for p in part.parameters())
     assert count == 134_260_544
     assert (trunk.pool3_channels, trunk.pool4_channels, trunk.head_channels) == (256, 512, 4096)
 
     net = FCN(trunk, 21, 32, alignment)
     learned = [p for p in net.parameters() if p.requires_grad]  # the upsampling is fixed
-    assert sum(p.size for p in learned) == 134_346_581
+    assert sum(p.numel() for p in learned) == 134_346_581
     finer = FCN(trunk, 21, 8, alignment)
-    assert sum(p.size for p in finer.parameters() if p.requires_grad) == 134_346_581 + 21 * 513 + 21 * 257
+    assert sum(p.numel() for p in finer.parameters() if p.requires_grad) == 134_346_581 + 21 * 513 + 21 * 257
 
 
 def test_vgg16_has_the_papers_layers(weightless):

@@ -14,6 +14,7 @@ from minifcn import functional as F
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.nn import init
+from minifcn.random import manual_seed
 from minifcn.tensor import Parameter, Tensor
 from tests.onto import equal, get, on
 
@@ -157,12 +158,12 @@ def test_bilinear_upsampling_keeps_a_plane_and_each_channel_apart(depthwise: boo
         (
             lambda: init.kaiming_uniform_(weight(), nonlinearity="selu", generator=rng()),
             ArgumentError,
-            "nonlinearity 'selu' is unknown; use one of linear, .*leaky_relu",
+            'nonlinearity \'selu\' is unknown; use "linear", .* or "leaky_relu"',
         ),
         (
             lambda: init.kaiming_normal_(weight(), generator=7),  # type: ignore[arg-type]
             ArgumentTypeError,
-            r"kaiming_normal_: generator must be numpy.random.default_rng\(seed\), got int",
+            r"kaiming_normal_: generator must be numpy.random.default_rng\(seed\) or None, got int",
         ),
         (
             lambda: init.xavier_uniform_(weight(), generator=np.random),  # type: ignore[arg-type]
@@ -179,9 +180,26 @@ def test_errors(call: Callable[[], object], error: type[Exception], message: str
 
 
 @pytest.mark.parametrize("fill", RANDOM)
-def test_a_generator_has_to_be_passed(fill: Callable[..., Tensor]) -> None:
-    with pytest.raises(TypeError, match="generator"):
-        fill(weight())
+def test_without_a_generator_the_default_one_draws(fill: Callable[..., Tensor]) -> None:
+    first = fill(weight())  # whatever the default generator gives now
+    second, third = (fill(weight(), generator=manual_seed(3)) for _ in range(2))
+    manual_seed(3)
+    equal(fill(weight()), second)
+    equal(second, third)
+    assert not np.array_equal(get(first), get(second))
+
+
+def test_normal_and_uniform() -> None:
+    big = weight((200, 100, 1, 1))
+    check_normal(get(init.normal_(big, 3.0, 0.5, generator=rng())) - 3.0, 0.5)
+    check_uniform(get(init.uniform_(big, -1.0, 5.0, generator=rng())) - 2.0, 3.0)
+    assert get(init.normal_(big, 2.0, 0.0)).tolist() == np.full(big.shape, 2.0).tolist()
+    with pytest.raises(ArgumentError, match="normal_: std must be at least 0, got -1"):
+        init.normal_(big, std=-1)
+    with pytest.raises(ArgumentError, match="uniform_: a 1.0 is larger than b 0.0; exchange them"):
+        init.uniform_(big, 1.0, 0.0)
+    with pytest.raises(ArgumentTypeError, match="normal_: .* filled in place, got list"):
+        init.normal_([1.0])  # type: ignore[arg-type]
 
 
 def test_a_refused_call_leaves_the_weight_as_it_was(xp: ModuleType) -> None:

@@ -33,11 +33,15 @@ SIGNATURES = {
     "PixelUnshuffle": [("downscale_factor", REQUIRED)],
     "ZeroPad2d": [("padding", REQUIRED)],
     "BatchNorm2d": [("num_features", REQUIRED), ("eps", 1e-5), ("momentum", 0.1), ("affine", True)],
+    "GroupNorm": [("num_groups", REQUIRED), ("num_channels", REQUIRED), ("eps", 1e-5), ("affine", True)],
+    "LayerNorm": [("normalized_shape", REQUIRED), ("eps", 1e-5), ("elementwise_affine", True), ("bias", True)],
     "LocalResponseNorm": [("size", REQUIRED), ("alpha", 1e-4), ("beta", 0.75), ("k", 1.0)],
     "Dropout": [("p", 0.5), ("inplace", False)],
     "Dropout2d": [("p", 0.5), ("inplace", False)],
     "ReLU": [("inplace", False)],
     "LeakyReLU": [("negative_slope", 0.01), ("inplace", False)],
+    "GELU": [("approximate", "none")],
+    "SiLU": [],
     "Sigmoid": [],
     "Tanh": [],
     "Softmax": [("dim", REQUIRED)],
@@ -45,6 +49,11 @@ SIGNATURES = {
     "Flatten": [("start_dim", 1), ("end_dim", -1)],
     "Upsample": [("size", None), ("scale_factor", None), ("mode", "nearest"), ("align_corners", False)],
     "CrossEntropyLoss": [("weight", None)],
+    "NLLLoss": [("weight", None)],
+    "DiceLoss": [],
+    "MSELoss": [],
+    "L1Loss": [],
+    "BCEWithLogitsLoss": [("weight", None)],
 }
 
 
@@ -57,7 +66,8 @@ def test_arguments_are_pytorchs_in_name_order_and_default(name):
 
 def test_every_layer_that_is_exported_is_compared_here():
     layers = {name for name, kind in vars(nn).items() if inspect.isclass(kind) and issubclass(kind, nn.Module)}
-    assert layers - {"Module", "Sequential", "Window"} == set(SIGNATURES)
+    bases = {"Layer", "Loss", "Module", "ModuleDict", "ModuleList", "Sequential", "Window"}
+    assert layers - bases == set(SIGNATURES)
 
 
 # --- layers with weights ----------------------------------------------------------------------------------------------
@@ -150,6 +160,11 @@ def test_dropout_draws_from_its_generator_and_does_nothing_in_eval(kind, functio
         (nn.ReLU(), F.relu),
         (nn.LeakyReLU(), lambda x: F.leaky_relu(x, 0.01)),
         (nn.LeakyReLU(0.5), lambda x: F.leaky_relu(x, 0.5)),
+        (nn.GELU(), F.gelu),
+        (nn.GELU("tanh"), lambda x: F.gelu(x, "tanh")),
+        (nn.SiLU(), F.silu),
+        (nn.GroupNorm(3, 3, 0.5, False), lambda x: F.group_norm(x, 3, eps=0.5)),
+        (nn.LayerNorm((4, 5), 0.5, False), lambda x: F.layer_norm(x, (4, 5), eps=0.5)),
         (nn.Sigmoid(), F.sigmoid),
         (nn.Tanh(), F.tanh),
         (nn.Softmax(1), lambda x: F.softmax(x, 1)),
@@ -187,6 +202,65 @@ def test_cross_entropy_loss(xp):
     assert nn.CrossEntropyLoss(reduction="none").to(device_of(xp))(x, xp.zeros((2, 4, 5), np.uint8)).shape == (2, 4, 5)
 
 
+def test_losses_of_labels(xp):
+    x, weight = whole(2, 3, 4, 5, xp=xp), np.array([1, 2, 5], np.float32)
+    target = xp.asarray(rng(1).choice([0, 1, 2, 255], (2, 4, 5)))
+    smoothed = nn.CrossEntropyLoss(weight, label_smoothing=0.25).to(device_of(xp))
+    same(smoothed(x, target), F.cross_entropy(x, target, on(xp, weight), label_smoothing=0.25))
+    same(nn.NLLLoss()(x, target), F.nll_loss(x, target))
+    other = xp.where(target == 255, 2, target)
+    weighted = nn.NLLLoss(weight, ignore_index=2, reduction="sum").to(device_of(xp))
+    same(weighted(x, other), F.nll_loss(x, other, on(xp, weight), ignore_index=2, reduction="sum"))
+    assert [name for name, _ in weighted.named_buffers()] == ["weight"] and list(weighted.parameters()) == []
+    same(nn.DiceLoss()(x, target), F.dice_loss(x, target))
+    options = {"ignore_index": 2, "smooth": 0.5, "reduction": "none"}
+    same(nn.DiceLoss(**options)(x, other), F.dice_loss(x, other, **options))
+
+
+def test_losses_of_numbers(xp):
+    x, target = whole(2, 3, 4, xp=xp), F.sigmoid(whole(2, 3, 4, xp=xp))
+    for layer, function in (
+        (nn.MSELoss, F.mse_loss),
+        (nn.L1Loss, F.l1_loss),
+        (nn.BCEWithLogitsLoss, F.binary_cross_entropy_with_logits),
+    ):
+        for reduction in ("mean", "sum", "none"):
+            same(layer(reduction=reduction)(x, target), function(x, target, reduction=reduction))
+    weight, positive = np.array([1, 2, 3, 4], np.float32), np.array([[0.5], [2], [3]], np.float32)
+    weighted = nn.BCEWithLogitsLoss(weight, pos_weight=positive).to(device_of(xp))
+    expected = F.binary_cross_entropy_with_logits(x, target, on(xp, weight), pos_weight=on(xp, positive))
+    same(weighted(x, target), expected)
+    assert [name for name, _ in weighted.named_buffers()] == ["weight", "pos_weight"]
+
+
+def test_batch_norm2d_without_momentum_counts_its_batches(xp):
+    layer = nn.BatchNorm2d(3, momentum=None, affine=False).to(device_of(xp))
+    assert list(layer.state_dict()) == ["running_mean", "running_var", "num_batches_tracked"]
+    batches = [whole(2, 3, 4, 5, seed=seed, xp=xp) for seed in (1, 2, 3)]
+    for batch in batches:
+        layer(batch)
+    means = [values(batch).mean((0, 2, 3)) for batch in batches]
+    np.testing.assert_allclose(values(layer.running_mean), np.mean(means, 0), rtol=1e-5, atol=1e-6)
+    assert int(layer.num_batches_tracked) == 3
+    layer.eval()(batches[0])
+    assert int(layer.num_batches_tracked) == 3
+
+
+def test_layers_that_normalise_scale_and_shift_afterwards(xp):
+    x = whole(2, 6, 4, 5, xp=xp)
+    for layer, function in (
+        (nn.GroupNorm(2, 6), lambda *affine: F.group_norm(x, 2, *affine)),
+        (nn.LayerNorm((4, 5)), lambda *affine: F.layer_norm(x, (4, 5), *affine)),
+    ):
+        layer.to(device_of(xp))
+        same(layer(x), function())
+        for seed, parameter in enumerate(layer.parameters()):
+            parameter.data = xp.asarray(rng(seed).standard_normal(parameter.shape))
+        same(layer(x), function(layer.weight, layer.bias))
+        same(layer.eval()(x), layer.train()(x))
+    assert [name for name, _ in nn.LayerNorm(5, bias=False).named_parameters()] == ["weight"]
+
+
 # --- repr and errors --------------------------------------------------------------------------------------------------
 
 
@@ -217,6 +291,24 @@ def test_cross_entropy_loss(xp):
         (nn.MaxUnpool2d(2), "MaxUnpool2d(kernel_size=(2, 2), stride=(2, 2), padding=(0, 0))"),
         (nn.BatchNorm2d(8), "BatchNorm2d(8, eps=1e-05, momentum=0.1)"),
         (nn.BatchNorm2d(8, 0.1, 0.2, False), "BatchNorm2d(8, eps=0.1, momentum=0.2, affine=False)"),
+        (nn.BatchNorm2d(8, momentum=None), "BatchNorm2d(8, eps=1e-05, momentum=None)"),
+        (nn.GroupNorm(2, 6), "GroupNorm(2, 6, eps=1e-05)"),
+        (nn.GroupNorm(2, 6, 0.5, False), "GroupNorm(2, 6, eps=0.5, affine=False)"),
+        (nn.LayerNorm(6), "LayerNorm((6,), eps=1e-05)"),
+        (nn.LayerNorm([2, 6], bias=False), "LayerNorm((2, 6), eps=1e-05, bias=False)"),
+        (nn.LayerNorm(6, elementwise_affine=False), "LayerNorm((6,), eps=1e-05, elementwise_affine=False)"),
+        (nn.GELU("tanh"), "GELU(approximate='tanh')"),
+        (nn.MSELoss(), "MSELoss(reduction='mean')"),
+        (nn.NLLLoss([1.0, 2.0]), "NLLLoss(weight of 2 classes, ignore_index=255, reduction='mean')"),
+        (nn.DiceLoss(), "DiceLoss(smooth=1.0, ignore_index=255, reduction='mean')"),
+        (
+            nn.BCEWithLogitsLoss(pos_weight=[2.0], reduction="sum"),
+            "BCEWithLogitsLoss(pos_weight of shape (1,), reduction='sum')",
+        ),
+        (
+            nn.CrossEntropyLoss(label_smoothing=0.1),
+            "CrossEntropyLoss(ignore_index=255, reduction='mean', label_smoothing=0.1)",
+        ),
         (nn.LocalResponseNorm(5), "LocalResponseNorm(5, alpha=0.0001, beta=0.75, k=1.0)"),
         (nn.Dropout(), "Dropout(p=0.5)"),
         (nn.Dropout2d(0.25), "Dropout2d(p=0.25)"),
@@ -277,6 +369,9 @@ def test_repr_shows_every_setting_that_is_not_the_usual_one(layer, text):
         (lambda: nn.AvgPool2d(2, padding=0.5), ArgumentTypeError, r"AvgPool2d: padding .* got 0.5"),
         (lambda: nn.MaxUnpool2d("2"), ArgumentTypeError, r"MaxUnpool2d: kernel_size .* got '2'"),
         (lambda: nn.BatchNorm2d(True), ArgumentTypeError, r"BatchNorm2d: num_features .* got True \(bool\)"),
+        (lambda: nn.GroupNorm(4, 6), ArgumentError, r"GroupNorm: num_groups 4 must divide num_channels 6; change one"),
+        (lambda: nn.LayerNorm(()), ArgumentError, r"LayerNorm: normalized_shape is empty"),
+        (lambda: nn.Upsample(), ArgumentError, r"Upsample: give either size or scale_factor, got None and None"),
         (lambda: nn.LocalResponseNorm(0), ArgumentError, r"LocalResponseNorm: size .* got 0"),
         (lambda: nn.Dropout(1.5), ArgumentError, r"Dropout: p must be a probability between 0 and 1, got 1.5"),
         (lambda: nn.Dropout2d(float("nan")), ArgumentError, r"Dropout2d: p must be a probability .* got nan"),

@@ -59,7 +59,7 @@ def test_parameters_and_buffers_are_found_in_attributes_lists_and_dicts():
     assert [name for name, _ in block.named_parameters()] == NAMES
     assert [name for name, _ in block.named_buffers()] == BUFFERS
     assert [id(p) for p in block.parameters()] == [id(p) for _, p in block.named_parameters()]
-    assert sum(p.size for p in block.parameters()) == 2 + 3 + 8 + 12 + 8 + 4
+    assert sum(p.numel() for p in block.parameters()) == 2 + 3 + 8 + 12 + 8 + 4
     assert all(type(p) is Parameter and p.requires_grad for p in block.parameters())
     assert not any(b.requires_grad for _, b in block.named_buffers())
 
@@ -398,3 +398,69 @@ def test_a_module_that_knows_its_parent_is_walked_once():
     inner.parent, outer.layers["inner"] = outer, inner
     assert [name for name, _ in outer.named_modules()] == ["", "0", "inner"]
     assert list(outer.state_dict()) == ["0.weight", "0.bias"]
+
+
+# --- PyTorch's other ways -----------------------------------------------------------------------------------------------
+
+
+def test_what_was_a_parameter_a_buffer_or_a_module_stays_one():
+    block = Block()
+    values = Tensor([1.0, 2.0])
+    for name, kind, wrong in (
+        ("scale", "Parameter", 3),
+        ("scale", "Parameter", values),
+        ("scale", "Parameter", Buffer(values)),
+        ("count", "Buffer", values),
+        ("count", "Buffer", np.ones(1)),
+        ("first", "Module", values),
+    ):
+        before = vars(block)[name]
+        message = rf"^Block: {name} is a {kind} and cannot become a {type(wrong).__name__}; assign a {kind} or None"
+        with pytest.raises(ArgumentTypeError, match=message):
+            setattr(block, name, wrong)
+        assert vars(block)[name] is before
+    block.scale = Parameter(values)
+    block.count = Buffer(values)
+    block.first = ReLU()
+    for name in ("scale", "count", "first"):
+        setattr(block, name, None)
+        setattr(block, name, 3)  # what is None is free
+    block.plain, block.name = 1, Parameter([1.0])
+
+
+def test_registration_is_assignment():
+    block = Module()
+    block.register_buffer("mean", Tensor([1.0]))
+    block.register_parameter("scale", Parameter([2.0]))
+    block.add_module("act", ReLU())
+    for call in (block.register_buffer, block.register_parameter, block.add_module):
+        call("nothing", None)
+    assert [name for name, _ in block.named_buffers()] == ["mean"] and next(iter(block.buffers())) is block.mean
+    assert [name for name, _ in block.named_parameters()] == ["scale"] and type(block.act) is ReLU
+    assert block.nothing is None and list(block.state_dict()) == ["mean", "scale"]
+    for call, wrong, kind in (
+        (block.register_buffer, np.ones(1), "Buffer"),
+        (block.register_parameter, Tensor([1.0]), "Parameter"),
+        (block.add_module, Parameter([1.0]), "Module"),
+    ):
+        with pytest.raises(ArgumentTypeError, match=rf"{call.__name__}: x must be a {kind} or None, got"):
+            call("x", wrong)
+
+
+def test_children_and_apply():
+    shared = ReLU()
+    net = Sequential(Linear(1, 1), shared, Sequential(shared, Linear(1, 2)), shared)
+    assert [type(child).__name__ for child in net.children()] == ["Linear", "ReLU", "Sequential"]
+    seen = []
+    assert net.apply(lambda module: seen.append(type(module).__name__)) is net
+    assert seen == ["Linear", "ReLU", "ReLU", "Linear", "Sequential", "Sequential"]  # the parts before the whole
+
+
+def test_dtypes_and_devices_by_name():
+    block = Block()
+    for call, dtype in ((block.double, np.float64), (block.half, np.float16), (block.float, np.float32)):
+        assert call() is block
+        assert {value.dtype for value in block.state_dict().values()} == {np.dtype(dtype)}
+    assert block.cpu() is block and {value.device for value in block.parameters()} == {"cpu"}
+    with pytest.raises(ArgumentError, match='device "cuda"'):
+        block.cuda()

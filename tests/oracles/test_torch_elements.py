@@ -40,6 +40,9 @@ SMOOTH: dict[str, Pair] = {
     "sigmoid": (F.sigmoid, torch.sigmoid),
     "tanh": (F.tanh, torch.tanh),
     "exp": (F.exp, torch.exp),
+    "gelu": (F.gelu, TF.gelu),
+    "gelu by tanh": (lambda x: F.gelu(x, "tanh"), lambda x: TF.gelu(x, approximate="tanh")),
+    "silu": (F.silu, TF.silu),
 }
 POSITIVE: dict[str, Pair] = {
     "log": (F.log, torch.log),
@@ -69,12 +72,12 @@ def test_real_numbers(name: str, shape: Any, dtype: Any, generator: np.random.Ge
     compare(*(SMOOTH | POSITIVE)[name], [x], close(16, 9.0), generator, second=close(32, 9.0 * 9))
 
 
-@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softmax"])
+@pytest.mark.parametrize("name", ["sigmoid", "tanh", "softmax", "silu"])
 def test_far_from_zero_nothing_overflows(name: str) -> None:
     x = np.array([-1e4, -800.0, -90.0, -20.0, 0.0, 20.0, 90.0, 800.0, 1e4])
     for dtype in (np.float64, np.float32):
         ours = (lambda x: F.softmax(x, 0)) if name == "softmax" else getattr(F, name)
-        theirs = (lambda x: torch.softmax(x, 0)) if name == "softmax" else getattr(torch, name)
+        theirs = (lambda x: torch.softmax(x, 0)) if name == "softmax" else getattr(TF, name)
         compare(ours, theirs, [x.astype(dtype)], close(16, 9.0), np.random.default_rng(0))
 
 

@@ -1,11 +1,11 @@
-"""Batch and local response normalisation against PyTorch's, running statistics included."""
+"""Normalisations against PyTorch's, running statistics included."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import minifcn.functional as F
@@ -87,6 +87,57 @@ def test_batch_norm_layers_walk_together_from_training_into_evaluation() -> None
         close(48, 5.0)(ours(Tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach().numpy(), "y in training")
     close(48, 5.0)(
         ours.eval()(Tensor(x)).detach().numpy(), theirs.eval()(torch.tensor(x)).detach().numpy(), "y in evaluation"
+    )
+
+
+def test_batch_norm_layers_without_momentum_average_all_batches_alike() -> None:
+    generator = np.random.default_rng(0)
+    ours, theirs = nn.BatchNorm2d(3, momentum=None), torch.nn.BatchNorm2d(3, momentum=None)
+    for count in range(1, 5):
+        x = (generator.standard_normal((2, 3, 4, 5)) * 3 + 1).astype(np.float32)
+        close(48, 5.0)(ours(Tensor(x)).detach().numpy(), theirs(torch.tensor(x)).detach().numpy(), "y in training")
+        close(48, 5.0)(ours.running_mean.numpy(), theirs.running_mean.numpy(), "the running mean")
+        close(48, 9.0)(ours.running_var.numpy(), theirs.running_var.numpy(), "the running variance")
+        assert int(ours.num_batches_tracked) == int(theirs.num_batches_tracked) == count
+
+
+@given(batches(), st.sampled_from(["one", "two", "all"]), st.sampled_from([1e-5, 1e-3, 0.5]), st.booleans())
+def test_group_norm(drawn: Any, which: str, eps: float, plain: bool) -> None:
+    """From all channels together, which is layer normalisation of images, to each by itself."""
+    x, generator = drawn
+    N, C = x.shape[:2]
+    groups = {"one": 1, "two": 2 if C % 2 == 0 else 1, "all": C}[which]
+    assume(x.size // (N * groups) > 1)
+    operands = [x] if plain else [x, *affine(generator, x)]
+    count, spread = x.size // (N * groups), x.reshape(N * groups, -1).var(axis=1).min() + eps
+    compare(
+        lambda x, *affine: F.group_norm(x, groups, *affine, eps=eps),
+        lambda x, *affine: TF.group_norm(x, groups, *affine, eps=eps),
+        operands,
+        close(count + 8, 9.0 / np.sqrt(spread)),
+        generator,
+        first=close(x.size + 8, 100.0 / spread),
+        second=close(8 * x.size + 8, 1000.0 / spread**2),
+    )
+
+
+@given(batches(), st.integers(1, 3), st.sampled_from([1e-5, 1e-3, 0.5]), st.integers(0, 2))
+def test_layer_norm(drawn: Any, last: int, eps: float, given_too: int) -> None:
+    """Over the last dimensions; without, with a weight, with a weight and a bias."""
+    x, generator = drawn
+    shape = x.shape[max(1, x.ndim - last) :]
+    rows = x.reshape(-1, int(np.prod(shape)))
+    assume(rows.shape[1] > 1)
+    operands = [x, *(generator.standard_normal(shape).astype(x.dtype) for _ in range(given_too))]
+    spread = rows.var(axis=1).min() + eps
+    compare(
+        lambda x, *affine: F.layer_norm(x, shape, *affine, eps=eps),
+        lambda x, *affine: TF.layer_norm(x, shape, *affine, eps=eps),
+        operands,
+        close(rows.shape[1] + 8, 9.0 / np.sqrt(spread)),
+        generator,
+        first=close(x.size + 8, 100.0 / spread),
+        second=close(8 * x.size + 8, 1000.0 / spread**2),
     )
 
 

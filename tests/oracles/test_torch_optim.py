@@ -27,6 +27,11 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("Adam", {"lr": 0.03, "betas": (0.6, 0.95), "eps": 0.02, "weight_decay": 0.3}),
     ("AdamW", {"lr": 0.03}),
     ("AdamW", {"lr": 0.03, "betas": (0.0, 0.5), "eps": 0.1, "weight_decay": 0.7}),
+    ("RMSprop", {"lr": 0.03, "weight_decay": 0.3, "eps": 0.01}),
+    ("RMSprop", {"alpha": 0.8, "momentum": 0.9}),
+    ("RMSprop", {"alpha": 0.9, "eps": 0.01, "momentum": 0.6, "centered": True}),
+    ("RMSprop", {"alpha": 0.5, "eps": 0.1, "centered": True}),
+    ("RMSprop", {}),
     ("SGD", {}),
     ("Adam", {}),
     ("AdamW", {}),
@@ -54,6 +59,20 @@ ANY_SETTINGS = st.one_of(
                 "betas": st.tuples(SHARES, st.floats(0.5, 0.999)),
                 "eps": st.sampled_from([1e-8, 1e-3]),
                 "weight_decay": DECAYS,
+            }
+        ),
+    ),
+    # With an eps that keeps what rounding left of a spread of nothing from dividing.
+    st.tuples(
+        st.just("RMSprop"),
+        st.fixed_dictionaries(
+            {
+                "lr": RATES,
+                "alpha": st.floats(0.5, 0.99),
+                "eps": st.sampled_from([0.01, 0.5]),
+                "weight_decay": DECAYS,
+                "momentum": st.sampled_from([0.0, 0.5, 0.9]),
+                "centered": st.booleans(),
             }
         ),
     ),

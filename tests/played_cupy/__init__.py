@@ -22,10 +22,10 @@ from tests.played_cupy.kernels import RawKernel
 # What minifcn and its tests take from the module: every name is CuPy's, too, and means the same there.
 _FUNCTIONS = """
 abs add all allclose amax amin any arange argmax argmin argsort array array_equal ascontiguousarray asarray
-asfortranarray bincount
+asfortranarray bincount bitwise_and bitwise_or bitwise_xor
 broadcast_arrays broadcast_shapes broadcast_to ceil clip concatenate copyto cos cumsum diff divide divmod dot einsum
 empty empty_like equal exp expand_dims eye flatnonzero flip floor full full_like greater greater_equal isfinite isnan
-less less_equal linspace log logical_and logical_not logical_or matmul max maximum mean min minimum moveaxis multiply
+less less_equal linspace log log1p logical_and logical_not logical_or matmul max maximum mean min minimum moveaxis multiply
 negative nonzero not_equal ones ones_like outer pad permute_dims power prod ravel repeat reshape result_type
 roll rot90 shares_memory sign sin split sqrt square squeeze stack subtract sum swapaxes take take_along_axis tanh
 tensordot tile transpose tri tril triu true_divide unique var where zeros zeros_like

@@ -172,6 +172,24 @@ def large_scores_are_safe(ops: Operations, case: LossCase) -> None:
     close(ops.cross_entropy_backward(x, case.target, case.weight), (best - case.onehot) * each / total, "the gradient")
 
 
+@law("cross_entropy", "cross_entropy_backward", cases=loss_cases)
+def smoothing_asks_all_classes_for_a_share(ops: Operations, case: LossCase) -> None:
+    """With smoothing ε each pixel's label keeps the share 1 − ε, and the rest is shared by the labels of all classes.
+
+    loss(t; ε) = (1 − ε)·loss(t) + ε/C · Σ_c weight[c]·n·loss(c everywhere) / Σ weight[t], and the same gradient
+    """
+    C, n, total = case.scores.shape[1], int(case.counted.sum()), case.each.sum()
+    for name, operation in (("loss", ops.cross_entropy), ("gradient", ops.cross_entropy_backward)):
+        evenly = 0
+        for c, factor in enumerate(case.factors):
+            labels = np.where(case.counted, c, VOID).astype(np.uint8)
+            evenly = evenly + factor * n / total * operation(case.scores, labels, case.weight)
+        for share in (0.25, 1.0):
+            found = operation(case.scores, case.target, case.weight, label_smoothing=share)
+            expected = (1 - share) * operation(case.scores, case.target, case.weight) + share / C * evenly
+            close(found, expected, f"the {name} with ε = {share:g}")
+
+
 # --- void pixels and labels -------------------------------------------------------------------------------------------
 
 

@@ -32,14 +32,18 @@ def mean_of(log_p: Any, each: Any) -> float:
     return float((-log_p * each).sum() / max(each.sum(), 1e-300))
 
 
-def written_out(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, *, log_p: Any = log_p_of,
-                mean: Any = mean_of) -> Any:  # fmt: skip
-    """The formula: log p of each pixel's label, from scores and labels that are 0 where it is void, and the mean."""
-    ours.cross_entropy(x, target, weight, ignore_index)  # refuses what must be refused
+def written_out(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, label_smoothing: float = 0.0, *,
+                log_p: Any = log_p_of, mean: Any = mean_of) -> Any:  # fmt: skip
+    """The formula: log p of each pixel's label, from scores and labels that are 0 where it is void, and the mean.
+
+    What all classes are asked for with smoothing is minifcn's.
+    """
+    evenly = ours.cross_entropy(x, target, weight, ignore_index, 1.0)  # refuses what must be refused
     counted = target != ignore_index
     labels = np.where(counted, target, 0).astype(int)
     factors = np.ones(x.shape[1]) if weight is None else weight
-    return mean(log_p(np.where(counted[:, None], x, 0), labels), np.where(counted, factors[labels], 0))
+    plain = mean(log_p(np.where(counted[:, None], x, 0), labels), np.where(counted, factors[labels], 0))
+    return (1 - label_smoothing) * plain + label_smoothing * evenly if label_smoothing else plain
 
 
 @changes("cross_entropy", written_out)
@@ -184,3 +188,57 @@ def labels_only_of_one_byte(target: Any) -> Any:
     bytes_of = np.ascontiguousarray(target).view(np.uint8).ravel()[: target.size].reshape(target.shape)
     valid = target.min(initial=0) >= 0
     return {"target": bytes_of if valid else target}
+
+
+# --- with smoothing -------------------------------------------------------------------------------------------------
+
+
+def smoothed(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, label_smoothing: float = 0.0, *,
+             evenly: Any = lambda costs, factors, counted: (costs * factors).mean(1) * counted,
+             divisor: Any = lambda each: each.sum()) -> Any:  # fmt: skip
+    """The formula of smoothing: what all classes cost a pixel together, from their costs, and what divides it."""
+    plain = ours.cross_entropy(x, target, weight, ignore_index)
+    counted = target != ignore_index
+    if not label_smoothing or not counted.any():
+        return plain
+    factors = np.ones(x.shape[1]) if weight is None else weight
+    costs = -_log_softmax(np.where(counted[:, None], x, 0))
+    each = np.where(counted, factors[np.where(counted, target, 0)], 0)
+    share = evenly(costs, factors[:, None, None], counted).sum() / divisor(each)
+    return float((1 - label_smoothing) * plain + label_smoothing * share)
+
+
+@changes("cross_entropy")
+def smoothing_ignored() -> Any:
+    """label_smoothing is taken and not looked at."""
+    return {"label_smoothing": 0.0}
+
+
+@changes("cross_entropy")
+def smoothing_shared_by_the_others(x: Any, label_smoothing: Any) -> Any:
+    """The share ε is given to the other C − 1 classes alone, and the label keeps just 1 − ε."""
+    return {"label_smoothing": label_smoothing * x.shape[1] / (x.shape[1] - 1)}
+
+
+@changes("cross_entropy", smoothed)
+def smoothing_without_weights() -> Any:
+    """The weights of the classes are in the label's part and not in that of all classes."""
+    return {"evenly": lambda costs, factors, counted: costs.mean(1) * counted}
+
+
+@changes("cross_entropy", smoothed)
+def smoothing_not_divided_by_the_classes() -> Any:
+    """All classes are asked for the whole share ε each, not for ε/C."""
+    return {"evenly": lambda costs, factors, counted: (costs * factors).sum(1) * counted}
+
+
+@changes("cross_entropy", smoothed)
+def smoothing_of_void_pixels() -> Any:
+    """Void pixels are left out of the label's part and not of that of all classes."""
+    return {"evenly": lambda costs, factors, counted: (costs * factors).mean(1)}
+
+
+@changes("cross_entropy", smoothed)
+def smoothing_divided_by_pixels() -> Any:
+    """The part of all classes is divided by the number of pixels, not by the sum of their weights."""
+    return {"divisor": lambda each: (each > 0).sum()}

@@ -10,7 +10,7 @@ import numpy as np
 from minifcn.testing.version import variant
 
 
-def _checked(x: Any, target: Any, ignore_index: int) -> Any:
+def checked(x: Any, target: Any, ignore_index: int) -> Any:
     """Where pixels count; ValueError for labels without a class."""
     counted = target != ignore_index
     if ((target[counted] < 0) | (target[counted] >= x.shape[1])).any():
@@ -18,47 +18,58 @@ def _checked(x: Any, target: Any, ignore_index: int) -> Any:
     return counted
 
 
-def _factors(x: Any, weight: Any) -> Any:
+def factors_of(x: Any, weight: Any) -> Any:
     return np.ones(x.shape[1]) if weight is None else np.asarray(weight, float)
 
 
 @variant("cross_entropy")
-def pixel_by_pixel(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> Any:
+def pixel_by_pixel(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, label_smoothing: float = 0) -> Any:
     """One pixel after the other, with Python's own numbers."""
-    factors, losses, weights = _factors(x, weight), [], []
-    for n, i, j in zip(*np.nonzero(_checked(x, target, ignore_index)), strict=True):
+    factors, losses, weights = factors_of(x, weight), [], []
+    for n, i, j in zip(*np.nonzero(checked(x, target, ignore_index)), strict=True):
         scores = [float(score) for score in x[n, :, i, j]]
         label, best = int(target[n, i, j]), max(scores)
-        losses.append(factors[label] * (best - scores[label] + log(fsum(exp(s - best) for s in scores))))
+        level = best + log(fsum(exp(s - best) for s in scores))
+        evenly = fsum(f * (level - s) for f, s in zip(factors, scores, strict=True)) / len(scores)
+        losses.append((1 - label_smoothing) * factors[label] * (level - scores[label]) + label_smoothing * evenly)
         weights.append(factors[label])
     return fsum(losses) / fsum(weights) if weights else 0.0
 
 
 @variant("cross_entropy")
-def by_logaddexp(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> Any:
+def by_logaddexp(x: Any, target: Any, weight: Any = None, ignore_index: int = 255, label_smoothing: float = 0) -> Any:
     """The counted pixels as rows of a table, log Σ exp by NumPy's logaddexp, and a weighted average."""
-    counted = _checked(x, target, ignore_index)
+    counted = checked(x, target, ignore_index)
     rows, labels = np.moveaxis(x, 1, -1)[counted], target[counted].astype(int)
-    losses = np.logaddexp.reduce(rows, axis=1) - rows[np.arange(len(rows)), labels]
-    return np.average(losses, weights=_factors(x, weight)[labels]) if len(rows) else 0.0
+    costs, factors = np.logaddexp.reduce(rows, axis=1)[:, None] - rows, factors_of(x, weight)
+    if not len(rows):
+        return 0.0
+    evenly = (costs @ factors).mean() / x.shape[1] / factors[labels].mean()
+    plain = np.average(costs[np.arange(len(rows)), labels], weights=factors[labels])
+    return (1 - label_smoothing) * plain + label_smoothing * evenly
 
 
 @variant("cross_entropy_backward")
-def softmax_minus_onehot(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> Any:
-    """A table of softmaxes, from which the one-hot rows are taken off where pixels count."""
-    counted = _checked(x, target, ignore_index)
+def softmax_minus_onehot(x: Any, target: Any, weight: Any = None, ignore_index: int = 255,
+                         label_smoothing: float = 0) -> Any:  # fmt: skip
+    """A table of softmaxes, from which what is asked of each class is taken off where pixels count."""
+    counted = checked(x, target, ignore_index)
     rows, labels = np.moveaxis(x, 1, -1)[counted].astype(float), target[counted].astype(int)
     p = np.exp(rows - np.logaddexp.reduce(rows, axis=1)[:, None])
-    each = _factors(x, weight)[labels]
+    factors = factors_of(x, weight)
+    asked = (1 - label_smoothing) * factors[labels, None] * np.eye(len(factors))[labels]
+    asked += label_smoothing / len(factors) * factors
     gradient = np.zeros_like(np.moveaxis(x, 1, -1), order="C")
-    gradient[counted] = (p - np.eye(x.shape[1])[labels]) * (each / (each.sum() or 1))[:, None]
+    gradient[counted] = (p * asked.sum(1, keepdims=True) - asked) / (factors[labels].sum() or 1)
     return np.moveaxis(gradient, -1, 1)
 
 
 @variant("cross_entropy_backward")
-def by_a_complex_step(x: Any, target: Any, weight: Any = None, ignore_index: int = 255) -> Any:
+def by_a_complex_step(
+    x: Any, target: Any, weight: Any = None, ignore_index: int = 255, label_smoothing: float = 0
+) -> Any:
     """Each score is moved by 1e-30 along the imaginary axis: loss(x + ih) = loss(x) + ih·gradient, with no rounding."""
-    factors, counted, h = _factors(x, weight), _checked(x, target, ignore_index), 1e-30
+    factors, counted, h = factors_of(x, weight), checked(x, target, ignore_index), 1e-30
     total = factors[target[counted].astype(int)].sum() if counted.any() else 1.0
     gradient = np.zeros(x.shape)
     for n, i, j in zip(*np.nonzero(counted), strict=True):
@@ -67,6 +78,7 @@ def by_a_complex_step(x: Any, target: Any, weight: Any = None, ignore_index: int
         for c in range(x.shape[1]):
             step = low.astype(complex)
             step[c] += 1j * h
-            loss = np.log(np.exp(step).sum()) - step[label]
-            gradient[n, c, i, j] = factors[label] / total * loss.imag / h
+            costs = (np.log(np.exp(step).sum()) - step) * factors
+            loss = (1 - label_smoothing) * costs[label] + label_smoothing * costs.mean()
+            gradient[n, c, i, j] = loss.imag / total / h
     return gradient.astype(x.dtype)

@@ -1,4 +1,4 @@
-"""SGD and Adam computed in other ways than minifcn does."""
+"""SGD, Adam and RMSprop computed in other ways than minifcn does."""
 
 from __future__ import annotations
 
@@ -74,5 +74,22 @@ def as_weighted_means_of_the_past(weight: Any, gradients: Any, lr: float, betas:
             for beta, values in ((betas[0], seen), (betas[1], [g * g for g in seen]))
         )
         w = w - lr * mean / (np.sqrt(square) + eps)
+        path.append(w.astype(weight.dtype))
+    return path
+
+
+@variant("rmsprop")
+def from_all_the_past(weight: Any, gradients: Any, lr: float, alpha: float = 0.99, eps: float = 1e-8,
+                      weight_decay: float = 0.0, momentum: float = 0.0, centered: bool = False) -> Any:  # fmt: skip
+    """Without running means and buffers: every step sums all gradients and all divided steps so far anew."""
+    w, seen, divided, path = weight.astype(float), [], [], []
+    for gradient in gradients:
+        seen.append(gradient + weight_decay * w)
+        ages = np.arange(len(seen))[::-1]
+        shares = (1 - alpha) * np.array([float(alpha) ** int(age) for age in ages])
+        square, mean = (np.tensordot(shares, np.stack(values), 1) for values in ([g * g for g in seen], seen))
+        divided.append(seen[-1] / (np.sqrt(np.maximum(square - mean * mean, 0) if centered else square) + eps))
+        kept = np.array([float(momentum) ** int(age) for age in ages])
+        w = w - lr * np.tensordot(kept, np.stack(divided), 1)
         path.append(w.astype(weight.dtype))
     return path

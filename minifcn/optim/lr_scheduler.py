@@ -56,6 +56,12 @@ class LRScheduler(ABC):
         """The learning rate of every group as it is now."""
         return [group["lr"] for group in self.optimizer.param_groups]
 
+    def __repr__(self) -> str:
+        """StepLR(step_size=30, gamma=0.1, last_epoch=2, lr=[0.5]): the settings, t, and the rates of the groups."""
+        settings = {key: value for key, value in vars(self).items() if key not in ("optimizer", "_last_epoch")}
+        shown = settings | {"last_epoch": self.last_epoch, "lr": self.get_last_lr()}
+        return f"{self._name}({', '.join(f'{key}={value}' for key, value in shown.items())})"
+
     @property
     def _name(self) -> str:
         return type(self).__name__
