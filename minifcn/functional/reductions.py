@@ -5,11 +5,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+from minifcn.arguments import whole_number
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.arithmetic import Where, add, broadcast_to, multiply, power, sqrt, subtract
-from minifcn.functional.operands import dimensions, floating, tensor
+from minifcn.functional.operands import dimension, dimensions, floating, tensor
 from minifcn.functional.shaping import reshape, squeeze
 from minifcn.functional.transfer import astype, widened
 from minifcn.machine.backend import Array, array_module, at_home
@@ -116,6 +117,8 @@ def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False, 
 
 def _variance(name: str, x: Tensor, dims: tuple[int, ...], correction: int, keepdim: bool) -> Tensor:
     count = _count(name, x, dims)
+    if not isinstance(correction, bool) and whole_number(correction) is None:
+        raise ArgumentTypeError(f"{name}: correction must be an integer, got {correction!r}.")
     if count - correction <= 0:
         raise ArgumentError(f"{name}: {count} elements with correction {correction} leave nothing; use correction=0.")
     deviation = subtract(x, mean(x, dims, keepdim=True))
@@ -197,9 +200,10 @@ def _place(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | Non
     array = tensor(name, x)._array
     dims = _dims(name, x, dim, axis)
     _count(name, x, dims)
-    chosen = None if dim is None and axis is None else dims[0]
+    chosen = None if dim is None and axis is None else _one(name, x, dim, axis)
     with at_home(array):
-        return type(x).of(array_module(array).asarray(getattr(array, name)(axis=chosen, keepdims=keepdim)))
+        found = getattr(array, f"arg{name.removeprefix('arg')}")(axis=chosen, keepdims=keepdim)
+        return type(x).of(array_module(array).asarray(found))
 
 
 def _extreme(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | None) -> Tensor | Extreme:
@@ -207,8 +211,8 @@ def _extreme(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | N
         raise ArgumentTypeError(f"{name}: dim is a Tensor; for the {name} of two use F.where(a > b, a, b) or the like.")
     if dim is None and axis is None:
         return amax(x) if name == "max" else amin(x)
-    indices = _place(f"arg{name}", x, dim, True, axis)
-    (along,) = _dims(name, x, dim, axis)
+    indices = _place(name, x, dim, True, axis)
+    along = _one(name, x, dim, axis)
     values = TakeAlong(indices._array, along)(x)
     return Extreme(values, indices) if keepdim else Extreme(squeeze(values, along), squeeze(indices, along))
 
@@ -217,6 +221,12 @@ def _dims(name: str, x: Tensor, dim: Dim, axis: Dim) -> tuple[int, ...]:
     if dim is not None and axis is not None:
         raise ArgumentError(f"{name}: dim {dim} and axis {axis} mean the same; give one of them.")
     return dimensions(name, axis if dim is None else dim, x.ndim)
+
+
+def _one(name: str, x: Tensor, dim: int | None, axis: int | None) -> int:
+    """The one dimension that is meant."""
+    chosen = axis if dim is None else dim
+    return dimension(name, chosen, x.ndim)  # type: ignore[arg-type]
 
 
 def _count(name: str, x: Tensor, dims: tuple[int, ...]) -> int:

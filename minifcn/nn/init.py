@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import real_number
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine.backend import array_module, at_home
@@ -109,6 +110,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, generator: Generator |
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """w ~ N(mean, std²). Returns the tensor. Raises ArgumentError for a negative std."""
+    _numbers("normal_", mean=mean, std=std)
     if std < 0:
         raise ArgumentError(f"normal_: std must be 0 or more, got {std}.")
     return _fill_normal("normal_", tensor, std, generator, mean)
@@ -116,6 +118,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: G
 
 def uniform_(tensor: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """w ~ U(a, b). Returns the tensor. Raises ArgumentError for a > b."""
+    _numbers("uniform_", a=a, b=b)
     if a > b:
         raise ArgumentError(f"uniform_: a {a} is larger than b {b}; exchange them.")
     return _fill_uniform("uniform_", tensor, (b - a) / (2 * sqrt(3.0)), generator, (a + b) / 2)
@@ -173,6 +176,12 @@ def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
     with at_home(weight):
         weight[...] = value
     return tensor
+
+
+def _numbers(name: str, **given: Any) -> None:
+    for key, value in given.items():
+        if real_number(value) is None:
+            raise ArgumentTypeError(f"{name}: {key} must be a number, got {value!r}.")
 
 
 def _fill_normal(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
