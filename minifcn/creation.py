@@ -57,6 +57,8 @@ def full(size: Any, fill_value: float, **options: Unpack[Options]) -> Tensor:
     whole = np.int64 if whole_number(fill_value) is not None else np.float32
     default = whole if number is not None else np.bool_
     shape, dtype = _checked("full", (size,), options, default)
+    if dtype.kind != "f" and not _fits(fill_value, dtype):
+        raise ArgumentError(f"full: {dtype} cannot hold {fill_value}; choose another dtype.")
     return _made(np.full(shape, fill_value, dtype), options)
 
 
@@ -118,6 +120,8 @@ def arange(start: float, end: float | None = None, step: float = 1, **options: U
 
 def linspace(start: float, end: float, steps: int, **options: Unpack[Options]) -> Tensor:
     """`steps` numbers at equal distances, from `start` to `end`, both included."""
+    if real_number(start) is None or real_number(end) is None:
+        raise ArgumentTypeError(f"linspace: start and end must be numbers, got {start!r} and {end!r}.")
     shape, dtype = _checked("linspace", (steps,), options)
     return _made(np.linspace(start, end, shape[0]).astype(dtype), options)
 
@@ -171,6 +175,9 @@ def randint(*bounds_and_size: Any, generator: Generator | None = None, **options
     if low >= high:
         raise ArgumentError(f"randint: low {low} must be below high {high}.")
     shape, dtype = _checked("randint", (size,), options, np.int64)
+    for bound in (low, high - 1):
+        if not _fits(bound, np.dtype(np.int64)) or (dtype.kind != "f" and not _fits(bound, dtype)):
+            raise ArgumentError(f"randint: {dtype} cannot hold {bound}; choose other bounds or another dtype.")
     return _made(generator_for("randint", generator).integers(low, high, shape).astype(dtype, copy=False), options)
 
 
@@ -203,6 +210,13 @@ def _like(name: str, input: Tensor, options: Options) -> Tensor:
     if options.get("device") is None:
         options["device"] = input.device
     return input
+
+
+def _fits(value: float, dtype: np.dtype[Any]) -> bool:
+    """Whether a dtype of whole numbers or booleans holds `value` as it is."""
+    if dtype.kind == "b":
+        return value in (0, 1)
+    return np.iinfo(dtype).min <= value <= np.iinfo(dtype).max and value == int(value)
 
 
 def _exact(dtype: np.dtype[Any]) -> Any:

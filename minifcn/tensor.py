@@ -179,7 +179,10 @@ class Tensor(Variable):
 
     def fill_(self, value: float | Tensor) -> Tensor:
         """x ← value, one number."""
-        return self.copy_(as_tensor(value, dtype=self.dtype, device=self.device))
+        given = as_tensor(value, dtype=self.dtype, device=self.device)
+        if given.numel() != 1:
+            raise ArgumentError(f"fill_: one number is needed, got {given.numel()}; use copy_.")
+        return self.copy_(given)
 
     def copy_(self, source: Any) -> Tensor:
         """x ← source, a Tensor, an array or numbers, in the dtype and on the device of x, repeated to its shape."""

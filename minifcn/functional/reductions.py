@@ -118,7 +118,8 @@ def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False, 
 
 def _variance(name: str, x: Tensor, dims: tuple[int, ...], correction: int, keepdim: bool) -> Tensor:
     count, keepdim = _count(name, x, dims), flag(keepdim, f"{name}: keepdim")
-    correction = integer(correction, f"{name}: correction", 0)
+    if not isinstance(correction, bool):  # as PyTorch's unbiased=False, which stands at this place
+        correction = integer(correction, f"{name}: correction", 0)
     if count - correction <= 0:
         raise ArgumentError(f"{name}: {count} elements with correction {correction} leave nothing; use correction=0.")
     deviation = subtract(x, mean(x, dims, keepdim=True))
@@ -210,7 +211,8 @@ def _place(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | Non
     chosen = _one(name, x, dim, axis)
     _count(name, x, dimensions(name, chosen, x.ndim))
     with at_home(array):
-        return type(x).of(array_module(array).asarray(getattr(array, name)(axis=chosen, keepdims=keepdim)))
+        found = getattr(array, f"arg{name.removeprefix('arg')}")(axis=chosen, keepdims=keepdim)
+        return type(x).of(array_module(array).asarray(found))
 
 
 def _extreme(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | None) -> Tensor | Extreme:
@@ -237,6 +239,12 @@ def _dims(name: str, x: Tensor, dim: Dim, axis: Dim) -> tuple[int, ...]:
     if dim is not None and axis is not None:
         raise ArgumentError(f"{name}: dim {dim} and axis {axis} mean the same; give one of them.")
     return dimensions(name, axis if dim is None else dim, x.ndim)
+
+
+def _one(name: str, x: Tensor, dim: int | None, axis: int | None) -> int:
+    """The one dimension that is meant."""
+    chosen = axis if dim is None else dim
+    return dimension(name, chosen, x.ndim)  # type: ignore[arg-type]
 
 
 def _count(name: str, x: Tensor, dims: tuple[int, ...]) -> int:

@@ -17,10 +17,14 @@ class Container(Module):
 
     def __init__(self, layers: Mapping[str, Module]) -> None:
         self.layers: dict[str, Module] = {}
+        if not isinstance(layers, Mapping):
+            raise ArgumentTypeError(f"{type(self).__name__}: a dict of modules is needed, got {type(layers).__name__}.")
         for name, layer in layers.items():
             self._put(name, layer)
 
     def _put(self, name: str, layer: Module) -> None:
+        if not isinstance(name, str):
+            raise ArgumentTypeError(f"{type(self).__name__}: names are strings, got {name!r}.")
         if not isinstance(layer, Module):
             raise ArgumentTypeError(f"{type(self).__name__}: {name} is {type(layer).__name__}, not a Module.")
         self.layers[name] = layer
@@ -102,6 +106,8 @@ class ModuleList(Numbered):
     """Modules in a list, numbered from 0, called by whoever holds them. (A plain list as an attribute will do.)"""
 
     def __init__(self, modules: Iterable[Module] = ()) -> None:
+        if not isinstance(modules, Iterable):
+            raise ArgumentTypeError(f"ModuleList: a list of modules is needed, got {type(modules).__name__}.")
         super().__init__({str(place): layer for place, layer in enumerate(modules)})
 
 

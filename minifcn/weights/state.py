@@ -23,6 +23,10 @@ def save(obj: object, f: str | os.PathLike[str]) -> None:
 
     Raises ArgumentTypeError for anything but such a dict, ArgumentError for another suffix, FileError if writing fails.
     """
+    if isinstance(obj, str | os.PathLike):
+        raise ArgumentTypeError(
+            f"save: {str(obj)!r} is given first, but the path stands second; write save(state_dict, path)."
+        )
     if not isinstance(obj, Mapping):
         remedy = f"pass {_name_of(obj)}.state_dict()" if hasattr(obj, "state_dict") else "give it a name: {'x': x}"
         raise ArgumentTypeError(f"save: a dict of tensors by name is saved, got {type(obj).__name__}; {remedy}.")

@@ -193,6 +193,8 @@ def test_a_copy_brings_the_dtype_along(xp):
     equal(x.copy_([5, 6.5]), [5, 6.5])
     equal(x.copy_(1), [1, 1])
     equal(x.fill_(on(xp, 2.5)), [2.5, 2.5])
+    with pytest.raises(ArgumentError, match="fill_: one number is needed, got 2; use copy_"):
+        x.fill_([1.0, 2.0])
 
 
 def test_memory_shared_with_numpy_is_written():

@@ -43,7 +43,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "a retained gradient is forgotten": (Operation.retained, "self._retained()", "None", "square sum"),
     # what lives how long
     "freed in spite of retain_graph": (engine._walk, "create_graph if retain_graph is None else retain_graph", "False", "square"),
-    "not freed": (Operation.release, "(), True", "(), False", "add"),
+    "not freed": (Operation.release, "(), True", "(), False", "add sum"),
     "second order is dropped": (engine._walk, "set_grad_enabled(create_graph)", "set_grad_enabled(False)", "square"),
     "second order is dropped in exp": (Operation.output.fget, "of(saved._array, self)", "of(saved._array)", "exp"),
     "a gradient always has a graph": (engine._walk, "set_grad_enabled(create_graph)", "set_grad_enabled(True)", "square"),

@@ -72,6 +72,12 @@ def test_the_largest_along_a_dimension_comes_with_its_place(xp):
         ArgumentTypeError, match=r"max: dim is a Tensor; for the max of two use F\.where\(a > b, a, b\)"
     ):
         F.max(x, x)
+    for function in (F.max, F.argmin):  # of several dimensions the place would be no number
+        with pytest.raises(ArgumentTypeError, match=r"(max|argmin): dim must be an integer, got \(0, 1\)"):
+            function(x, (0, 1))
+    with pytest.raises(ArgumentTypeError, match="std: correction must be an integer, got '1'"):
+        F.std(x, correction="1")
+    close(F.var(tied, 1, False), [2 / 9])  # PyTorch's unbiased=False
 
 
 def test_the_deviation_of_equal_numbers_has_no_slope(xp):

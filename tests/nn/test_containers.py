@@ -70,6 +70,13 @@ def test_only_modules_are_let_in() -> None:
     for make in (lambda: nn.Sequential(3), lambda: nn.ModuleList([3]), lambda: nn.ModuleDict({"0": 3})):
         with pytest.raises(ArgumentTypeError, match="0 is int, not a Module"):
             make()
+    for make, message in (
+        (lambda: nn.ModuleList(3), "ModuleList: a list of modules is needed, got int"),
+        (lambda: nn.ModuleDict(3), "ModuleDict: a dict of modules is needed, got int"),
+        (lambda: nn.ModuleDict({3: nn.ReLU()}), "ModuleDict: names are strings, got 3"),
+    ):
+        with pytest.raises(ArgumentTypeError, match=message):
+            make()
     net = nn.Sequential(nn.ReLU())
     with pytest.raises(ArgumentTypeError, match="Sequential: 0 is str, not a Module"):
         net[0] = "ReLU"  # type: ignore[assignment]

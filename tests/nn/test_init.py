@@ -198,6 +198,10 @@ def test_normal_and_uniform() -> None:
         init.normal_(big, std=-1)
     with pytest.raises(ArgumentError, match="uniform_: a 1.0 is larger than b 0.0; exchange them"):
         init.uniform_(big, 1.0, 0.0)
+    with pytest.raises(ArgumentTypeError, match="normal_: std must be a number, got '1'"):
+        init.normal_(big, std="1")  # type: ignore[arg-type]
+    with pytest.raises(ArgumentTypeError, match="uniform_: b must be a number, got None"):
+        init.uniform_(big, b=None)  # type: ignore[arg-type]
     with pytest.raises(ArgumentTypeError, match="normal_: .* filled in place, got list"):
         init.normal_([1.0])  # type: ignore[arg-type]
 

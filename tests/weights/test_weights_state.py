@@ -60,6 +60,10 @@ def test_tensors_of_any_kind_and_place(tmp_path: Path, suffix: str, xp: Any) -> 
     [
         (nn.ReLU(), r"save: a dict of tensors by name is saved, got ReLU; pass model\.state_dict\(\)"),
         (optim.SGD([Tensor([1.0])]), r"got SGD; pass optimizer\.state_dict\(\)"),
+        (
+            "a.safetensors",
+            r"'a\.safetensors' is given first, but the path stands second; write save\(state_dict, path\)",
+        ),
         (Tensor([1.0]), r"got Tensor; give it a name: \{'x': x\}"),
         (
             {"model": {"w": Tensor([1.0])}, "epoch": 3},
