@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import Counter as Count
 from collections.abc import Mapping, Sequence
@@ -12,12 +11,15 @@ from typing import Any
 import numpy as np
 
 from minifcn.commands.looking import surveys
+from minifcn.commands.reporting import printable
+from minifcn.commands.run_folder import writable_folder
 from minifcn.data import CamVid, Folder, Sample
 from minifcn.data.folder import passed_over
 from minifcn.data.images import resize_sample
 from minifcn.data.listing import SPLITS, faults_of
 from minifcn.data.survey import Survey, notes, refusals
 from minifcn.errors import FileError, FileWarning
+from minifcn.text import padded, width
 
 PICTURE = "samples.png"
 SHOWN = {"train": 4, "val": 2, "test": 2}  # samples
@@ -29,7 +31,7 @@ Files = CamVid | Folder
 def run(arguments: dict[str, Any]) -> int:
     """0 if `minifcn train` would take the data set, 1 if not."""
     kind, root = arguments["data"], Path(arguments["root"])
-    out = folder_for(Path(arguments["out"] or "."))
+    out = writable_folder(Path(arguments["out"] or "."))
     datasets, faults = opened(kind, root, arguments["size"])
     found = surveys(datasets, arguments["quiet"])
     if found:
@@ -47,17 +49,6 @@ def run(arguments: dict[str, Any]) -> int:
         draw(examples, datasets, out / PICTURE)
     print("\n" + ("minifcn train refuses this data set." if faults else "minifcn train takes this data set."))
     return 1 if faults else 0
-
-
-def folder_for(out: Path) -> Path:
-    """`out`, made where it is missing; FileError, before the work, if nothing can be written to it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{out} cannot be made ({error.strerror}); choose another --out.") from None
-    if not os.access(out, os.W_OK | os.X_OK):
-        raise FileError(f"{out} cannot be written to; change its permissions or choose another --out.")
-    return out
 
 
 def opened(kind: str, root: Path, size: tuple[int, int] | None) -> tuple[dict[str, Files], list[str]]:
@@ -81,20 +72,20 @@ def opened(kind: str, root: Path, size: tuple[int, int] | None) -> tuple[dict[st
 def table(found: Mapping[str, Survey]) -> str:
     """Counts, sizes, and of each class its share of the labelled pixels and the number of images that hold it."""
     surveys = list(found.values())
-    classes = surveys[0].classes
+    classes = printable(surveys[0].classes)
     names = ("images", "void", "in percent of labelled pixels", *classes)
-    wide = max(map(len, names))
+    wide = max(map(width, names))
     lines = [f"{surveys[0].dataset}: {len(classes)} classes, {sum(each.count for each in surveys)} images", ""]
 
     def row(name: str, cells: Sequence[str]) -> str:
-        return f"{name:{wide}}" + "".join(f"{cell:>20}" for cell in cells)
+        return padded(name, wide) + "".join(f"{cell:>20}" for cell in cells)
 
     lines += [row("", list(found)), row("images", [str(each.count) for each in surveys])]
     lines += [row("void", [percent(each.void, each.total) for each in surveys])]
     sizes: Count[tuple[int, int]] = sum((each.sizes for each in surveys), Count())
     told = ", ".join(f"{H}x{W} ({count})" for (H, W), count in sizes.most_common(SIZES))
     more = f", and {len(sizes) - SIZES} more" if len(sizes) > SIZES else ""
-    lines += [f"{'height x width':{wide}}  {told}{more}", ""]
+    lines += [f"{padded('height x width', wide)}  {told}{more}", ""]
     heading = row("in percent of labelled pixels", ["(images)"] * len(surveys))
     lines += [heading, "-" * len(heading)]
     for c, name in enumerate(classes):

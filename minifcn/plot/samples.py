@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import numpy as np
 from minifcn.errors import ArgumentError
 from minifcn.labels import VOID
 from minifcn.plot.labels import VOID_COLOUR, Palette, checked_label, checked_palette, contours, overlay
+from minifcn.plot.legend import Legend
 from minifcn.plot.style import new_figure, picture_axes, styled
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 # All in inches: two samples beside each other, each an image and its label.
 WIDTH, MARGIN, GAP, TITLE, BETWEEN = 11.0, 0.2, 0.06, 0.26, 0.16
-LEGEND_LINE, IN_LINE = 0.26, 6  # entries
 
 
 def samples(
@@ -47,10 +46,11 @@ def samples(
     width = (WIDTH - 2 * MARGIN - 2 * GAP - BETWEEN) / 4
     heights = [float(np.clip(width * image.shape[0] / image.shape[1], 0.3, 2 * width)) for image in images]
     rows = [max(heights[i : i + 2]) for i in range(0, len(heights), 2)]
-    below = MARGIN + LEGEND_LINE * math.ceil((len(classes) + 1) / IN_LINE)
-    full = MARGIN + sum(rows) + TITLE * len(rows) + below
-    with styled():
-        figure = new_figure(WIDTH, full)
+    entries = [*zip(table, classes, strict=True), (np.array(VOID_COLOUR), "void (striped)")]
+    with styled([*classes, *titles]):
+        legend = Legend(entries, WIDTH)
+        full = MARGIN + sum(rows) + TITLE * len(rows) + legend.height
+        figure = new_figure(legend.width, full)
         top = full - MARGIN
         for i, (image, over, title) in enumerate(zip(images, drawn, titles, strict=True)):
             left = MARGIN + i % 2 * (2 * width + GAP + BETWEEN)
@@ -61,7 +61,7 @@ def samples(
                 if j == 0:
                     axes.set_title(title, pad=4.0, parse_math=False)
             top -= (TITLE + rows[i // 2]) * (i % 2)
-        _legend(figure, table, classes, full)
+        legend.draw(figure)
     return figure
 
 
@@ -75,22 +75,3 @@ def _over(image: np.ndarray, label: np.ndarray, palette: np.ndarray) -> np.ndarr
     picture[void & striped] = VOID_COLOUR
     picture[void & contours(label)] = VOID_COLOUR
     return picture
-
-
-def _legend(figure: Figure, palette: np.ndarray, classes: Sequence[str], height: float) -> None:
-    from matplotlib.patches import Patch
-
-    colours = [*(palette / 255), np.array(VOID_COLOUR) / 255]
-    names = [*classes, "void (striped)"]
-    entries = [Patch(facecolor=tuple(colour), edgecolor="#6b7280", linewidth=0.5) for colour in colours]
-    legend = figure.legend(
-        entries,
-        names,
-        loc="lower left",
-        bbox_to_anchor=(MARGIN / WIDTH, 0.5 * MARGIN / height),
-        ncols=min(IN_LINE, len(names)),
-        borderaxespad=0.0,
-        handlelength=1.2,
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
