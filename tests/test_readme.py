@@ -36,7 +36,7 @@ def test_every_command_and_option_named_exists() -> None:
     text = README.read_text(encoding="utf-8")
     chosen = [action.choices for action in parser()._actions if action.choices]
     commands = {name: sub for choices in chosen for name, sub in choices.items()}
-    lines = re.findall(r"(?:^    |&& |`)minifcn ([a-z-]+)([^`\n]*)", text, re.MULTILINE)
+    lines = re.findall(r"(?:^    |&& |`)minifcn ([\w-]+)([^`\n]*)", text, re.MULTILINE)
     assert {name for name, _ in lines} >= {"train", "evaluate", "segment", "explain"}
     for name, rest in lines:
         for option in re.findall(r"--[a-z][a-z-]*", rest):

@@ -12,6 +12,8 @@ import numpy as np
 
 from minifcn.commands.evaluate import writable_folder
 from minifcn.commands.looking import surveys
+from minifcn.commands.reporting import printable
+from minifcn.commands.run_folder import writable_folder
 from minifcn.data import CamVid, Folder, Sample
 from minifcn.data.folder import passed_over
 from minifcn.data.images import resize_sample
@@ -71,7 +73,7 @@ def opened(kind: str, root: Path, size: tuple[int, int] | None) -> tuple[dict[st
 def table(found: Mapping[str, Survey]) -> str:
     """Counts, sizes, and of each class its share of the labelled pixels and the number of images that hold it."""
     surveys = list(found.values())
-    classes = surveys[0].classes
+    classes = printable(surveys[0].classes)
     names = ("images", "void", "in percent of labelled pixels", *classes)
     wide = max(map(width, names))
     lines = [f"{surveys[0].dataset}: {len(classes)} classes, {sum(each.count for each in surveys)} images", ""]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from minifcn import data
 from minifcn.commands.looking import say_trained_on
 from minifcn.commands.options import check_tf32
 from minifcn.commands.reporting import Counter, metrics_table, summary_of, versions
+from minifcn.commands.run_folder import writable_folder
 from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import Card, evaluate, load_network, options_of_run
@@ -66,17 +66,6 @@ def root_of(given: str | None, told: str | None) -> str | None:
             f"the data of the run were in {told}, which is no longer there; say with --root where they are."
         )
     return told if given is None else given
-
-
-def writable_folder(folder: Path) -> Path:
-    """`folder`, made where it is missing; FileError, now and not after the work, if nothing can be written to it."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise FileError(f"{folder} cannot be written to; change its permissions or choose another --out.")
-    return folder
 
 
 class Prepared:

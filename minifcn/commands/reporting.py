@@ -7,6 +7,7 @@ import platform
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -115,13 +116,15 @@ class Counter:
         self.bar.close()
 
 
-def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
-    """The table, and what it has to be read with: which classes the labels do not hold.
-
-    Letters that stdout cannot show are escaped here already, so that columns stay columns.
-    """
+def printable(names: Sequence[str]) -> list[str]:
+    """The names as stdout will show them: escaped where it has no letters for them, so that columns stay columns."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    classes = [name.encode(encoding, "backslashreplace").decode(encoding) for name in dataset.classes]
+    return [name.encode(encoding, "backslashreplace").decode(encoding) for name in names]
+
+
+def metrics_table(matrix: ConfusionMatrix, dataset: Dataset, split: str) -> str:
+    """The table, and what it has to be read with: which classes the labels do not hold."""
+    classes = printable(dataset.classes)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a sentence below says it
         text = f"\non {len(dataset)} {split} images of {dataset.name}:\n{matrix.table(classes)}"

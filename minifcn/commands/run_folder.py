@@ -44,8 +44,7 @@ def new_run(out: str | None, name: str) -> Iterator[Path]:
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
     """No other run works in `folder` inside this block; FileError if one does, or if it cannot be written to."""
-    if not os.access(folder, os.W_OK | os.X_OK):  # now, and not after an hour of training
-        raise FileError(f"{folder} cannot be written to; change its permissions or choose another folder.")
+    writable_folder(folder)
     path = folder / LOCK_FILE
     file = _locked(path, folder)
     try:
@@ -60,6 +59,21 @@ def held(folder: Path) -> Iterator[None]:
             file.close()
 
 
+def writable_folder(folder: Path) -> Path:
+    """`folder`, made where it is missing; FileError, now and not after the work, if nothing can be written to it."""
+    make(folder)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise FileError(f"{folder} cannot be written to; change its permissions or choose another folder.")
+    return folder
+
+
+def make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
+
+
 def refuse_full(folder: Path) -> None:
     """FileError if `folder` is there and holds anything but the lock of a run that was killed."""
     if folder.exists() and (not folder.is_dir() or any(path.name != LOCK_FILE for path in folder.iterdir())):
@@ -69,10 +83,7 @@ def refuse_full(folder: Path) -> None:
 def _named(folder: Path) -> tuple[Path, list[Path]]:
     """`folder`, and which folders had to be made for it, the outermost first."""
     missing = [each for each in reversed((folder, *folder.parents)) if not each.exists()]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"{folder} cannot be made ({error.strerror}); choose another --out.") from None
+    make(folder)
     return folder, missing
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.commands.evaluate import writable_folder
 from minifcn.commands.options import check_tf32
 from minifcn.commands.reporting import Counter
+from minifcn.commands.run_folder import writable_folder
 from minifcn.data.images import read_image
 from minifcn.data.pictures import SUFFIXES
 from minifcn.errors import ArgumentError, MinifcnError

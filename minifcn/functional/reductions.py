@@ -241,12 +241,6 @@ def _dims(name: str, x: Tensor, dim: Dim, axis: Dim) -> tuple[int, ...]:
     return dimensions(name, axis if dim is None else dim, x.ndim)
 
 
-def _one(name: str, x: Tensor, dim: int | None, axis: int | None) -> int:
-    """The one dimension that is meant."""
-    chosen = axis if dim is None else dim
-    return dimension(name, chosen, x.ndim)  # type: ignore[arg-type]
-
-
 def _count(name: str, x: Tensor, dims: tuple[int, ...]) -> int:
     count = prod(x.shape[d] for d in dims)
     if count == 0:

@@ -173,12 +173,6 @@ def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
     return tensor
 
 
-def _numbers(name: str, **given: Any) -> None:
-    for key, value in given.items():
-        if real_number(value) is None:
-            raise ArgumentTypeError(f"{name}: {key} must be a number, got {value!r}.")
-
-
 def _fill_normal(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
     values = generator_for(name, generator).standard_normal(_checked(name, tensor).shape, _drawn(tensor))
     return _fill(tensor, values, scale, middle)

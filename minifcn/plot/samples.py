@@ -48,9 +48,9 @@ def samples(
     rows = [max(heights[i : i + 2]) for i in range(0, len(heights), 2)]
     entries = [*zip(table, classes, strict=True), (np.array(VOID_COLOUR), "void (striped)")]
     with styled([*classes, *titles]):
-        below = Legend(entries, WIDTH)
-        full = MARGIN + sum(rows) + TITLE * len(rows) + below.height
-        figure = new_figure(below.width, full)
+        legend = Legend(entries, WIDTH)
+        full = MARGIN + sum(rows) + TITLE * len(rows) + legend.height
+        figure = new_figure(legend.width, full)
         top = full - MARGIN
         for i, (image, over, title) in enumerate(zip(images, drawn, titles, strict=True)):
             left = MARGIN + i % 2 * (2 * width + GAP + BETWEEN)
@@ -61,7 +61,7 @@ def samples(
                 if j == 0:
                     axes.set_title(title, pad=4.0, parse_math=False)
             top -= (TITLE + rows[i // 2]) * (i % 2)
-        below.draw(figure)
+        legend.draw(figure)
     return figure
 
 

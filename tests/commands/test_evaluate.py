@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from minifcn.commands import evaluate
+from minifcn.commands import evaluate, run_folder
 from minifcn.commands.evaluate import Prepared
 from minifcn.data import CamVid, Folder, Scenes
 from minifcn.errors import ArgumentError, FileError
@@ -97,7 +97,7 @@ def test_misuse_is_found_before_any_work(here: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began to work"))
     with pytest.raises(FileError, match=rf"run/{WEIGHTS_FILE} cannot be made \(File exists\); choose another --out\."):
         run(out=f"run/{WEIGHTS_FILE}")
-    monkeypatch.setattr(evaluate.os, "access", lambda *_: False)
+    monkeypatch.setattr(run_folder.os, "access", lambda *_: False)
     with pytest.raises(FileError, match=r"results cannot be written to; change its permissions or choose another"):
         run()
     with pytest.raises(ArgumentError, match=r"--count is for generated scenes; --data folder is used whole\."):

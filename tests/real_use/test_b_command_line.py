@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minifcn import cli, data
-from minifcn.commands import evaluate, train
+from minifcn.commands import evaluate, run_folder, train
 from minifcn.commands.run_folder import held
 from minifcn.commands.terminal import CLOSED_PIPE
 from minifcn.errors import FileError
@@ -200,10 +200,10 @@ def test_b6_where_results_go_is_looked_at_first(
     with monkeypatch.context() as patch:
         patch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("it began to work"))
         assert cli.main(["evaluate", "--weights", "run", "--out", "yard/val.txt"]) == 2
-        patch.setattr(evaluate.os, "access", lambda *_: False)
+        patch.setattr(run_folder.os, "access", lambda *_: False)
         assert cli.main(["evaluate", "--weights", "run", "--out", "yard"]) == 2
     assert [line.split("; ")[1] for line in capsys.readouterr().err.splitlines()] == [
-        "choose another --out.", "change its permissions or choose another --out.",
+        "choose another --out.", "change its permissions or choose another folder.",
     ]  # fmt: skip
     assert cli.main(["evaluate", "--weights", "run", "--out", "new/results"]) == 0
     assert {path.name for path in Path("new/results").iterdir()} == {"metrics-test.json", "confusion-test.png"}
