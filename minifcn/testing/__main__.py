@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from minifcn.errors import ArgumentError, MinifcnError
 from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
                 "--timeout", type=_positive, default=10, metavar="SECONDS", help="for a call (%(default)s)"
             )
             made.add_argument(
-                "--total", type=_positive, default=300, metavar="SECONDS", help="for everything (%(default)s)"
+                "--total", type=_positive, default=300, metavar="SECONDS", help="for all calls together (%(default)s)"
             )
             made.add_argument(
                 "--memory", type=_positive, default=4096, metavar="MB", help="of its process (%(default)s)"
@@ -123,4 +124,6 @@ def _known(operations: list[str]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    with TemporaryDirectory(prefix="minifcn-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", folder)  # not in the folder that one happens to be in
+        sys.exit(main())

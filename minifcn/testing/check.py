@@ -57,7 +57,7 @@ def examined(name: str, function: Callable[..., Any], examples: int, seed: int) 
     """One implementation: a first look, every law, the smallest case of what is wrong, and its name."""
     began, adapted = time.monotonic(), Adapted(name, function)
     try:
-        calls = _first_look(adapted, 6, seed)
+        calls = _first_look(adapted, min(6, examples), seed)
         found = _in_every_call(adapted, calls)
         if found is None:
             found = _by_the_laws(adapted, calls, examples, seed)

@@ -37,7 +37,7 @@ KEPT = 2000  # bytes of what is printed
 
 @dataclass(frozen=True)
 class Limits:
-    """call: seconds for one call, and for reading the file; total: for everything; memory: bytes of address space."""
+    """call: seconds for one call, and for reading the file; total: for all of them; memory: bytes of address space."""
 
     call: float = 10.0
     total: float = 300.0
@@ -60,7 +60,7 @@ class Isolated:
         self.functions: dict[str, Callable[..., Any]] = {}
         self.printed = Printed()
         self._child: _Child | None = None
-        self._until = time.monotonic() + limits.total
+        self._spent = 0.0
         self._folder = TemporaryDirectory(prefix="minifcn-", ignore_cleanup_errors=True)
 
     def __enter__(self) -> Isolated:
@@ -82,7 +82,7 @@ class Isolated:
         trace = Path(self._folder.name, "trace")
         self._child = _Child(self.file, trace, self.printed)
         request = {"names": self.names, "memory": self.limits.memory, "file": str(self.file), "trace": str(trace)}
-        told, _ = self._child.ask(request, [], self._seconds())
+        told, _ = self._asked(request, [])
         if "raised" in told:
             self._stop()
             error = told["raised"]
@@ -98,10 +98,19 @@ class Isolated:
             self._child.end()
         self._child = None
 
+    def _asked(self, question: dict[str, Any], buffers: list[np.ndarray]) -> tuple[dict[str, Any], list[np.ndarray]]:
+        """The answer of the process; its time is what counts, not the time of the laws."""
+        assert self._child is not None
+        seconds, began = self._seconds(), time.monotonic()
+        try:
+            return self._child.ask(question, buffers, seconds)
+        finally:
+            self._spent += time.monotonic() - began
+
     def _seconds(self) -> float:
-        left = self._until - time.monotonic()
+        left = self.limits.total - self._spent
         if left <= 0:
-            raise Ended(f"was not through after {self.limits.total:g} s in all")
+            raise Ended(f"was not through after {self.limits.total:g} s in all its calls")
         return min(left, self.limits.call)
 
     def _function(self, name: str, parameters: list[Any] | None) -> Callable[..., Any]:
@@ -114,17 +123,15 @@ class Isolated:
         return function
 
     def _call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
-        seconds = self._seconds()
         if self._child is None:
             try:
                 self._start()
             except FileError as error:
                 raise Ended(f"could not be run once more: {error}") from None
-        assert self._child is not None
         packer = Packer(variables=_variables(arguments))
         question = {"call": name, "arguments": packer.pack(arguments), "named": packer.pack(named)}
         try:
-            told, buffers = self._child.ask(question, packer.buffers, seconds)
+            told, buffers = self._asked(question, packer.buffers)
             changed = [int(number) for number in told["changed"]]
             for number, memory in zip(changed, buffers[len(buffers) - len(changed) :], strict=True):
                 _write_back(packer.arrays[number], memory)

@@ -189,6 +189,9 @@ def test_c7_laws_keep_their_words_without_docstrings(tmp_path):
     assert answer.returncode == 1, answer.stderr
     assert "That breaks the law " in answer.stdout
     assert answer.stderr == ""
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["mine.py"], (
+        "nothing is left there"
+    )
 
 
 def test_c7_without_hypothesis_one_sentence_says_what_to_install(tmp_path):
