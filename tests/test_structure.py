@@ -128,6 +128,17 @@ TESTED_IN: dict[str, str] = {
     "plot/stamping.py": "plot/test_plot_teaching.py",
     "plot/style.py": "plot/test_plot_figures.py",
     "testing/__main__.py": "testing/test_testing_main.py",
+    # Calls, blame and words of a check are asked through what it says of a student's function.
+    "testing/calls.py": "testing/test_check.py",
+    "testing/comparing.py": "testing/test_check.py",
+    "testing/shrinking.py": "testing/test_check.py",
+    "testing/report.py": "testing/test_check.py",
+    "testing/diagnosis.py": "testing/test_check.py",
+    "testing/calling.py": "testing/test_check.py",
+    "testing/blame.py": "testing/test_check.py",
+    "testing/docstrings.py": "testing/test_testing_main.py",
+    "testing/isolation.py": "testing/test_judge.py",
+    "testing/worker.py": "testing/test_judge.py",
     # minifcn.testing is tested as a whole: the laws hold, and the mutants do not get past them.
     "testing/laws": "testing/test_laws.py",
     "testing/variants": "testing/test_laws.py",

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.commands.evaluate import writable_folder
 from minifcn.commands.looking import surveys
 from minifcn.commands.reporting import printable
 from minifcn.commands.run_folder import writable_folder

@@ -11,19 +11,25 @@ must tell from the right ones, `score` shows which law kills which, `VARIANTS` a
 Needs Hypothesis: pip install "minifcn[testing]".
 """
 
+import sys as _sys
+
 try:
     import hypothesis as _hypothesis  # noqa: F401 (only to see that it is there)
 except ImportError as error:
-    raise ImportError(
-        'minifcn.testing needs Hypothesis, which is not installed; pip install "minifcn[testing]".'
-    ) from error
+    _missing = 'minifcn.testing needs Hypothesis, which is not installed; pip install "minifcn[testing]".'
+    if _sys.argv[:1] == ["-m"]:  # `python -m minifcn.testing`, which looks for its module still: no traceback
+        print(_missing, file=_sys.stderr)
+        raise SystemExit(2) from None
+    raise ImportError(_missing) from error
 
-from minifcn.testing.check import Report, check, diagnose
+from minifcn.testing.check import check, diagnose
+from minifcn.testing.judge import check_file
 from minifcn.testing.law import Counterexample, Law, LawBroken, close, demand, equal, law, refuses
 from minifcn.testing.laws import LAWS
 from minifcn.testing.mutants import MUTANTS
 from minifcn.testing.operations import Operations
 from minifcn.testing.profiles import load_profile
+from minifcn.testing.report import Finding, Report
 from minifcn.testing.score import Score, laws_about, score
 from minifcn.testing.strategies import (
     conv_operands,
@@ -45,6 +51,7 @@ __all__ = [
     "MUTANTS",
     "VARIANTS",
     "Counterexample",
+    "Finding",
     "Law",
     "LawBroken",
     "Operations",
@@ -53,6 +60,7 @@ __all__ = [
     "Version",
     "changes",
     "check",
+    "check_file",
     "close",
     "conv_operands",
     "demand",

@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import json
+import os
 import sys
 from pathlib import Path
-from types import ModuleType
+from tempfile import TemporaryDirectory
 
-from minifcn.errors import ArgumentError, FileError, MinifcnError
-from minifcn.testing import LAWS, MUTANTS, Operations, check, laws_about, score
+from minifcn.errors import ArgumentError, MinifcnError
+from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
+from minifcn.testing.isolation import Limits
+from minifcn.testing.judge import SCHEMA, check_file, not_checked
 from minifcn.testing.strategies import listed
+
+MORE = {
+    "check": f""".
+
+The file runs in a process of its own, with nothing on its standard input; what it prints is shown shortened. --memory
+limits its address space where the system keeps such a limit: Linux does, macOS and Windows do not. It is no wall
+against attacks: the file may do what you may.
+
+Exit status: 0 if every law of every function holds, and only then; 1 if not, or if a function could not be tried to
+the end; 2 if the file cannot be run or the command is wrong; 130 after Ctrl-C.
+
+{SCHEMA}"""
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        status = int(options.command(options))
+        sys.stdout.flush()
+        return status
     except MinifcnError as error:
         print(f"minifcn.testing: {error}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # nobody reads on, as in `... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        print("minifcn.testing: interrupted, so nothing is known.", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -30,16 +54,35 @@ def _parser() -> argparse.ArgumentParser:
         ("score", _score, "try every law on every mutant and print which law kills which; fails if one survives"),
         ("check", _check, "check the functions of a Python file that have an operation's name"),
     ):
-        made = commands.add_parser(name, help=text, description=text)
+        made = commands.add_parser(
+            name, help=text, description=text + MORE.get(name, ""), formatter_class=argparse.RawDescriptionHelpFormatter
+        )
         made.set_defaults(command=command)
         if name == "check":
-            made.add_argument("file", type=Path, help="a Python file; its code is run")
+            made.add_argument("file", type=Path, help="a Python file; its code is run, in a process of its own")
+            made.add_argument("--json", action="store_true", help="print what was found as JSON, and nothing else")
+            made.add_argument(
+                "--timeout", type=_positive, default=10, metavar="SECONDS", help="for a call (%(default)s)"
+            )
+            made.add_argument(
+                "--total", type=_positive, default=300, metavar="SECONDS", help="for all calls together (%(default)s)"
+            )
+            made.add_argument(
+                "--memory", type=_positive, default=4096, metavar="MB", help="of its process (%(default)s)"
+            )
         else:
             made.add_argument("operations", nargs="*", metavar="OPERATION", help="only these; default: all")
         if name != "laws":
             made.add_argument("--examples", type=int, default=40, help="cases for each law (default: %(default)s)")
             made.add_argument("--seed", type=int, default=0, help="other cases for another seed (default: 0)")
     return parser
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
 
 
 def _laws(options: argparse.Namespace) -> int:
@@ -62,15 +105,15 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    module = _loaded(options.file)
-    found = {name: getattr(module, name) for name in Operations.names() if callable(getattr(module, name, None))}
-    if not found:
-        raise ArgumentError(
-            f"{options.file} has no function of an operation's name; name it one of {', '.join(Operations.names())}."
-        )
-    reports = [check(examples=options.examples, seed=options.seed, **{name: found[name]}) for name in found]
-    print("\n\n".join(str(report) for report in reports))
-    return 0 if all(reports) else 1
+    limits = Limits(options.timeout, options.total, int(options.memory * 2**20))
+    try:
+        found = check_file(options.file, examples=options.examples, seed=options.seed, limits=limits)
+    except MinifcnError as error:
+        if options.json:
+            print(json.dumps(not_checked(options.file, str(error)).to_json(), indent=2))
+        raise
+    print(json.dumps(found.to_json(), indent=2, allow_nan=False) if options.json else found)
+    return 0 if found else 1
 
 
 def _known(operations: list[str]) -> list[str]:
@@ -80,17 +123,7 @@ def _known(operations: list[str]) -> list[str]:
     return operations or [name for law in LAWS.values() for name in law.needs]
 
 
-def _loaded(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if not path.is_file() or spec is None or spec.loader is None:
-        raise FileError(f"{path} is not a Python file that can be read; pass the path of one.")
-    module = importlib.util.module_from_spec(spec)
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        raise FileError(f"{path} cannot be run, it raised {type(error).__name__}: {error}") from error
-    return module
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    with TemporaryDirectory(prefix="minifcn-", ignore_cleanup_errors=True) as folder:
+        os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", folder)  # not in the folder that one happens to be in
+        sys.exit(main())

@@ -2,101 +2,169 @@
 
 from __future__ import annotations
 
-import copy
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from minifcn.errors import ArgumentError
-from minifcn.testing.law import Counterexample, Law, NotApplicable
-from minifcn.testing.mutants import MUTANTS
+from minifcn.testing.blame import Difference, difference, error_in_words, first_difference, options_of
+from minifcn.testing.calling import Adapted
+from minifcn.testing.calls import Call, Given, Outcome, Watched, arrays_in, bound
+from minifcn.testing.diagnosis import calls_of_the_laws, mistakes, outcomes
+from minifcn.testing.law import Ended, Law, LawBroken, NotApplicable
 from minifcn.testing.operations import Operations
+from minifcn.testing.report import Finding, Report
 from minifcn.testing.score import laws_about
-from minifcn.testing.strategies import count, keeping_default, listed
+from minifcn.testing.shrinking import simplest
 from minifcn.testing.version import Version
 
-
-@dataclass(frozen=True)
-class Report:
-    """What `check` found. True in a condition if every law holds; `str()` tells all of it in words.
-
-    laws: those that were tried; counterexamples: one for each law that does not hold; mistakes: the mutants that give
-    the same results as the implementation; missing: arguments it does not take, whose cases were left out.
-    """
-
-    names: tuple[str, ...]
-    laws: tuple[Law, ...]
-    counterexamples: tuple[Counterexample, ...]
-    mistakes: tuple[Version, ...]
-    missing: tuple[str, ...]
-
-    def __bool__(self) -> bool:
-        return not self.counterexamples
-
-    def __repr__(self) -> str:
-        what, total, broken = listed(self.names), len(self.laws), len(self.counterexamples)
-        without = f" It takes no {listed(self.missing)}; such cases were left out." if self.missing else ""
-        if not broken:
-            return f"{what}: all {count(total, 'law')} hold.{without}"
-        lines = [f"{what}: {broken} of {count(total, 'law')} {'does' if broken == 1 else 'do'} not hold.{without}"]
-        for mistake in self.mistakes:
-            lines.append(f"It does what a known mistake does, {mistake.name}: {mistake.remark}")
-        lines += ["", str(self.counterexamples[0])]
-        if broken > 1:
-            lines += ["", "These do not hold either:"]
-            lines += [f"    {other.law.name}: {other.law.statement}" for other in self.counterexamples[1:]]
-        return "\n".join(lines)
+CANDIDATES = 3  # calls that went wrong and are made small, to tell the simplest
 
 
 def check(*, examples: int = 100, seed: int = 0, **implementations: Callable[..., Any]) -> Report:
     """Every law that speaks about one of the implementations, on `examples` cases each.
 
     implementations: by the name of the operation, taking and giving NumPy arrays: `check(conv2d=my_conv2d)`. The
-    arguments are described in `minifcn.testing.ours`. One that does not take all of them, say no `groups` yet, is
-    tried without. The same seed draws the same cases. In a test: `assert check(conv2d=my_conv2d)`.
+    arguments are described in `minifcn.testing.ours`; they may be called in any of PyTorch's ways. One that does not
+    take all of them, say no `groups` yet, is tried without. Each is judged alone, the other operations of a law are
+    minifcn's. The same seed draws the same cases. In a test: `assert check(conv2d=my_conv2d)`.
+
+    A function that never returns is not ended here: Ctrl-C is. `python -m minifcn.testing check FILE` has limits.
     """
-    _known(implementations)
-    missing = tuple(dict.fromkeys(name for of, f in implementations.items() for name in _missing(of, f)))
-    usable = {name: _sparing(name, function) for name, function in implementations.items()}
-    laws, broken = [], []
-    with keeping_default(missing):
-        for law in laws_about(*implementations):
-            try:
-                found = law.falsify(Operations(**usable), examples=examples, seed=seed)
-            except NotApplicable:
-                continue
-            laws.append(law)
-            if found is not None:
-                broken.append(found)
-        mistakes = _mistakes(usable, examples=8, seed=seed) if broken else []
-    return Report(tuple(implementations), tuple(laws), tuple(broken), tuple(mistakes), missing)
+    with warnings.catch_warnings(action="ignore"):  # of arithmetic that mutants and students get wrong
+        return Report(tuple(examined(n, f, examples, seed) for n, f in _known(implementations).items()))
 
 
 def diagnose(*, examples: int = 8, seed: int = 0, **implementations: Callable[..., Any]) -> list[Version]:
     """The known mistakes that give the same wrong results as an implementation; none if it is right, or new.
 
-    `diagnose(conv2d=my_conv2d)`. The laws are run with the right operations, `examples` cases each, while the
-    arguments of every call are kept; then the implementation and all mutants are called with them. A mutant is named
-    if it agrees with the implementation in every call, and the right answer does not.
+    `diagnose(conv2d=my_conv2d)`. The implementation and all mutants are called as the laws call the operation, with
+    `examples` cases of each law; calls in which the implementation raises are left out. A mutant is named if it
+    agrees with the implementation in all others, and the right answer does not.
     """
-    return _mistakes(_known(implementations), examples, seed)
-
-
-def _mistakes(implementations: dict[str, Callable[..., Any]], examples: int, seed: int) -> list[Version]:
     found = []
-    for name, implementation in implementations.items():
-        tried = [(call, _behaviour(implementation, call)) for call in _calls(name, examples, seed)]
-        calls = [call for call, result in tried if result is not NOT_TRIED]
-        behaviour = [result for _, result in tried if result is not NOT_TRIED]
-        if _same(behaviour, [_behaviour(getattr(Operations(), name), call) for call in calls]):
-            continue
-        for mutant in MUTANTS.values():
-            if mutant.of == name and _agrees(mutant.function, calls, behaviour):
-                found.append(mutant)
+    with warnings.catch_warnings(action="ignore"):
+        for name, function in _known(implementations).items():
+            adapted = Adapted(name, function)
+            found += mistakes(adapted, _first_look(adapted, examples, seed))
     return found
+
+
+def examined(name: str, function: Callable[..., Any], examples: int, seed: int) -> Finding:
+    """One implementation: a first look, every law, the smallest case of what is wrong, and its name."""
+    began, adapted = time.monotonic(), Adapted(name, function)
+    try:
+        calls = _first_look(adapted, min(6, examples), seed)
+        found = _in_every_call(adapted, calls)
+        if found is None:
+            found = _by_the_laws(adapted, calls, examples, seed)
+        if found.counterexamples:
+            found = replace(found, mistakes=tuple(mistakes(adapted, calls)))
+    except Ended as ended:
+        found = Finding(name, cause=f"{name} {ended}.", last_call=_last_call(name, ended))
+    return replace(found, missing=adapted.missing, notes=tuple(adapted.notes), seconds=time.monotonic() - began)
+
+
+def _last_call(name: str, ended: Ended) -> Call | None:
+    """The call that did not come back."""
+    if ended.call is None:
+        return None
+    arguments, named = ended.call
+    known = {key: value for key, value in named.items() if key in Operations.parameters(name)}
+    try:
+        return Call(name, bound(name, arguments, known), Outcome(error=ended))
+    except TypeError:
+        return None
+
+
+def _first_look(adapted: Adapted, examples: int, seed: int) -> list[Call]:
+    """What the implementation makes of some of the laws' calls, after it was found out how it is called."""
+    name = adapted.operation
+    with adapted.applicable():
+        calls = calls_of_the_laws(name, examples, seed)
+    if adapted.learn(sorted(calls, key=_size)):
+        with adapted.applicable():
+            calls = calls_of_the_laws(name, examples, seed)
+    return outcomes(adapted, sorted(calls, key=_size))
+
+
+def _size(given: Given) -> int:
+    """Small calls first: the first one that does not return is shown. One without a pixel says little."""
+    sizes = [array.size for array in arrays_in(given)]
+    return sum(sizes) + 1000 * (0 in sizes)
+
+
+def _in_every_call(adapted: Adapted, calls: Sequence[Call]) -> Finding | None:
+    """What goes wrong always, and before anything can be compared: said once, and no law is tried."""
+    name = adapted.operation
+    told = [(call, difference(call)) for call in calls]
+    wrong = [found for call, found in told if not (found is None and call.outcome.error is not None)]
+    if not wrong or not all(found and found.kind in ("raises", "type") for found in wrong):
+        return None
+    first = simplest(min((found for found in wrong if found), key=lambda found: found.weight), adapted)
+    error = first.call.outcome.error
+    if error is None:
+        return Finding(name, wrong=first, cause=f"In every call {name} {first.verb}.")
+    what = error_in_words(error)
+    if what.startswith("NotImplementedError"):
+        return Finding(name, cause=f"{name} is not written yet: it raises {what}.")
+    return Finding(name, wrong=first, cause=f"In every call {name} raises {what}.")
+
+
+def _by_the_laws(adapted: Adapted, calls: Sequence[Call], examples: int, seed: int) -> Finding:
+    """Every law; those that speak about this operation alone go first."""
+    name, tried, broken = adapted.operation, [], []
+    watched = Watched(adapted.operation, adapted)
+    blamed: list[Difference] = []
+    with adapted.applicable():
+        for law in sorted(laws_about(name), key=lambda law: len(law.needs)):
+            with suppress(NotApplicable):
+                operations = Operations(**{name: watched})
+                found = fair(law, watched, blamed).falsify(operations, examples=examples, smallest=False, seed=seed)
+                tried.append(law)
+                if found:
+                    broken.append(replace(found, law=law))
+    if not broken:
+        return Finding(name, tuple(tried))
+    wrong = _most_telling([*blamed, *(found for found in map(difference, calls) if found)], adapted)
+    first = max(broken, key=lambda found: _speaks_of(found.law, wrong))
+    told = [replace(first, found=wrong.sentence), *(found for found in broken if found is not first)]
+    return Finding(name, tuple(tried), tuple(told), wrong)
+
+
+def _most_telling(found: Sequence[Difference], adapted: Adapted) -> Difference:
+    """The simplest of all calls that went wrong, made simpler. Wrong values come before wrong types and manners."""
+    of_values = [wrong for wrong in found if wrong.of_values] or found
+    small = sorted(of_values, key=lambda wrong: wrong.weight)[:CANDIDATES]
+    return min((simplest(wrong, adapted) for wrong in small), key=lambda wrong: wrong.weight)
+
+
+def _speaks_of(law: Law, wrong: Difference) -> tuple[int, bool]:
+    """How many of the options of a call a law names, in its name twice; and whether it is about the operation alone."""
+    parameters = Operations.parameters(wrong.call.operation)
+    words = [n.partition("_")[0] for n in options_of(wrong.call) if parameters[n] is not Operations.REQUIRED]
+    named = sum(2 * (word in law.name) + (word in law.statement.lower()) for word in words)
+    return named, len(law.needs) == 1
+
+
+def fair(law: Law, watched: Watched, blamed: list[Difference]) -> Law:
+    """The law, broken only where a call of the watched operation is wrong by itself; which call goes into `blamed`."""
+
+    def body(operations: Operations, case: Any) -> None:
+        watched.forget()
+        try:
+            law(operations, case)
+        except LawBroken as broken:
+            wrong = first_difference(watched.calls)
+            if wrong is None:
+                return
+            blamed.append(wrong)
+            raise LawBroken(wrong.sentence) from broken
+
+    return replace(law, body=body)
 
 
 def _known(implementations: dict[str, Callable[..., Any]]) -> dict[str, Callable[..., Any]]:
@@ -109,109 +177,3 @@ def _known(implementations: dict[str, Callable[..., Any]]) -> dict[str, Callable
         if not callable(function):
             raise ArgumentError(f"{name} is {function!r}; pass a function of NumPy arrays.")
     return implementations
-
-
-# --- implementations that do not take every argument ------------------------------------------------------------------
-
-
-def _missing(name: str, function: Callable[..., Any]) -> list[str]:
-    """The optional arguments of an operation that a function cannot take."""
-    takes = inspect.signature(function).parameters
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in takes.values()):
-        return []
-    return [argument for argument in _optional_arguments(name) if argument not in takes]
-
-
-def _sparing(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, called without the arguments that it does not take; NotApplicable where they would matter."""
-    missing, optional = _missing(name, function), _optional_arguments(name)
-    if not missing:
-        return function
-    signature = inspect.signature(getattr(Operations(), name))
-
-    def spared(*arguments: Any, **named: Any) -> Any:
-        given = signature.bind(*arguments, **named).arguments
-        for argument in missing:
-            if argument in given and not _means_default(argument, given, optional[argument]):
-                raise NotApplicable(f"{name} takes no {argument}")
-        required = [value for argument, value in given.items() if argument not in optional]
-        return function(*required, **{a: v for a, v in given.items() if a in optional and a not in missing})
-
-    return spared
-
-
-def _means_default(argument: str, given: dict[str, Any], default: Any) -> bool:
-    """(1, 1) means 1; the stride of a pooling is its kernel unless it is given."""
-    if argument == "stride" and default is None:
-        default = given["kernel_size"]
-    elif default is None or given[argument] is None:
-        return given[argument] is default
-    return bool(np.all(np.asarray(given[argument]) == np.asarray(default)))
-
-
-def _optional_arguments(name: str) -> dict[str, Any]:
-    parameters = inspect.signature(getattr(Operations(), name)).parameters.values()
-    return {parameter.name: parameter.default for parameter in parameters if parameter.default is not parameter.empty}
-
-
-# --- behaviour --------------------------------------------------------------------------------------------------------
-
-Call = tuple[tuple[Any, ...], dict[str, Any]]
-NOT_TRIED = object()
-
-
-def _calls(name: str, examples: int, seed: int) -> list[Call]:
-    """The arguments with which the laws call one operation."""
-    calls: list[Call] = []
-    right = getattr(Operations(), name)
-
-    def recorded(*arguments: Any, **named: Any) -> Any:
-        calls.append(_twin((arguments, named)))
-        return right(*arguments, **named)
-
-    for law in laws_about(name):
-        law.falsify(Operations(**{name: recorded}), examples=examples, smallest=False, seed=seed)
-    return calls
-
-
-def _behaviour(function: Callable[..., Any], call: Call) -> Any:
-    """What a call gives, and what it leaves of its arguments; an exception counts as a result."""
-    arguments, named = _twin(call)
-    try:
-        with np.errstate(all="ignore"):
-            result = function(*arguments, **named)
-    except NotApplicable:
-        return NOT_TRIED
-    except Exception:
-        return "an exception"
-    return result, [a for a in (*arguments, *named.values()) if isinstance(a, np.ndarray)]
-
-
-def _twin(value: Any) -> Any:
-    """A deep copy in which arrays keep their memory layout, as far as a copy can."""
-    if isinstance(value, np.ndarray):
-        upright = tuple(slice(None, None, -1 if step < 0 else 1) for step in value.strides)
-        return value[upright].copy(order="K")[upright]
-    if isinstance(value, dict):
-        return {key: _twin(part) for key, part in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_twin(part) for part in value)
-    return copy.deepcopy(value)
-
-
-def _agrees(function: Callable[..., Any], calls: list[Call], behaviour: list[Any]) -> bool:
-    return all(_same(_behaviour(function, call), known) for call, known in zip(calls, behaviour, strict=True))
-
-
-def _same(a: Any, b: Any) -> bool:
-    """Equal up to rounding, with equal types of numbers: a result in another precision is another result."""
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(_same(a[key], b[key]) for key in a)
-    if isinstance(a, list | tuple) and isinstance(b, list | tuple):
-        return len(a) == len(b) and all(_same(x, y) for x, y in zip(a, b, strict=True))
-    if callable(a) or callable(b):
-        return callable(a) and callable(b)  # what a function does is asked by the laws
-    if isinstance(a, str) or isinstance(b, str):
-        return isinstance(a, str) and isinstance(b, str) and a == b
-    a, b = np.asarray(a), np.asarray(b)
-    return a.shape == b.shape and a.dtype == b.dtype and np.allclose(a, b, rtol=1e-6, atol=1e-9, equal_nan=True)

@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from inspect import cleandoc
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -27,6 +26,7 @@ from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
 from minifcn.errors import ArgumentError
+from minifcn.testing.docstrings import docstring
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import listed
 
@@ -37,6 +37,18 @@ class LawBroken(AssertionError):
 
 class NotApplicable(Exception):
     """An implementation does not take an argument that the case needs: neither holds nor broken."""
+
+
+class Ended(BaseException):
+    """An implementation under test that will not answer any more, and how it ended: no law catches this."""
+
+    def __init__(self, told: str, place: str | None = None) -> None:
+        super().__init__(told)
+        self.told, self.place = told, place
+        self.call: tuple[tuple[Any, ...], dict[str, Any]] | None = None  # the arguments of its last call
+
+    def __str__(self) -> str:
+        return f"{self.told} ({self.place})" if self.place else self.told
 
 
 @dataclass(frozen=True)
@@ -159,7 +171,7 @@ def law(
     """
 
     def register(body: Callable[[Operations, Any], None]) -> Law:
-        statement, _, formula = cleandoc(body.__doc__ or "").partition("\n\n")
+        statement, _, formula = docstring(body).partition("\n\n")
         unknown = set(needs) - set(Operations.names())
         if unknown or not formula or body.__name__ in LAWS:
             raise ArgumentError(

@@ -11,9 +11,10 @@ A law that needs several operations takes the others from minifcn, so each can b
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from minifcn.testing import ours
 
@@ -94,3 +95,11 @@ class Operations:
     @classmethod
     def names(cls) -> tuple[str, ...]:
         return tuple(field.name for field in fields(cls))
+
+    # What `parameters` says of an argument without a default.
+    REQUIRED: ClassVar[object] = inspect.Parameter.empty
+
+    @staticmethod
+    def parameters(name: str) -> dict[str, Any]:
+        """The arguments of an operation with their defaults, REQUIRED where there is none."""
+        return {p.name: p.default for p in inspect.signature(getattr(ours, name)).parameters.values()}

@@ -22,22 +22,43 @@ from minifcn.geometry import Geometry
 Draw = Any  # the function that Hypothesis hands to a composite strategy; its type has no useful name
 
 
-# Arguments that keep their default in every draw: those that an implementation under test does not take.
+# Arguments that keep their default in every draw, and those that are the same for rows and columns: what an
+# implementation under test does not take at all, and what it takes as one number.
 _fixed: ContextVar[frozenset[str]] = ContextVar("minifcn_testing_fixed", default=frozenset())
+_square: ContextVar[frozenset[str]] = ContextVar("minifcn_testing_square", default=frozenset())
 
 
 @contextmanager
-def keeping_default(names: Iterable[str]) -> Iterator[None]:
-    """Inside, geometries are drawn with the arguments `names` ("stride", "padding", "groups", ...) at their default."""
-    token = _fixed.set(frozenset(names))
+def keeping_default(names: Iterable[str], square: Iterable[str] = ()) -> Iterator[None]:
+    """Inside, geometries are drawn with the arguments `names` ("stride", "padding", "groups", ...) at their default.
+
+    square: arguments that are drawn equal for rows and columns.
+    """
+    tokens = _fixed.set(frozenset(names)), _square.set(frozenset(square))
     try:
         yield
     finally:
-        _fixed.reset(token)
+        _fixed.reset(tokens[0])
+        _square.reset(tokens[1])
 
 
 def _free(draw: Draw, name: str, strategy: st.SearchStrategy[Any], default: Any) -> Any:
     return default if name in _fixed.get() else draw(strategy)
+
+
+def _pair(draw: Draw, name: str, smallest: int, largest: int, default: Any = None) -> Any:
+    """(rows, columns) of an argument, mostly unequal."""
+    if name in _square.get() - _fixed.get():
+        number = draw(st.integers(smallest, largest))
+        return number, number
+    return _free(draw, name, pairs(smallest, largest), default)
+
+
+def _along(draw: Draw, name: str, earlier: Sequence[int], most: Sequence[int]) -> int:
+    """An argument's number for the next axis: up to `most` of that axis, or of both if they are to be equal."""
+    if name not in _square.get():
+        return int(_free(draw, name, st.integers(0, most[len(earlier)]), 0))
+    return earlier[0] if earlier else int(_free(draw, name, st.integers(0, min(most)), 0))
 
 
 # --- numbers ----------------------------------------------------------------------------------------------------------
@@ -84,9 +105,9 @@ def geometries(draw: Draw, groups: int | None = None) -> Geometry:
     The size comes from the number of windows, so that every draw is valid: one window more or less, and a remainder
     that is most often the largest one, where a stride leaves rows that no window sees.
     """
-    kernel, stride = draw(pairs(1, 4)), _free(draw, "stride", pairs(1, 4), (1, 1))
-    padding = _free(draw, "padding", pairs(0, 3), (0, 0))
-    dilation = _free(draw, "dilation", pairs(1, 3), (1, 1))
+    kernel, stride = draw(pairs(1, 4)), _pair(draw, "stride", 1, 4, (1, 1))
+    padding = _pair(draw, "padding", 0, 3, (0, 0))
+    dilation = _pair(draw, "dilation", 1, 3, (1, 1))
     size = []
     for axis in (0, 1):
         windows = draw(st.integers(1, 3))
@@ -100,13 +121,15 @@ def geometries(draw: Draw, groups: int | None = None) -> Geometry:
 @st.composite
 def transposed_geometries(draw: Draw) -> Geometry:
     """A transposed convolution, from the size of y, with every output_padding that is allowed."""
-    kernel, stride = draw(pairs(1, 4)), _free(draw, "stride", pairs(1, 4), (1, 1))
-    dilation, size = _free(draw, "dilation", pairs(1, 3), (1, 1)), draw(pairs(1, 3))
-    padding, extra = [], []
+    kernel, stride = draw(pairs(1, 4)), _pair(draw, "stride", 1, 4, (1, 1))
+    dilation, size = _pair(draw, "dilation", 1, 3, (1, 1)), draw(pairs(1, 3))
+    smallest = [(size[a] - 1) * stride[a] + dilation[a] * (kernel[a] - 1) + 1 for a in (0, 1)]
+    padding: list[int] = []
+    extra: list[int] = []
     for axis in (0, 1):
-        extra.append(_free(draw, "output_padding", st.integers(0, max(stride[axis], dilation[axis]) - 1), 0))
-        made = (size[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + extra[axis]
-        padding.append(_free(draw, "padding", st.integers(0, min(3, (made - 1) // 2)), 0))
+        extra.append(_along(draw, "output_padding", extra, [max(stride[a], dilation[a]) - 1 for a in (0, 1)]))
+        more = 0 if "padding" in _square.get() else extra[axis]
+        padding.append(_along(draw, "padding", padding, [min(3, (made + more - 1) // 2) for made in smallest]))
     number = _free(draw, "groups", st.sampled_from([1, 1, 2]), 1)
     return Geometry.of_transposed_convolution(size, kernel, stride, padding, extra, number, dilation)
 
@@ -114,15 +137,16 @@ def transposed_geometries(draw: Draw) -> Geometry:
 @st.composite
 def pool_geometries(draw: Draw, ceil_mode: bool | None = None, dilated: bool = True) -> Geometry:
     """A pooling with paddings up to half the window; in ceil mode the last window may hang over the edge."""
-    kernel = draw(pairs(1, 4))
-    stride = _free(draw, "stride", pairs(1, 4), kernel)
-    dilation = _free(draw, "dilation", pairs(1, 2), (1, 1)) if dilated else (1, 1)
+    kernel = _pair(draw, "kernel_size", 1, 4)
+    stride = _pair(draw, "stride", 1, 4, kernel)
+    dilation = _pair(draw, "dilation", 1, 2, (1, 1)) if dilated else (1, 1)
     ceil = _free(draw, "ceil_mode", st.booleans(), False) if ceil_mode is None else ceil_mode
-    size, padding = [], []
+    size: list[int] = []
+    padding: list[int] = []
     for axis in (0, 1):
         reach = dilation[axis] * (kernel[axis] - 1) + 1
         # Padding up to half the taps: with holes between them, half the reach could leave a window without a pixel.
-        padding.append(_free(draw, "padding", st.integers(0, kernel[axis] // 2), 0))
+        padding.append(_along(draw, "padding", padding, [taps // 2 for taps in kernel]))
         windows, unseen = draw(st.integers(1, 3)), draw(st.integers(0, stride[axis] - 1))
         size.append(max(dilation[axis], 1, reach + (windows - 1) * stride[axis] + unseen - 2 * padding[axis]))
     return Geometry.of_pooling(size, kernel, stride, padding, dilation, ceil)

@@ -14,11 +14,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from inspect import cleandoc
 from typing import Any
 
 from minifcn.errors import ArgumentError
 from minifcn.testing import ours
+from minifcn.testing.docstrings import docstring
 from minifcn.testing.operations import Operations
 
 Body = Callable[..., Any]
@@ -151,7 +151,7 @@ def _registered(
     reference: Callable[..., Any] | None = None,
 ) -> Version:
     """Enter `function` under the name of `told`, with its docstring; `asked` must be arguments of what it calls."""
-    name, remark = told.__name__, " ".join(cleandoc(told.__doc__ or "").split())
+    name, remark = told.__name__, " ".join(docstring(told).split())
     if of not in Operations.names() or not remark or name in registry:
         raise ArgumentError(
             f"{name}: a version needs a name of its own, an operation that exists (got {of!r}) and a "

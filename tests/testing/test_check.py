@@ -55,9 +55,13 @@ def test_a_mistake_is_called_by_its_name():
     assert [mistake.name for mistake in report.mistakes] == ["stamps_flipped"]
     text = str(report)
     assert MUTANTS["stamps_flipped"].remark in text
-    assert "The smallest case found: 1 image of 1 channel with" in text
-    assert "it should be" in text
-    assert "These do not hold either:" in text
+    assert text.startswith("conv_transpose2d does what a known mistake does, stamps_flipped: ")
+    assert (
+        "conv_transpose2d(x, weight) gave element [0, 0, 0, 0] = 2.0, it should be 1.0; 2 of 2 elements are wrong."
+        in text
+    )
+    assert "That breaks the law a_pixel_stamps_the_kernel: " in text
+    assert " laws do not hold; the others are " in text
 
 
 @pytest.mark.parametrize("name", ["stride_of_rows_for_columns", "memory_read_as_contiguous", "matrix_wraps_around",

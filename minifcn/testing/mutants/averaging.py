@@ -51,6 +51,12 @@ def average_ignores_padding() -> Any:
     return {"padding": 0}
 
 
+@changes("avg_pool2d")
+def average_ceil_mode_ignored() -> Any:
+    """The size is always rounded down; what is left over at the bottom and right is never seen."""
+    return {"ceil_mode": False}
+
+
 @spoils("avg_pool2d")
 def average_repeats_the_border(right: Any, /, x: Any, padding: Any, count_include_pad: Any, again: Any) -> Any:
     """The padding repeats the border pixels instead of counting as zeros."""

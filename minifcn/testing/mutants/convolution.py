@@ -35,6 +35,45 @@ def stride_of_rows_for_columns(stride: Any) -> Any:
     return {"stride": stride[0]}
 
 
+@changes("conv2d")
+def strides_exchanged(stride: Any) -> Any:
+    """The stride of the columns moves the window down, that of the rows moves it to the right."""
+    return {"stride": stride[::-1]}
+
+
+@spoils("conv2d")
+def stride_ignored_in_a_result_of_the_right_size(right: Any, /, again: Any) -> Any:
+    """Windows begin at (i, j) instead of (i·s_h, j·s_w), in a result of the right size."""
+    return again(stride=1)[:, :, : right.shape[2], : right.shape[3]]
+
+
+@spoils("conv2d")
+def dilation_ignored_in_a_result_of_the_right_size(right: Any, /, again: Any) -> Any:
+    """The taps of the kernel lie side by side, whatever the dilation, in a result of the right size."""
+    return again(dilation=1)[:, :, : right.shape[2], : right.shape[3]]
+
+
+@spoils("conv2d")
+def height_for_width(right: Any, /) -> Any:
+    """The height of the result is used for its width, too: columns are missing, or there are some of zeros."""
+    more = max(0, right.shape[2] - right.shape[3])
+    return np.pad(right, ((0, 0), (0, 0), (0, 0), (0, more)))[..., : right.shape[2]]
+
+
+@spoils("conv2d")
+def strides_exchanged_in_a_result_of_the_right_size(right: Any, /, stride: Any, again: Any) -> Any:
+    """Windows begin at (i·s_w, j·s_h) instead of (i·s_h, j·s_w), in a result of the right size."""
+    dense, (sh, sw) = again(stride=1), stride
+    rows, columns = np.arange(right.shape[2]) * sw, np.arange(right.shape[3]) * sh
+    return dense[:, :, rows][..., columns]
+
+
+@spoils("conv2d")
+def size_off_by_one(y: Any, /) -> Any:
+    """The size is (H + 2p − k) // s without the + 1: the last row and column of the result are missing."""
+    return y[:, :, :-1, :-1]
+
+
 @spoils("conv2d")
 def last_window_forgotten(y: Any, /, x: Any, weight: Any, stride: Any, padding: Any, dilation: Any) -> Any:
     """The loop ends one window early where the stride leaves no remainder (a + 1 is missing in the size)."""
@@ -89,6 +128,15 @@ def only_the_first_channel(weight: Any) -> Any:
     return {"weight": first}
 
 
+@spoils("conv2d")
+def only_the_last_product(x: Any, weight: Any, padding: Any, dilation: Any, groups: Any, again: Any) -> Any:
+    """The products are not summed, the last one stays: = is written for +=."""
+    (ph, pw), (dh, dw), (C, KH, KW) = padding, dilation, weight.shape[1:]
+    framed = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    seen = framed[:, C - 1 :: max(C, 1), dh * (KH - 1) :, dw * (KW - 1) :] if C else framed
+    return again(x=seen, weight=weight[:, -1:, -1:, -1:] if C else weight, padding=0, dilation=1)
+
+
 @changes("conv2d")
 def mean_over_taps(weight: Any) -> Any:
     """The window is averaged: the sum is divided by the number of taps."""
@@ -106,6 +154,12 @@ def groups_interleaved(x: Any, groups: Any) -> Any:
 def every_group_reads_the_first(x: Any, weight: Any, groups: Any) -> Any:
     """All groups read the channels of the first one."""
     return {"x": np.tile(x[:, : weight.shape[1]], (1, groups, 1, 1))}
+
+
+@changes("conv2d")
+def bias_forgotten() -> Any:
+    """The bias is an argument, but it is never added."""
+    return {"bias": None}
 
 
 @changes("conv2d")

@@ -106,6 +106,24 @@ def mean_of_the_means_of_images(x: Any, target: Any, again: Any) -> Any:
     return float(np.mean([again(x=a[None], target=t[None]) for a, t in zip(x, target, strict=True)]))
 
 
+@changes("cross_entropy")
+def weights_ignored() -> Any:
+    """The weight is an argument, but it is not looked at."""
+    return {"weight": None}
+
+
+@changes("cross_entropy", written_out)
+def loss_not_divided() -> Any:
+    """The sum over the pixels is given, not their mean."""
+    return {"mean": lambda log_p, each: float(-(log_p * each).sum())}
+
+
+@changes("cross_entropy", written_out)
+def weighted_sum_over_all_pixels() -> Any:
+    """The weighted sum is divided by the number of all pixels, void ones included."""
+    return {"mean": lambda log_p, each: float(-(log_p * each).sum() / max(each.size, 1))}
+
+
 @changes("cross_entropy", written_out)
 def weights_not_in_the_denominator() -> Any:
     """The weighted sum is divided by the number of pixels, not by the sum of their weights."""

@@ -140,6 +140,20 @@ def pool_strides_exchanged(stride: Any) -> Any:
     return {"stride": stride if stride is None else stride[::-1]}
 
 
+@spoils("max_pool2d")
+def pool_strides_exchanged_in_a_result_of_the_right_size(
+    y: Any, index: Any, /, x: Any, kernel_size: Any, stride: Any, again: Any
+) -> Any:
+    """Windows begin at (i·s_w, j·s_h) instead of (i·s_h, j·s_w), in a result of the right size."""
+    sh, sw = kernel_size if stride is None else stride
+    rows, columns = np.arange(y.shape[2]) * sw, np.arange(y.shape[3]) * sh
+    beyond = ((0, 0), (0, 0), (0, rows[-1] + x.shape[2]), (0, columns[-1] + x.shape[3]))
+    wide, place = again(x=np.pad(x, beyond, constant_values=-np.inf), stride=1)
+    row, column = np.divmod(place, x.shape[3] + beyond[3][1])
+    index = np.minimum(row, x.shape[2] - 1) * x.shape[3] + np.minimum(column, x.shape[3] - 1)
+    return wide[:, :, rows][..., columns], index[:, :, rows][..., columns]
+
+
 @mutant("max_pool2d")
 def window_always_square(x: Any, kernel_size: Any, *options: Any, **named: Any) -> Any:
     """Columns beyond the height of the window are not looked at: kh is used for kw where it is smaller."""

@@ -11,22 +11,49 @@ from minifcn.testing import ours
 from minifcn.testing.version import changes, mutant, spoils
 
 
-@mutant("conv_transpose2d")
-def stamps_overwritten(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-                       output_padding: Any = 0, groups: int = 1, dilation: Any = 1) -> Any:  # fmt: skip
-    """Where stamps overlap the last one stays, instead of their sum."""
+def _stamped(x: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
+             groups: int = 1, dilation: Any = 1, *, channels: bool = False, taps: bool = False) -> Any:  # fmt: skip
+    """Stamps put down with = instead of +=, in one of three orders.
+
+    One whole pixel after another; channels: the loop over the channels that go in does the same; taps: the outer loop
+    runs over the taps of the kernel, each of which places all pixels at once.
+    """
     right = ours.conv_transpose2d(x, weight, bias, stride, padding, output_padding, groups, dilation)
     (sh, sw), (ph, pw), (dh, dw) = pair(stride, "", 1), pair(padding, "", 0), pair(dilation, "", 1)
     whole = np.zeros((*right.shape[:2], right.shape[2] + 2 * ph, right.shape[3] + 2 * pw), right.dtype)
-    KH, KW = weight.shape[2:]
-    parts = np.split(weight, groups)
-    for i, j in np.ndindex(*x.shape[2:]):
-        pixels = np.split(x[:, :, i, j], groups, 1)
-        stamp = np.concatenate([np.einsum("no,ockl->nckl", a, w) for a, w in zip(pixels, parts, strict=True)], 1)
-        rows, columns = slice(i * sh, i * sh + dh * (KH - 1) + 1, dh), slice(j * sw, j * sw + dw * (KW - 1) + 1, dw)
-        whole[:, :, rows, columns] = stamp
+    (H, W), (KH, KW) = x.shape[2:], weight.shape[2:]
+    images = [group[:, -1:] if channels else group for group in np.split(x, groups, 1)]
+    parts = [part[-1:] if channels else part for part in np.split(weight, groups)]
+    stamps = np.concatenate([np.einsum("nohw,ockl->nchwkl", a, w) for a, w in zip(images, parts, strict=True)], 1)
+    if taps:
+        for k, l in np.ndindex(KH, KW):
+            rows, columns = slice(k * dh, k * dh + sh * (H - 1) + 1, sh), slice(l * dw, l * dw + sw * (W - 1) + 1, sw)
+            whole[:, :, rows, columns] = stamps[..., k, l]
+    else:
+        for i, j in np.ndindex(H, W):
+            rows = slice(i * sh, i * sh + dh * (KH - 1) + 1, dh)
+            columns = slice(j * sw, j * sw + dw * (KW - 1) + 1, dw)
+            whole[:, :, rows, columns] = stamps[:, :, i, j]
     made = whole[:, :, ph : ph + right.shape[2], pw : pw + right.shape[3]]
     return made if bias is None else made + bias[:, None, None]
+
+
+@changes("conv_transpose2d", _stamped)
+def stamps_overwritten() -> Any:
+    """Where stamps overlap the last one stays, instead of their sum: = is written for +=."""
+    return {}
+
+
+@changes("conv_transpose2d", _stamped)
+def stamps_overwritten_by_the_last_channel() -> Any:
+    """Where stamps overlap the last one stays, and of the channels that go in the last one: = is written for +=."""
+    return {"channels": True}
+
+
+@changes("conv_transpose2d", _stamped)
+def stamps_overwritten_tap_by_tap() -> Any:
+    """Where the taps of neighbouring stamps meet the last tap stays, instead of their sum: = is written for +=."""
+    return {"taps": True}
 
 
 @changes("conv_transpose2d")
@@ -55,6 +82,26 @@ def transposed_stride_ignored(right: Any, /, again: Any) -> Any:
 def transposed_strides_exchanged(stride: Any) -> Any:
     """The stride of the columns moves the stamps down, that of the rows moves them to the right."""
     return {"stride": stride[::-1]}
+
+
+@spoils("conv_transpose2d")
+def transposed_strides_exchanged_in_a_result_of_the_right_size(
+    right: Any, /, padding: Any, stride: Any, again: Any
+) -> Any:
+    """Stamps are put at (i·s_w, j·s_h) instead of (i·s_h, j·s_w), in a result of the right size."""
+    made, (H, W), (ph, pw) = (
+        again(stride=stride[::-1], padding=0, output_padding=0, bias=None),
+        right.shape[2:],
+        padding,
+    )
+    bias = right - again(bias=None)
+    return np.pad(made, ((0, 0), (0, 0), (0, H + ph), (0, W + pw)))[:, :, ph : ph + H, pw : pw + W] + bias
+
+
+@changes("conv_transpose2d")
+def transposed_padding_ignored() -> Any:
+    """Nothing is cut off, whatever the padding."""
+    return {"padding": 0}
 
 
 @spoils("conv_transpose2d")
@@ -105,6 +152,12 @@ def channels_exchanged(weight: Any) -> Any:
     """The weight is read as (out, in) instead of (in, out) where both are equal."""
     square = weight.shape[0] == weight.shape[1]
     return {"weight": weight.swapaxes(0, 1) if square else weight}
+
+
+@changes("conv_transpose2d")
+def transposed_bias_forgotten() -> Any:
+    """The bias is an argument, but it is never added."""
+    return {"bias": None}
 
 
 @spoils("conv_transpose2d")

@@ -1,0 +1,170 @@
+"""How an implementation wants to be called: PyTorch's ways all count, and so does one that cannot do everything yet.
+
+What it does not take is left out of the cases, what it takes in one form only, a number or a pair, is given in that
+form, and where it returns the maxima alone minifcn's indices stand beside them.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from minifcn.testing import ours
+from minifcn.testing.blame import means_default
+from minifcn.testing.calls import Given, Outcome, arrays_in, reference, tried
+from minifcn.testing.law import NotApplicable
+from minifcn.testing.operations import Operations
+from minifcn.testing.strategies import keeping_default, listed
+from minifcn.testing.version import PAIRS
+
+PROBES = 8  # calls that show in which form an argument is taken
+
+
+@dataclass
+class Adapted:
+    """An implementation that is called with the arguments of minifcn's own operation.
+
+    missing: the optional arguments that it does not take; numbers, pairs: those that it takes in this form only;
+    alone: whether it returned maxima without their indices; refuses_nothing: whether it raised for an array without
+    elements, as PyTorch's convolution does.
+    """
+
+    operation: str
+    function: Callable[..., Any]
+    missing: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    pairs: tuple[str, ...] = ()
+    alone: bool = False
+    refuses_nothing: bool = False
+    _demanded: tuple[str, ...] = field(default=(), repr=False)
+    _indices: bool = field(default=False, repr=False)
+
+    def __post_init__(self) -> None:
+        takes = _parameters(self.function)
+        optional = self.optional
+        if takes is None or any(p.kind is p.VAR_KEYWORD for p in takes):
+            return
+        names = {p.name: p for p in takes}
+        self.missing = tuple(name for name in optional if name not in names)
+        self._demanded = tuple(name for name, p in names.items() if name in optional and p.default is p.empty)
+        self._indices = self.operation == "max_pool2d" and "return_indices" in names
+
+    @property
+    def optional(self) -> Given:
+        parameters = Operations.parameters(self.operation)
+        return {name: default for name, default in parameters.items() if default is not Operations.REQUIRED}
+
+    def __call__(self, given: Given) -> Any:
+        """NotApplicable where the case needs what the implementation does not take."""
+        optional, parameters = self.optional, Operations.parameters(self.operation)
+        for name in self.missing:
+            if name in given and not means_default(name, given[name], given, parameters):
+                raise NotApplicable(f"{self.operation} takes no {name}")
+        wanted = {name: optional[name] for name in self._demanded} | given
+        wanted = {name: self._formed(name, value) for name, value in wanted.items() if name not in self.missing}
+        required = [value for name, value in wanted.items() if name not in optional]
+        named = {name: value for name, value in wanted.items() if name in optional}
+        if self._indices:
+            named["return_indices"] = True
+        try:
+            result = self.function(*required, **named)
+        except Exception as error:
+            if any(array.size == 0 for array in arrays_in(given)):
+                self.refuses_nothing = True
+                raise NotApplicable(f"{self.operation} takes no arrays without elements") from error
+            raise
+        if self.operation == "max_pool2d" and isinstance(result, np.ndarray):
+            self.alone = True
+            return result, ours.max_pool2d(**given)[1]
+        return result
+
+    def _formed(self, name: str, value: Any) -> Any:
+        if name in self.numbers and isinstance(value, tuple | list):
+            if value[0] != value[1]:
+                raise NotApplicable(f"{self.operation} takes {name} as one number")
+            return value[0]
+        return (value, value) if name in self.pairs and isinstance(value, int) else value
+
+    def applicable(self) -> AbstractContextManager[None]:
+        """Inside, cases are drawn that the implementation can take."""
+        return keeping_default(self.missing, square=self.numbers)
+
+    def learn(self, calls: Iterable[Given]) -> bool:
+        """Find out which form it takes where PyTorch takes a number and a pair: the other one raises in every call.
+
+        calls: some that minifcn answers. Returns whether there was anything to learn.
+        """
+        parameters = Operations.parameters(self.operation)
+        names = [name for name in PAIRS if name in parameters and name not in self.missing and self.operation != "pad"]
+        given = [(sum(name in call for name in names), call) for call in map(_evened, calls)]
+        most = max((number for number, _ in given), default=0)
+        full = (call for number, call in given if number == most)  # what is not given shows no form
+        even = list(islice((call for call in full if reference(self.operation, call).error is None), PROBES))
+        numbers, pairs = (any(self._returns(form, names, call) for call in even) for form in (0, 1))
+        if numbers == pairs:  # both forms do, or neither: then it may be a number here and a pair there
+            mixed = [] if numbers else [n for n in names if any(self._returns(1, names, c, but=n) for c in even)]
+            self.numbers = tuple(mixed)
+        elif numbers:
+            self.numbers = tuple(n for n in names if not any(self._returns(0, names, c, but=n) for c in even))
+        else:
+            self.pairs = tuple(n for n in names if not any(self._returns(1, names, c, but=n) for c in even))
+        return bool(self.numbers or self.pairs)
+
+    def _returns(self, form: int, names: list[str], call: Given, but: str = "") -> bool:
+        """Whether a call returns with its numbers (0) or pairs (1) throughout, in the other form for one name."""
+        formed = dict(call)
+        for name in names:
+            if isinstance(call.get(name), tuple):
+                formed[name] = call[name] if (form == 1) != (name == but) else call[name][0]
+        try:
+            return tried(self, formed).error is None
+        except NotApplicable:
+            return False
+
+    @property
+    def notes(self) -> list[str]:
+        """What was left out, a sentence each."""
+        made = []
+        if self.missing:
+            made.append(f"It takes no {listed(self.missing)}; such cases were left out.")
+        if self.numbers:
+            made.append(f"It takes {listed(self.numbers)} as one number; cases with two different ones were left out.")
+        if self.pairs:
+            made.append(f"It takes {listed(self.pairs)} as a pair only, where PyTorch takes one number, too.")
+        if self.refuses_nothing:
+            made.append("It takes no arrays without elements; such cases were left out.")
+        if self.alone:
+            made.append("It returns no indices; those of minifcn stood in for them.")
+        return made
+
+
+def compared(adapted: Adapted, outcome: Outcome, given: Given) -> Outcome:
+    """The outcome of another version beside this one: without indices of its own, if this one has none."""
+    if adapted.alone and outcome.error is None and isinstance(outcome.value, tuple) and len(outcome.value) == 2:
+        return Outcome((outcome.value[0], ours.max_pool2d(**given)[1]), None, outcome.changed, outcome.shared)
+    return outcome
+
+
+def _evened(call: Given) -> Given:
+    """The call with equal numbers for rows and columns, all of them as pairs."""
+    made = dict(call)
+    for name in PAIRS:
+        value = made.get(name)
+        if isinstance(value, tuple | list | int):
+            first = value if isinstance(value, int) else value[0]
+            made[name] = (first, first)
+    return made
+
+
+def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter] | None:
+    """None for what has no signature, as functions written in C."""
+    try:
+        return list(inspect.signature(function).parameters.values())
+    except (ValueError, TypeError):
+        return None
