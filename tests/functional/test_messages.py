@@ -94,7 +94,7 @@ DTYPES = "have different dtypes, float32 and float64; convert one with .astype(.
             "conv2d: weight must have 4 dimensions (O, C/groups, KH, KW), got 3 (shape (3, 2, 2)); reshape it.",
         ),
         (
-            lambda: F.conv2d(zeros(1, 4, 5, 6), zeros(6, 3, 2, 1), groups=2),
+            lambda: F.conv2d(zeros(1, 4, 8, 6), zeros(6, 3, 2, 1), groups=2),
             "conv2d: x has 4 channels but weight expects 6 (weight is (6, 3, 2, 1), groups 2); pass weight of shape (6, "
             "2, 2, 1) or change groups.",
         ),
@@ -111,8 +111,8 @@ DTYPES = "have different dtypes, float32 and float64; convert one with .astype(.
             "f: weight must be a Tensor, got list; wrap it with minifcn.Tensor(...).",
         ),
         (
-            lambda: F.broadcast_to(zeros(2, 3), (3,)),
-            "broadcast_to: shape (2, 3) cannot be repeated to (3,); sizes must agree or be 1.",
+            lambda: F.broadcast_to(zeros(1, 3), (3,)),
+            "broadcast_to: shape (1, 3) cannot be repeated to (3,); sizes must agree or be 1.",
         ),
         (
             lambda: F.conv_transpose2d(zeros(1, 3, 5, 6), zeros(3, 2, 2)),
