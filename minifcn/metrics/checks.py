@@ -30,7 +30,7 @@ def label_map(name: str, what: str, labels: Array) -> Array:
         raise ArgumentTypeError(f"{name}: {what} is a {type(labels).__name__}; pass a NumPy or CuPy array of labels.")
     if labels.dtype.kind not in "iu":
         raise ArgumentTypeError(f"{name}: {what} has dtype {labels.dtype}; pass integer labels (argmax of the scores).")
-    return array_of(labels, name=f"the {what} of {name}")
+    return array_of(labels, name=f"the {what} of a metric")
 
 
 def label_maps(name: str, prediction: Array, target: Array) -> tuple[Array, Array]:

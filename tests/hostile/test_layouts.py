@@ -444,8 +444,8 @@ def test_a_mask_is_never_lost():
         "the weight of cross_entropy": (lambda: F.cross_entropy(scores, WHOLE, masked(np.ones(4))),),
         "the indices of max_unpool2d": (lambda: F.max_unpool2d(y, masked(indices.data), 2),),
         "the weight of convolution_matrix": (lambda: convolution_matrix(masked(eighths((1, 1, 2, 2))), (3, 3)),),
-        "the prediction of a confusion matrix": (lambda: ConfusionMatrix(3).update(whole, WHOLE),),
-        "the target of a confusion matrix": (lambda: ConfusionMatrix(3).update(WHOLE, whole),),
+        "the prediction of a metric": (lambda: ConfusionMatrix(3).update(whole, WHOLE),),
+        "the target of a metric": (lambda: ConfusionMatrix(3).update(WHOLE, whole),),
         "a confusion matrix": (lambda: ConfusionMatrix.from_hist(masked(np.eye(2, dtype=int))),),
         "the module's weight": (lambda: layer.load_state_dict({"weight": numbers}, strict=False),),
     }

@@ -96,6 +96,8 @@ def test_the_distance_is_two_percent_of_the_diagonal_unless_given():
     target[100:200, 100:200], prediction[103:203, 100:200] = 1, 1
     np.testing.assert_array_equal(boundary_iu(prediction, target, 2), boundary_iu(prediction, target, 2, 10))
     assert not np.array_equal(boundary_iu(prediction, target, 2), boundary_iu(prediction, target, 2, 9))
+    both = np.stack([prediction] * 90), np.stack([target] * 90)  # a batch has no longer diagonal
+    np.testing.assert_array_equal(boundary_iu(*both, 2), boundary_iu(prediction, target, 2, 10))
     small = square(9, 2, 2, 5), square(9, 2, 3, 5)
     np.testing.assert_array_equal(boundary_iu(*small, 2), boundary_iu(*small, 2, 1))
     assert repr(BoundaryCounts(2)) == "BoundaryCounts(num_classes=2, distance=None)"
