@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
-from minifcn.arguments import Pair, integer, pair
+from minifcn.arguments import Pair, flag, integer, pair
 from minifcn.arrays.pooling import adaptive
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
@@ -81,6 +81,7 @@ def adaptive_max_pool2d(
     A NaN in a window makes its maximum NaN. Raises ArgumentError for a size below 1.
     """
     x, size = _operands("adaptive_max_pool2d", x, output_size)
+    return_indices = flag(return_indices, "adaptive_max_pool2d: return_indices")
     with at_home(x._array):
         positions = adaptive.adaptive_maxima(x._array, size)
     y = GatherFlat(positions, (x.shape[2], x.shape[3]))(x)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
+import numpy as np
+
 from minifcn.arguments import choice, flag, integer
 from minifcn.arrays.half import narrow, wide
 from minifcn.autograd import Operation, Variable
@@ -102,13 +104,16 @@ def mean(x: Tensor, dim: Dim = None, keepdim: bool = False, *, axis: Dim = None)
 
 
 def var(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
-    """Σ (x − mean)² / (n − correction) over `dim` (default: all)."""
+    """Σ (x − mean)² / (n − correction) over `dim` (default: all).
+
+    A flag for `correction` is PyTorch's `unbiased`, which stands at its place: True is 1, False is 0.
+    """
     dims = _dims("var", floating("var", x), dim, axis)
     return astype(_variance("var", widened(x), dims, correction, keepdim), x.dtype)
 
 
 def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False, *, axis: Dim = None) -> Tensor:
-    """√var over `dim` (default: all); where all elements are equal the gradient is 0."""
+    """√var over `dim` (default: all), `correction` as there; where all elements are equal the gradient is 0."""
     dims = _dims("std", floating("std", x), dim, axis)
     variance = _variance("std", widened(x), dims, correction, keepdim)
     with at_home(variance._array):  # √ has an infinite slope at 0, so it is asked at 1 there
@@ -118,8 +123,8 @@ def std(x: Tensor, dim: Dim = None, correction: int = 1, keepdim: bool = False, 
 
 def _variance(name: str, x: Tensor, dims: tuple[int, ...], correction: int, keepdim: bool) -> Tensor:
     count, keepdim = _count(name, x, dims), flag(keepdim, f"{name}: keepdim")
-    if not isinstance(correction, bool):  # as PyTorch's unbiased=False, which stands at this place
-        correction = integer(correction, f"{name}: correction", 0)
+    flagged = isinstance(correction, bool | np.bool_)
+    correction = int(correction) if flagged else integer(correction, f"{name}: correction", 0)
     if count - correction <= 0:
         raise ArgumentError(f"{name}: {count} elements with correction {correction} leave nothing; use correction=0.")
     deviation = subtract(x, mean(x, dims, keepdim=True))

@@ -204,13 +204,18 @@ def crop(x: Tensor, size: IntOrPair, offset: IntOrPair = 0) -> Tensor:
 
     x: (..., H, W) -> (..., size[0], size[1]), a view. ArgumentError if the window leaves the tensor.
     """
-    (rows, columns), (top, left) = pair(size, "crop: size", 0), pair(offset, "crop: offset", 0)
-    if tensor("crop", x).ndim < 2:
-        raise ArgumentError(f"crop: x must be (..., H, W), got shape {x.shape}; reshape it.")
+    return cropped("crop", x, size, offset)
+
+
+def cropped(name: str, x: Tensor, size: IntOrPair, offset: IntOrPair) -> Tensor:
+    """`crop`, whose errors begin with the name of the function that was called."""
+    (rows, columns), (top, left) = pair(size, f"{name}: size", 0), pair(offset, f"{name}: offset", 0)
+    if tensor(name, x).ndim < 2:
+        raise ArgumentError(f"{name}: x must be (..., H, W), got shape {x.shape}; reshape it.")
     H, W = x.shape[-2:]
     if top + rows > H or left + columns > W:
         raise ArgumentError(
-            f"crop: rows {top} to {top + rows} and columns {left} to {left + columns} leave the tensor of {H}x{W}; "
+            f"{name}: rows {top} to {top + rows} and columns {left} to {left + columns} leave the tensor of {H}x{W}; "
             f"reduce the offset or the size."
         )
     if (rows, columns) == (H, W):

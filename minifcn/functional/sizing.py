@@ -9,7 +9,7 @@ from minifcn.arguments import IntOrPair, Pair, pair
 from minifcn.errors import ArgumentError
 from minifcn.functional.indexing import PutItem
 from minifcn.functional.operands import tensor, unchanged
-from minifcn.functional.shaping import crop, pad
+from minifcn.functional.shaping import crop, cropped, pad
 from minifcn.machine.backend import Array
 from minifcn.machine.limits import require_memory
 
@@ -82,7 +82,7 @@ def crop_like(x: Tensor, like: Tensor | Array, offset: IntOrPair = 0) -> Tensor:
     shape = getattr(like, "shape", ())
     if len(shape) < 2:
         raise ArgumentError(f"crop_like: like must be a map (..., h, w), got shape {tuple(shape)}; or use crop.")
-    return crop(x, tuple(shape[-2:]), offset)
+    return cropped("crop_like", x, tuple(shape[-2:]), offset)
 
 
 def insert_zeros(x: Tensor, stride: IntOrPair) -> Tensor:

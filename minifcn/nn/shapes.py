@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn import functional as F
-from minifcn.arguments import integer, pair
+from minifcn.arguments import flag, integer, pair
 from minifcn.errors import ArgumentError
 from minifcn.functional.adaptive import wanted_size
 from minifcn.nn.module import Module
@@ -66,7 +66,7 @@ class AdaptiveMaxPool2d(AdaptiveAvgPool2d):
 
     def __init__(self, output_size: Any, return_indices: bool = False) -> None:
         super().__init__(output_size)
-        self.return_indices = return_indices
+        self.return_indices = flag(return_indices, "AdaptiveMaxPool2d: return_indices")
 
     def forward(self, x: Any) -> Any:
         return F.adaptive_max_pool2d(x, self.output_size, self.return_indices)

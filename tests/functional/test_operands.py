@@ -86,10 +86,13 @@ MASKED = np.ma.array(INDICES, mask=True)
         (lambda: F.convolution_matrix(MASKED, 3), "a masked array cannot become the weight of convolution_matrix"),
         (lambda: F.max_unpool2d(X, MASKED, 2), "a masked array cannot become the indices of max_unpool2d"),
         (lambda: F.dropout([1.0]), "dropout: x must be a Tensor, got list"),
-        (lambda: F.dropout(X), "dropout: training needs generator=numpy.random.default_rng(seed), got NoneType"),
+        (
+            lambda: F.dropout(X, generator=np.random),
+            "dropout: generator must be numpy.random.default_rng(seed) or None, got module",
+        ),
         (
             lambda: F.dropout2d(X, generator=7),
-            "dropout2d: training needs generator=numpy.random.default_rng(seed), got int",
+            "dropout2d: generator must be numpy.random.default_rng(seed) or None, got int",
         ),
         (lambda: F.linear([1.0], W), "linear: x must be a Tensor, got list"),
         (lambda: F.linear(X, [1.0]), "linear: weight must be a Tensor, got list"),

@@ -48,6 +48,11 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
+def result() -> Tensor:
+    """As large as conv2d(image(), weight())."""
+    return Tensor(np.ones((2, 4, 4, 5)))
+
+
 def per_channel() -> Tensor:
     return Tensor(np.full(4, 2.0))
 
@@ -68,6 +73,8 @@ def of_image(**plain: Any) -> Callable[[], dict[str, Any]]:
 
 # function -> a right call of it; where it may be called in two ways, both
 CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
+    "adaptive_avg_pool2d": [of_image(output_size=3)],
+    "adaptive_max_pool2d": [of_image(output_size=3)],
     "all": [of_image()],
     "amax": [of_image()],
     "amin": [of_image()],
@@ -83,17 +90,22 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "cat": [lambda: {"tensors": [image(), image()]}],
     "clamp": [of_image(min=-1.0, max=2.0)],
     "conv2d": [lambda: {"x": image(), "weight": weight()}],
+    "conv2d_input": [lambda: {"input_size": (2, 4, 6, 7), "weight": weight(), "grad_output": result()}],
+    "conv2d_weight": [lambda: {"x": image(), "weight_size": (4, 4, 3, 3), "grad_output": result()}],
     "conv_transpose2d": [lambda: {"x": image(), "weight": weight()}],
     "convolution_matrix": [lambda: {"weight": weight(), "input_size": (6, 7)}],
     "crop": [of_image(size=(2, 2))],
+    "crop_like": [of_image(like=weight(), offset=1)],
     "cross_entropy": [lambda: {"x": image(), "target": labels()}],
     "dice_loss": [lambda: {"x": image(), "target": labels()}],
     "dropout": [lambda: {"x": image(), "generator": rng()}],
     "dropout2d": [lambda: {"x": image(), "generator": rng()}],
     "expand": [of_image(sizes=(2, 4, 6, 7))],
     "flatten": [of_image()],
+    "fold": [lambda: {"x": F.unfold(image(), 2), "output_size": (6, 7), "kernel_size": 2}],
     "gelu": [of_image()],
     "group_norm": [of_image(num_groups=2)],
+    "insert_zeros": [of_image(stride=2)],
     "interpolate": [of_image(size=(3, 4), mode="bilinear"), of_image(scale_factor=2, mode="bilinear")],
     "l1_loss": [lambda: {"x": image(), "target": image()}],
     "layer_norm": [of_image(normalized_shape=7)],
@@ -109,12 +121,16 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "nll_loss": [lambda: {"x": image(), "target": labels()}],
     "one_hot": [lambda: {"x": Tensor(labels())}],
     "pad": [of_image(pad=(1, 1))],
+    "pad_to_multiple": [of_image(m=4)],
     "permute": [of_image(dims=(0, 1, 2, 3))],
+    "pixel_shuffle": [of_image(upscale_factor=2)],
+    "pixel_unshuffle": [lambda: {"x": image()[..., :6], "downscale_factor": 2}],
     "power": [of_image(exponent=2)],
     "reshape": [of_image(shape=(-1,))],
     "softmax": [of_image(dim=1)],
     "squeeze": [of_image()],
     "std": [of_image()],
+    "unfold": [of_image(kernel_size=2)],
     "unsqueeze": [of_image(dim=1)],
     "view": [of_image(shape=(-1,))],
     "stack": [lambda: {"tensors": [image(), image()]}],
@@ -123,6 +139,8 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "transpose": [of_image(dim0=0, dim1=1)],
     "var": [of_image()],
     # layers: `generator` where they draw their weights
+    "AdaptiveAvgPool2d": [lambda: {"output_size": 3}],
+    "AdaptiveMaxPool2d": [lambda: {"output_size": 3}],
     "AvgPool2d": [lambda: {"kernel_size": 2}],
     "BatchNorm2d": [lambda: {"num_features": 4}],
     "BCEWithLogitsLoss": [dict],
@@ -133,6 +151,7 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "Dropout": [dict],
     "Dropout2d": [dict],
     "Flatten": [dict],
+    "Fold": [lambda: {"output_size": 6, "kernel_size": 2}],
     "GELU": [dict],
     "GroupNorm": [lambda: {"num_groups": 2, "num_channels": 4}],
     "L1Loss": [dict],
@@ -144,8 +163,14 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "MaxUnpool2d": [lambda: {"kernel_size": 2}],
     "MSELoss": [dict],
     "NLLLoss": [dict],
+    "PixelShuffle": [lambda: {"upscale_factor": 2}],
+    "PixelUnshuffle": [lambda: {"downscale_factor": 2}],
+    "ReLU": [dict],
     "Softmax": [lambda: {"dim": 1}],
     "Upsample": [lambda: {"size": (3, 4)}, lambda: {"scale_factor": 2}],
+    "Unfold": [lambda: {"kernel_size": 2}],
+    "ZeroPad2d": [lambda: {"padding": 1}],
+    "convolutionalise": [lambda: {"linear": nn.Linear(6, 2, generator=rng()), "channels": 1, "size": (2, 3)}],
     # initial values
     "calculate_gain": [lambda: {"nonlinearity": "leaky_relu"}],
     "constant_": [lambda: {"tensor": weight(), "val": 1.0}],
@@ -171,7 +196,8 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
 # in test_shaping.py.
 THINGS = {
     "x", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
-    "generator", "params", "parameters", "condition", "input", "other", "modules", "axis", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source",
+    "generator", "params", "parameters", "condition", "input", "other", "modules", "axis", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source", "linear",
+    "like", "grad_output",
 }  # fmt: skip
 
 # Of the wrong values, those that have a meaning: by the argument, or by the function and the argument.
@@ -201,6 +227,12 @@ MEANS: dict[str, set[str]] = {
     "BatchNorm2d momentum": {"None"},
     "divisor_override": {"None"},
     "output_size": {"None"},
+    "fold output_size": set(),
+    "Fold output_size": set(),
+    "ZeroPad2d padding": NEGATIVE,  # cuts
+    # PyTorch's `unbiased`, a flag, stands at the same place: True is the correction 1, False is 0.
+    "var correction": {"True"},
+    "std correction": {"True"},
     "reshape shape": {"-1"},
     "view shape": {"-1"},
     "mean": NEGATIVE,
@@ -234,7 +266,7 @@ def plain_arguments(function: Any) -> dict[str, inspect.Parameter]:
 def meaning(name: str, argument: str, parameter: inspect.Parameter) -> set[str]:
     flag = {"True"} if isinstance(parameter.default, bool) else set()
     pooling = "stride of a pooling" if argument == "stride" and "ool" in name else ""
-    return MEANS.get(f"{name} {argument}") or MEANS.get(pooling) or MEANS.get(argument) or flag
+    return next((MEANS[key] for key in (f"{name} {argument}", pooling, argument) if key in MEANS), flag)
 
 
 CASES = [
@@ -267,6 +299,8 @@ def test_what_is_no_value_is_refused_and_what_is_one_is_taken(name: str, call: A
 
 
 def alike(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(alike, one, other))
     if isinstance(one, Tensor):
         return np.array_equal(one.numpy(), other.numpy())
     if isinstance(one, np.ndarray | float):

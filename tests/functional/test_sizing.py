@@ -98,7 +98,7 @@ REFUSED = {
     ),
     "like more": (
         lambda: F.crop_like(Tensor(X), np.zeros((3, 5)), (1, 0)), ArgumentError,
-        "crop: rows 1 to 4 and columns 0 to 5 leave the tensor of 3x5; reduce the offset or the size.",
+        "crop_like: rows 1 to 4 and columns 0 to 5 leave the tensor of 3x5; reduce the offset or the size.",
     ),
     "no stride": (lambda: F.insert_zeros(Tensor(X), (1, 0)), ArgumentError, "insert_zeros: stride must be between 1"),
     "zeros in a row": (

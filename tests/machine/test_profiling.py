@@ -245,9 +245,9 @@ def test_what_operations_on_images_count(record: Profile) -> None:
     F.adaptive_avg_pool2d(x, (5, 8))
     operations = {key: entry.operations for key, entry in named(record).items()}
     assert {e.label for e in record.entries.values()} >= {"Unfold 2x3", "Fold 2x3"}
-    assert operations[FORWARD, "Unfold"] == 0 and operations[FORWARD, "Fold"] == columns.size
-    assert operations[FORWARD, "AdaptiveAvgPool"] == x.size + 2 * 3 * 5 * 8  # or of each result, if there are more
-    assert operations[BACKWARD, "AdaptiveAvgPoolTransposed"] == x.size
+    assert operations[FORWARD, "Unfold"] == 0 and operations[FORWARD, "Fold"] == columns.numel()
+    assert operations[FORWARD, "AdaptiveAvgPool"] == x.numel() + 2 * 3 * 5 * 8  # or of each result, if there are more
+    assert operations[BACKWARD, "AdaptiveAvgPoolTransposed"] == x.numel()
     assert operations[FORWARD, "AvgPool"] == operations[BACKWARD, "AvgPoolTransposed"] == 2 * 3 * 2 * 2 * 6
     assert operations[FORWARD, "Resize"] == 2 * 6 * min(8 * 4 * 6 + 8 * 6 * 18, 4 * 6 * 18 + 8 * 4 * 18)
     assert operations[FORWARD, "BatchNorm"] == 6 * x.numel()

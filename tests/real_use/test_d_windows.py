@@ -69,7 +69,7 @@ def test_d3_bicubic(align_corners):
     y = F.interpolate(ramp, size=(12, 16), mode="bicubic", align_corners=align_corners)
     assert y.shape == (1, 1, 12, 16)
     y.sum().backward()
-    close(get(ramp.grad).sum(), y.size, rtol=1e-13)  # weights sum to 1
+    close(get(ramp.grad).sum(), y.numel(), rtol=1e-13)  # weights sum to 1
     layer = nn.Upsample(scale_factor=2, mode="bicubic", align_corners=align_corners)
     equal(layer(ramp), y)
 
