@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,7 +122,7 @@ def _locked(path: Path, folder: Path) -> IO[bytes] | None:
         file.close()  # its holder removed it while we waited at the door: the next one has to be asked for
     file.seek(0)
     file.truncate()
-    file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())
+    file.write(f"process {os.getpid()} on {platform.node()}".encode())
     file.flush()
     return file
 

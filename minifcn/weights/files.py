@@ -131,8 +131,8 @@ def _refuse_pickle(path: str | os.PathLike[str]) -> None:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 pickled = any(name.endswith(".pkl") for name in archive.namelist())
-    except (OSError, zipfile.BadZipFile):
-        return  # whoever reads it says why it cannot be read
+    except Exception:  # a damaged archive fails in many ways; whoever reads it says why it cannot be read
+        return
     if pickled:
         raise FileError(
             f"{path} is a pickle, as torch.save writes it, and to read one can run any code in it; write the weights "

@@ -42,7 +42,7 @@ WORK = {
     "gate": (elementwise.gate, (A, A), A.size, ["gate"]),
     "scaled": (elementwise.scaled, (A, A), 1, []),
     "bias": (elementwise.add_bias, (A.copy(), PER_CHANNEL), 1, []),
-    "labels": (lambda labels, factors: void.looked_at(labels, factors, 255), (LABELS, PER_CHANNEL), 0, ["labels"]),
+    "labels": (lambda labels, factors: void.looked_at("a loss", labels, factors, 255), (LABELS, PER_CHANNEL), 0, ["labels"]),
     "max pooling": (lambda x: maximum.max_pool(x, POOL), (A,), N * C, ["max_pool"]),
     "maxima": (lambda x: maximum.maxima(x, POOL), (A,), N * C, ["maxima"]),
     "to the winners": (lambda y, taps: maximum.scatter_taps(y, taps, POOL), (Y, TAPS), N * C, ["scatter_taps"]),
@@ -114,7 +114,7 @@ OF_SEVERAL = {
     "from the winners": lambda x, taps: maximum.gather_taps(x, taps, Geometry.of_pooling(SIZE, 1)),
     "unpooling": lambda y, indices: unpooling.unpool(y, indices, SIZE),
     "gathering": unpooling.gather_flat,
-    "labels": lambda labels, factors: void._on_a_gpu(labels, factors, 255),
+    "labels": lambda labels, factors: void._on_a_gpu("a loss", labels, factors, 255),
 }
 
 

@@ -64,7 +64,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "a view parts from what it shows": (in_place.changed, "x._version.has_others(x)", "False", "reshape"),
     "the taken over has the old graph": (in_place._take_over, "made._requires_grad, after", "made._requires_grad, before", "square"),
     # rules of operations
-    "broadcasting is not summed back": (arithmetic.sum_to, "x.shape == tuple(shape)", "True", "sum multiply"),
+    "broadcasting is not summed back": (arithmetic.sum_to, "x.shape == shape", "True", "sum multiply"),
     "broadcasting is summed too often": (arithmetic.SumTo.forward, "if size == 1 and x.shape[i + extra] != 1", "", "leaf multiply"),
     "both factors get the first": (arithmetic.Multiply.backward, "multiply(grad, a)", "multiply(grad, b)", "multiply"),
     "a sign in division": (arithmetic.Divide.backward, "negative(", "(", "leaf divide"),

@@ -13,7 +13,7 @@ import minifcn
 import minifcn.functional as F
 from minifcn import ReceptiveField, Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import Crop, Geometry, Layer, pixels_seen, receptive_field, span_seen
+from minifcn.geometry import Crop, Geometry, WindowLayer, pixels_seen, receptive_field, span_seen
 
 UP = {"transposed": True}
 
@@ -61,22 +61,22 @@ def test_a_receptive_field_is_what_the_taps_reach(layers):
 def test_after_a_transposed_convolution_the_field_depends_on_the_feature():
     """Bilinear doubling: a pixel of the result meets two of the map, whichever it is; a kernel of 3 one or two."""
     halved = [(2, 2)]
-    assert [pixels_seen([*halved, Layer(4, 2, **UP)], i) for i in (2, 3, 4)] == [
+    assert [pixels_seen([*halved, WindowLayer(4, 2, **UP)], i) for i in (2, 3, 4)] == [
         (0, 1, 2, 3),
         (0, 1, 2, 3),
         (2, 3, 4, 5),
     ]
-    assert receptive_field([*halved, Layer(4, 2, **UP)]) == ReceptiveField(4, 1)
-    assert [len(pixels_seen([*halved, Layer(3, 2, **UP)], i)) for i in (2, 3, 4, 5)] == [4, 2, 4, 2]
-    assert receptive_field([*halved, Layer(3, 2, **UP)]) == ReceptiveField(4, 1)
-    assert receptive_field([Layer(4, 2, **UP)]) == ReceptiveField(2, Fraction(1, 2))
+    assert receptive_field([*halved, WindowLayer(4, 2, **UP)]) == ReceptiveField(4, 1)
+    assert [len(pixels_seen([*halved, WindowLayer(3, 2, **UP)], i)) for i in (2, 3, 4, 5)] == [4, 2, 4, 2]
+    assert receptive_field([*halved, WindowLayer(3, 2, **UP)]) == ReceptiveField(4, 1)
+    assert receptive_field([WindowLayer(4, 2, **UP)]) == ReceptiveField(2, Fraction(1, 2))
     # Doubled twice some results mix three pixels; enlarged by four at once none mixes more than two.
-    assert receptive_field([Layer(4, 2, **UP), Layer(4, 2, **UP)]).size == 3
-    assert receptive_field([Layer(8, 4, **UP)]).size == 2
+    assert receptive_field([WindowLayer(4, 2, **UP), WindowLayer(4, 2, **UP)]).size == 3
+    assert receptive_field([WindowLayer(8, 4, **UP)]).size == 2
 
 
 def test_a_feature_that_no_stamp_reaches_sees_nothing():
-    apart = [Layer(1, 3, **UP)]
+    apart = [WindowLayer(1, 3, **UP)]
     assert [pixels_seen(apart, i, size=2) for i in range(4)] == [(0,), (), (), (1,)]
     assert span_seen(apart, 1) == range(0)
     assert receptive_field(apart) == ReceptiveField(1, Fraction(1, 3))
@@ -94,8 +94,8 @@ def test_what_does_not_exist_is_left_out_on_the_way_too():
     assert pixels_seen(layers, 2, size=9) == (3, 4, 6, 7)
     assert pixels_seen(layers, 2) == (3, 4, 6, 7, 9, 10)
     assert pixels_seen([Crop(2), (2, 2)], 0, size=6) == (2, 3)
-    assert pixels_seen([(2, 2), Layer(4, 2, 1, output_padding=1, **UP)], 4, size=4) == (2, 3)
-    assert pixels_seen([(2, 2), Layer(4, 2, 0, output_padding=1, **UP)], 6, size=4) == ()
+    assert pixels_seen([(2, 2), WindowLayer(4, 2, 1, output_padding=1, **UP)], 4, size=4) == (2, 3)
+    assert pixels_seen([(2, 2), WindowLayer(4, 2, 0, output_padding=1, **UP)], 6, size=4) == ()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -110,12 +110,12 @@ def test_pools_that_round_up_and_crops_are_followed_as_they_are(data):
             layer = Crop(data.draw(st.integers(0, min(2, n - 1))))
             maps = maps[:, :, layer.offset :]
         elif kind == "up":
-            layer = Layer(data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3)), **UP)
+            layer = WindowLayer(data.draw(st.integers(1, 4)), data.draw(st.integers(1, 3)), **UP)
             maps = F.conv_transpose2d(maps, Tensor(np.ones((1, 1, layer.kernel_size, 1))), stride=(layer.stride, 1))
         else:
             kernel = data.draw(st.integers(1, min(3, n)))
             ceil, padding = data.draw(st.booleans()), data.draw(st.integers(0, kernel // 2))
-            layer = Layer(kernel, data.draw(st.integers(1, 3)), padding, ceil_mode=ceil)
+            layer = WindowLayer(kernel, data.draw(st.integers(1, 3)), padding, ceil_mode=ceil)
             maps = F.avg_pool2d(maps, (kernel, 1), (layer.stride, 1), (padding, 0), ceil)
         layers.append(layer)
     seen = maps.numpy()[:, 0, :, 0]

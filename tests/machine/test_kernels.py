@@ -19,7 +19,7 @@ from minifcn import Geometry, Tensor, no_grad, use_algorithm
 from minifcn.arrays.pooling import maximum as pooling
 from minifcn.machine import kernels
 from minifcn.machine.kernels import C_NAMES, KERNELS, SCALARS, THREADS, Kernel, contiguous, run_on
-from minifcn.optim import SGD, Adam
+from minifcn.optim import SGD, Adam, RMSprop
 from tests import nvrtc
 from tests.conftest import card
 from tests.played_cupy.kernels import RawKernel
@@ -238,7 +238,13 @@ def everything(xp: ModuleType) -> list[np.ndarray]:
     (slope,) = minifcn.grad(loss, [x], create_graph=True)
     (slope * slope).sum().backward()
     normed = F.batch_norm(x, xp_tensor(xp, np.zeros(3)), xp_tensor(xp, np.ones(3)))
-    for make in (lambda p: SGD(p, 0.1), lambda p: SGD(p, 0.1, momentum=0.9), lambda p: Adam(p, 0.1)):
+    makes = (
+        lambda p: SGD(p, 0.1),
+        lambda p: SGD(p, 0.1, momentum=0.9),
+        lambda p: Adam(p, 0.1),
+        lambda p: RMSprop(p, 0.1),
+    )
+    for make in makes:
         make(parameters).step()
     return [t.data.get() for t in (loss, pooled, slope, normed, x.grad, *(p.grad for p in parameters), *parameters)]
 

@@ -9,7 +9,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import CoordinateMap, nn
-from minifcn.geometry import Layer, pixels_seen
+from minifcn.geometry import WindowLayer, pixels_seen
 from tests.nn.tensors import rng, same, values, whole
 from tests.onto import device_of, on
 
@@ -101,7 +101,7 @@ def test_the_map_says_where_the_centre_of_what_an_output_sees_lies(layer, xp):
 
 def test_a_window_knows_its_layer_along_each_axis():
     layer = nn.Conv2d(1, 1, (3, 5), (2, 1), (1, 0), (1, 2))
-    assert (layer.layer(), layer.layer(1)) == (Layer(3, 2, 1, 1), Layer(5, 1, 0, 2))
-    assert nn.AvgPool2d((2, 3), ceil_mode=True).layer(1) == Layer(3, 3, ceil_mode=True)
+    assert (layer.layer(), layer.layer(1)) == (WindowLayer(3, 2, 1, 1), WindowLayer(5, 1, 0, 2))
+    assert nn.AvgPool2d((2, 3), ceil_mode=True).layer(1) == WindowLayer(3, 3, ceil_mode=True)
     up = nn.ConvTranspose2d(1, 1, (4, 5), (2, 3), 1, (1, 2), dilation=(1, 2))
-    assert up.layer(1) == Layer(5, 3, 1, 2, transposed=True, output_padding=2)
+    assert up.layer(1) == WindowLayer(5, 3, 1, 2, transposed=True, output_padding=2)

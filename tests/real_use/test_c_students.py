@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from functools import cache, partial
 
 import numpy as np
@@ -206,7 +207,7 @@ def test_c5_an_error_in_some_calls_has_its_line_too():
     assert text.startswith(
         "conv2d(x, weight, bias) raised NameError: name 'bais' is not defined (test_c_students.py, line"
     )
-    assert "1 of 21 laws does not hold." in text
+    assert re.search(r"1 of \d+ laws does not hold\.", text)
 
 
 def test_c5_what_is_not_written_yet_is_not_called_wrong():

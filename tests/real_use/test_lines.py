@@ -12,7 +12,7 @@ LINES = [
 ]
 
 
-def tested() -> set[str]:
+def lines_tested() -> set[str]:
     """The lines in the names of the tests of this folder: A1 of `test_a1_...`."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in HERE.glob("test_*.py")]
     names = [node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
@@ -24,4 +24,4 @@ def test_every_line_is_listed() -> None:
 
 
 def test_every_line_has_a_test_and_no_test_is_of_another_line() -> None:
-    assert tested() == set(LINES)
+    assert lines_tested() == set(LINES)

@@ -149,7 +149,6 @@ def entry(start: int, stop: int, shape: list[int], dtype: str = "U8") -> dict[st
         pytest.param(tensors_file({"a": entry(0, 4, [2**62, 2**62])}, bytes(4)), id="shape beyond 64 bits"),
         pytest.param(tensors_file({"a": entry(0, 4, [4], "PICKLE")}, bytes(4)), id="unknown type"),
         pytest.param(tensors_file({"__metadata__": {"epoch": 3}}), id="metadata not a string"),
-        pytest.param(pickle.dumps({"weight": [1.0, 2.0]}), id="pickle"),
         pytest.param(b"PK\x03\x04" + b"\x14" * 60, id="zip"),
     ],
 )
@@ -211,7 +210,7 @@ def test_objects_are_never_unpickled(tmp_path: Path) -> None:
     path = archive(tmp_path / "trap.npz", [("a.npy", npy(np.zeros(2))), ("b.npy", npy(objects, allow_pickle=True))])
     assert "array 'b' holds Python objects, which are never read" in refusal(path)
     path.write_bytes(pickle.dumps(Trap(sprung)))
-    assert "not a zip file" in refusal(path)
+    assert "trap.npz is a pickle, as torch.save writes it" in refusal(path)
     assert not sprung.exists()
 
 
