@@ -62,6 +62,7 @@ def test_a_layer_that_was_passed_none_asks_the_default_generator_when_it_draws()
         np.testing.assert_array_equal(each(ones).data, first)
 
 
+@pytest.mark.case(58)
 def test_numpys_global_state_is_neither_read_nor_changed() -> None:
     """That drawing does not change it is looked at around every test: see conftest.py."""
     before = np.random.get_state()  # noqa: NPY002
