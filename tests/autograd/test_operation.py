@@ -14,7 +14,8 @@ import minifcn.functional as F
 from minifcn import Tensor, as_tensor, grad, no_grad
 from minifcn.autograd import Operation
 from minifcn.errors import AllocationError, ArgumentError, GraphError
-from tests.onto import equal, on
+from minifcn.machine.running import run
+from tests.onto import equal, moved_to, on
 from tests.played_cupy import playing
 
 
@@ -346,3 +347,15 @@ def test_a_gpu_that_has_no_memory_left_says_so_in_the_same_words(monkeypatch):
         monkeypatch.setattr(type(cupy), "empty", full)
         with pytest.raises(AllocationError, match="MaxPool: there is no memory left on cuda:0, which has 1 GiB"):
             F.max_pool2d(x, 2)
+
+
+def test_what_runs_does_so_on_the_card_of_its_arrays_and_gives_an_array(played):
+    class Total(Operation):
+        def forward(self, x):
+            seen.append(played.cuda.Device().id)
+            return np.float64(3)  # NumPy's answer for arrays of no dimensions
+
+    seen = []
+    assert isinstance(run(Total(), (np.ones(2),)), np.ndarray)
+    run(Total(), (moved_to(np.ones(2), "cuda:1"),))
+    assert seen == [0, 1]

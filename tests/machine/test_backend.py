@@ -12,6 +12,7 @@ import pytest
 from minifcn import set_num_threads
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.machine import backend, limits
+from tests.onto import moved_to
 from tests.played_cupy import playing
 
 Double = type("ndarray", (), {"__module__": "cupy", "device": SimpleNamespace(id=1), "get": lambda self: np.arange(3)})
@@ -118,3 +119,42 @@ def test_blocks_on_a_gpu_are_a_part_of_all_its_memory(monkeypatch):
             monkeypatch.setattr(limits, "memory_of", lambda device, total=total: total)
             assert limits.working_bytes(x) == expected
     assert limits.working_bytes(np.zeros(1)) == 2 << 20
+
+
+def an_error(module, bases=(RuntimeError,)):
+    return type("Error", bases, {"__module__": module})
+
+
+@pytest.mark.parametrize(
+    "kind, text, ran_out",
+    [
+        (MemoryError, "", True),
+        (RuntimeError, "OUT_OF_MEMORY", False),
+        (an_error("cupy.cuda.memory"), "CUDA_ERROR_OUT_OF_MEMORY: out of memory", True),
+        (an_error("cupy_backends.cuda.libs.cublas"), "CUBLAS_STATUS_ALLOC_FAILED", True),
+        (an_error("cupy_backends.cuda.api.runtime"), "cudaErrorMemoryAllocation: out of memory", True),
+        (an_error("cupy_backends.cuda.api.runtime"), "cudaErrorIllegalAddress", False),
+        (an_error("mine", (an_error("cupy.cuda"),)), "OUT_OF_MEMORY", True),
+        (an_error("torch.cupy"), "OUT_OF_MEMORY", False),
+    ],
+)
+def test_which_errors_say_that_memory_ran_out(kind, text, ran_out):
+    """Those of Python, and those of CuPy, of the driver and of cuBLAS that name it; nobody else's."""
+    assert limits.ran_out(kind(text)) is ran_out
+
+
+def test_memory_that_ran_out_is_told_where_and_for_what(played, monkeypatch):
+    """In use is what the card of the arrays holds, whichever is the current one."""
+    monkeypatch.setattr(played.get_default_memory_pool(), "used_bytes", lambda: 1024 * played.cuda.Device().id)
+    there = moved_to(np.ones((2, 3)), "cuda:1")
+    remedy = (
+        "for operands of shape (2, 3) and (4,); make the batch or the images smaller, or use minifcn.no_grad() where no "
+        "gradient is wanted."
+    )
+    assert str(limits.out_of_memory("f", (there, np.ones(4)))) == (
+        f"f: there is no memory left on cuda:1, which has 1 GiB (1 KiB of it in use here), {remedy}"
+    )
+    monkeypatch.setattr(limits, "memory_of", lambda device: None)
+    assert str(limits.out_of_memory("f", (np.ones((2, 3)), np.ones(4)))) == (
+        f"f: there is no memory left on cpu, {remedy}"
+    )

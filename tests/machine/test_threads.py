@@ -141,6 +141,22 @@ def test_without_threadpoolctl_there_is_one():
     assert run(hidden + SHOW, MINIFCN_NUM_THREADS="5", **dict.fromkeys(OF_BLAS, "2")).stdout == "5\n"
 
 
+@pytest.mark.parametrize("text, number", [(None, None), ("", None), ("1", 1), ("12", 12)])
+def test_the_environment_is_read_as_a_number(text, number, monkeypatch):
+    monkeypatch.delenv(threads_module.VARIABLE, raising=False)
+    if text is not None:
+        monkeypatch.setenv(threads_module.VARIABLE, text)
+    assert threads_module._from_environment() == number
+
+
+@pytest.mark.parametrize("text", ["0", "-2", "two", "1.5"])
+def test_what_is_no_number_of_threads_is_refused(text, monkeypatch):
+    monkeypatch.setenv(threads_module.VARIABLE, text)
+    with pytest.raises(ArgumentError) as caught:
+        threads_module._from_environment()
+    assert str(caught.value) == f"MINIFCN_NUM_THREADS is {text!r}; set it to the number of threads, 1 or more."
+
+
 @pytest.mark.parametrize("text", ["0", "-2", "two", "1.5"])
 def test_a_wrong_environment_is_named(text):
     answer = run(SHOW, MINIFCN_NUM_THREADS=text)
