@@ -145,7 +145,7 @@ def nothing_moves_what_had_no_gradient(ops: Operations, case: RmspropCase) -> No
         alone = ops.rmsprop(
             case.weight[..., 1:].copy(), [g[..., 1:] for g in silent], case.lr, case.alpha, centered=centered
         )
-        equal(found[..., 1:], path(alone), "the path of the others")
+        close(found[..., 1:], path(alone), "the path of the others")
 
 
 @law("rmsprop", cases=rmsprop_cases)
