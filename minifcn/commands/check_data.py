@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import Counter as Count
 from collections.abc import Mapping, Sequence
@@ -112,14 +113,17 @@ def twice(found: Survey, most: int = 3) -> list[str]:
 
 def tell(title: str, sentences: Sequence[str]) -> None:
     """Each sentence once; of those that say the same of several files, the first, and then the other files."""
-    files: dict[str, list[str]] = {}
+    alike: dict[str, dict[str, str]] = {}  # what is said, but for the name: of each file the sentence
     for sentence in dict.fromkeys(sentences):
-        file, colon, said = sentence.partition(": ")
-        files.setdefault(said if colon else sentence, []).append(file if colon else "")
-    if files:
+        file, _, said = sentence.partition(": ")
+        path = Path(file)
+        one = said.replace(f"{path.stem}.*", "*") if os.path.lexists(path) else sentence
+        alike.setdefault(one, {})[file] = sentence
+    if alike:
         print(f"\n{title}:")
-    for said, names in files.items():
-        print(f"  {names[0]}: {said}" if names[0] else f"  {said}")
+    for of in alike.values():
+        names = list(of)
+        print(f"  {of[names[0]]}")
         if len(names) > 1:
             print(f"    the same of {', '.join(names[1:])}")
 

@@ -94,7 +94,7 @@ def is_picture(path: Path) -> bool:
     """Whether a file is taken from a folder: by its name, and unless it is one of a pair that this command writes."""
     stem, _, kind = path.stem.rpartition("_")
     result = kind in ("label", "overlay") and all(each.exists() for each in results_of(stem, path.parent))
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not result and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not result and not path.is_dir()
 
 
 def results_of(stem: str, folder: Path) -> tuple[Path, Path]:
@@ -103,7 +103,10 @@ def results_of(stem: str, folder: Path) -> tuple[Path, Path]:
 
 
 def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """(label, overlay) for every image; two images must not write to one file, nor one over an image that is given."""
+    """(label, overlay) for every image; two images must not write to one file, nor one over what somebody else made.
+
+    That is an image that is given, and of the pair beside its image one without the other: this command writes both.
+    """
     stems: dict[str, Path] = {}
     for path in paths:
         if path.stem in stems:
@@ -117,6 +120,14 @@ def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
     for path in paths:
         if path.resolve() in written:
             raise ArgumentError(f"{path} would be written over by the result of another image; choose another --out.")
+    for path, pair in zip(paths, targets, strict=True):
+        there = [target for target in pair if target.exists()]
+        if len(there) == 1 and path.parent.resolve() == folder.resolve():
+            missing = next(target.name for target in pair if target not in there)
+            raise ArgumentError(
+                f"{there[0]} would be written over, and without {missing} beside it it is no result of an earlier "
+                "call; choose another --out."
+            )
     return targets
 
 

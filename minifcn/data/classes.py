@@ -22,6 +22,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,6 +97,8 @@ def read_classes(path: Path) -> ClassFile:
         name = entry.get("name")
         if not isinstance(name, str) or not name.strip():
             raise FileError(f"{path}: class {number} has the name {name!r}; it must be a text that is not empty.")
+        if any(category(letter) in ("Cc", "Zl", "Zp") for letter in name):
+            raise FileError(f"{path}: class {number} has the name {name!r}; it must be one line, without tabs.")
         name = one_form(name)
         if name in names:
             raise FileError(f"{path}: the name {name!r} is given to class {names.index(name)} and to class {number}.")

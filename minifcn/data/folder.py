@@ -35,6 +35,7 @@ ASKED = (
     'write drawn_on = "shown" into classes.toml, above the first [[class]], if masks were drawn on images as a viewer '
     'shows them, or drawn_on = "stored" if on their pixels as stored'
 )
+UNLISTED = "it is in none of train.txt, val.txt and test.txt, and not used"
 LAYOUT = (
     "such a folder holds images/ and masks/ with files of the same names (images/a.jpg, masks/a.png), and classes.toml "
     "with the names of the classes"
@@ -90,18 +91,25 @@ class Folder:
         _keep_pairs(self._images, self._masks, self.root, faults)
         splits = _listed(self.root, self._images, faults) or _hashed(sorted(self._images))
         if split is not None and not splits.get(split) and not faults:
-            reason = (
-                f"there is no {split}.txt beside the other lists"
+            reason, else_ = (
+                (f"there is no {split}.txt beside the other lists", "remove the other lists, and the names decide")
                 if split not in splits
-                else f"{len(self._images)} image{'s' if len(self._images) > 1 else ''} cannot be split in three"
+                else (
+                    f"{len(self._images)} image{'s' * (len(self._images) > 1)} cannot be split in three",
+                    "add images",
+                )
             )
             faults.append(
-                f"{self.root}: the split {split!r} is empty, because {reason}; write {split}.txt, or use all samples."
+                f"{self.root}: the split {split!r} is empty, because {reason}; write {split}.txt, or {else_}."
             )
         self.faults = tuple(faults)
         if faults and strict:
             raise Faults(faults)
         self._stems = sorted(self._images) if split is None else list(splits.get(split, ()))
+        used = {stem for stems in splits.values() for stem in stems}
+        self._unlisted = (
+            [path for stem, path in self._images.items() if used and stem not in used] if split == "train" else []
+        )
         self._to_measure = list(splits.get("train") or sorted(self._images))
 
     def __repr__(self) -> str:
@@ -123,8 +131,8 @@ class Folder:
 
     @property
     def remarks(self) -> dict[str, list[Path]]:
-        """What images that were read hold and is not used: the files."""
-        return self.pairs.remarks
+        """What is not used, of images that were read and, told with the split "train", of all: the files."""
+        return {**self.pairs.remarks, UNLISTED: self._unlisted} if self._unlisted else self.pairs.remarks
 
     def _label_of(self, picture: Picture, path: Path) -> Label:
         return label_of(picture, self._classes, path)

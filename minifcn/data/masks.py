@@ -87,7 +87,11 @@ def _from_colours(mask: NDArray[np.uint8], classes: ClassFile, path: Path) -> La
     """uint8 (H, W, 3) of colours -> uint8 (H, W) of class indices; FileError that names the colours of no class."""
     if not classes.coloured:
         grey = bool((mask == mask[..., :1]).all())
-        remedy = "keep one of its three equal channels" if grey else "give all of them, or save an indexed PNG"
+        remedy = (
+            "give all of them, or keep one of its three equal channels"
+            if grey
+            else "give all of them, or save an indexed PNG"
+        )
         raise FileError(
             f"{path}: the mask holds RGB colours, but not every class in classes.toml has a color; {remedy}."
         )

@@ -69,6 +69,33 @@ def test_everything_that_is_wrong_is_listed(here: Path, capsys: pytest.CaptureFi
     assert out.endswith("minifcn train refuses this data set.\n")
 
 
+def test_images_that_no_list_names_are_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yard = write_folder(here / "yard")
+    assert check() == 0
+    assert "not used" not in capsys.readouterr().out
+    (yard / "train.txt").write_text("p0\np2\n")
+    assert check() == 0
+    unused = Path("yard", "images", "p1.png")
+    said = f"{unused} (and 2 more such images): it is in none of train.txt, val.txt and test.txt, and not used."
+    assert capsys.readouterr().out.count(said) == 1
+
+
+def test_only_files_are_told_together(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    yard = write_folder(here / "yard")
+    for n in range(5, 9):  # those of val and test
+        label = np.array(Image.open(yard / "masks" / f"p{n}.png"))
+        Image.fromarray(np.where(label == 1, 0, label)).save(yard / "masks" / f"p{n}.png")
+    (yard / "masks" / "p0.png").rename(yard / "masks" / "p0_mask.png")
+    (yard / "masks" / "p1.png").rename(yard / "masks" / "p1_mask.png")
+    assert check() == 1
+    out = capsys.readouterr().out
+    for labels in ("2 validation labels", "2 test labels"):
+        assert f"\n  the class block never occurs in the {labels} of yard: a score on them says nothing of it." in out
+    images, masks = Path("yard", "images"), Path("yard", "masks")
+    assert f"  {images / 'p0.png'}: it has no mask {masks / 'p0'}.*;" in out
+    assert f"    the same of {images / 'p1.png'}\n" in out and f"    the same of {masks / 'p1_mask.png'}\n" in out
+
+
 def test_a_class_that_never_occurs_is_refused_here_too(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     yard = write_folder(here / "yard")
     for path in (yard / "masks").iterdir():

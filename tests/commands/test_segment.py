@@ -142,6 +142,29 @@ def test_what_cannot_be_segmented_is_named_at_the_end(here: Path, capsys: pytest
         assert {path.name for path in (here / f"after-{bad}").iterdir()} == {"good_label.png", "good_overlay.png"}
 
 
+def test_a_mask_of_ones_own_beside_its_image_is_not_written_over(here: Path) -> None:
+    photos = here / "photos"
+    photos.mkdir()
+    Image.fromarray(picture(0, (20, 24))[0]).save(photos / "a.png")
+    mine = photos / "a_label.png"
+    mine.write_bytes(b"painted by hand")
+    with pytest.raises(ArgumentError, match=r"a_label\.png would be written over.* a_overlay\.png .*another --out"):
+        run("photos/a.png", out="photos")
+    assert mine.read_bytes() == b"painted by hand"
+    mine.unlink()
+    assert run("photos/a.png", out="photos") == 0
+    assert run("photos", out="photos") == 0  # over the pair of the first call
+
+
+def test_a_link_to_nothing_is_named_as_left_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = here / "photos"
+    photos.mkdir()
+    Image.fromarray(picture(0, (20, 24))[0]).save(photos / "a.png")
+    (photos / "b.png").symlink_to(here / "gone.png")
+    assert run("photos") == 1
+    assert "b.png: the image does not exist or is not a file." in capsys.readouterr().err
+
+
 def test_folders_that_cannot_be_made(here: Path) -> None:
     Image.fromarray(picture(1, (20, 25))[0]).save(here / "x.png")
     with pytest.raises(FileError, match=r"x.png cannot be made \(File exists\); choose another --out\."):

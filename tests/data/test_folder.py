@@ -136,6 +136,16 @@ def test_masks_in_colour_are_mapped_if_all_classes_have_one(tmp_path):
         FileError, match=r"p0.png: the mask holds RGB colours, but not every class in classes.toml has a color"
     ):
         Folder(yard)[0]
+    Image.fromarray(np.repeat(truth[..., None], 3, axis=2)).save(path)
+    with pytest.raises(FileError, match="give all of them, or keep one of its three equal channels"):
+        Folder(yard)[0]
+
+
+def test_a_name_may_hold_what_is_written_without_being_seen(tmp_path):
+    path = tmp_path / "classes.toml"
+    joined = "\u0645\u06cc\u200c\u062f"  # with a zero-width non-joiner, as Persian is spelt
+    path.write_text(f'[[class]]\nname = "{joined}"\n[[class]]\nname = "a\u00a0b"\n', encoding="utf-8")
+    assert read_classes(path).names == (joined, "a\u00a0b")
 
 
 def test_the_split_without_lists_is_fixed_whole_and_disjoint(tmp_path):
@@ -150,7 +160,8 @@ def test_the_split_without_lists_is_fixed_whole_and_disjoint(tmp_path):
     two = build(tmp_path / "two", count=2)
     assert len(Folder(two)) == 2
     with pytest.raises(
-        FileError, match=r"two: the split 'val' is empty, because 2 images cannot be split in three; write val"
+        FileError,
+        match=r"two: the split 'val' is empty, because 2 images cannot be split in three; write val.txt, or add",
     ):
         Folder(two, "val")
 
@@ -161,7 +172,8 @@ def test_lists(yard):
     assert [data[n].name for n in range(2)] == ["p3", "p1"]
     assert len(Folder(yard)) == 4
     with pytest.raises(
-        FileError, match=r"the split 'val' is empty, because there is no val.txt beside the other lists"
+        FileError,
+        match=r"the split 'val' is empty, because there is no val.txt beside the other lists; write val.txt, or remove",
     ):
         Folder(yard, "val")
     (yard / "val.txt").write_text("p0\np3\n")
@@ -257,6 +269,8 @@ TWO = '[[class]]\nname = "a"\n[[class]]\nname = "b"\n'
         (TWO + "color = [1, 2, 256]", r"the color of 'b' is \[1, 2, 256\]"),
         (TWO + "color = [1, 2, true]", r"the color of 'b' is \[1, 2, True\]"),
         (TWO + 'color = "red"', "the color of 'b' is 'red'"),
+        ('[[class]]\nname = "a\\tb"\n' + TWO, r"class 0 has the name 'a\\tb'; it must be one line, without tabs"),
+        ('[[class]]\nname = "a\\n"\n' + TWO, r"class 0 has the name 'a\\n'; it must be one line"),
         ('ignore_colors = [[7, 7, 7]]\n' + TWO + "color = [7, 7, 7]", r"the color \[7, 7, 7\] is given twice"),
         ("ignore_colors = 5\n" + TWO, "ignore_colors is 5; it must be a list of colours"),
         ("colour = 5\n" + TWO, "the file has the key 'colour'; it may have class, ignore, ignore_colors, drawn_on, mean, std"),
