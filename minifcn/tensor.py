@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minifcn import functional as F
-from minifcn.arrays.accepted import same_device
+from minifcn.arrays.accepted import real_dtype, same_device
 from minifcn.autograd import Variable, backward, is_grad_enabled
 from minifcn.autograd.in_place import changed
 from minifcn.autograd.variable import array_of
@@ -239,7 +239,10 @@ class Tensor(Variable):
 
     def to(self, device_or_dtype: Any) -> Tensor:
         """The tensor on a device ("cpu", "cuda", "cuda:1") or in a dtype (numpy.float64)."""
-        return F.to(self, device_or_dtype) if names_device(device_or_dtype) else F.astype(self, device_or_dtype)
+        if names_device(device_or_dtype):
+            return F.to(self, device_or_dtype)
+        neither = 'neither a device ("cpu", "cuda", "cuda:<index>") nor a dtype'
+        return F.astype(self, real_dtype(device_or_dtype, "a Tensor", "to: ", or_else=neither))
 
     def cpu(self) -> Tensor:
         return F.to(self, "cpu")
@@ -318,7 +321,7 @@ def as_tensor(data: Any, dtype: Any = None, device: str | None = None) -> Tensor
     if isinstance(data, Tensor) and dtype is None and device is None:
         return data
     made: Tensor = Tensor.of(array_of(data, dtype))
-    return made if device is None else made.to(device)
+    return made if device is None else F.to(made, device)
 
 
 __all__ = ["Buffer", "Parameter", "Tensor", "as_tensor"]

@@ -24,19 +24,19 @@ def padded(text: str, places: int) -> str:
     return text + " " * (places - width(text))
 
 
-def nearest(given: str, known: Iterable[object]) -> str:
-    """The one of `known` that `given` was most likely meant to be, as text; "" if none is like it.
+def nearest(given: str, known: Iterable[object], likeness: float = 0.6) -> str:
+    """The one of `known` that `given` was most likely meant to be, as text; "" if none is so much like it.
 
     >>> nearest("--optimiser", ["--optimizer", "--out"])
     '--optimizer'
     """
-    return next(iter(closest(given, known, most=1)), "")
+    return next(iter(closest(given, known, most=1, likeness=likeness)), "")
 
 
-def closest(given: str, known: Iterable[object], most: int) -> list[str]:
+def closest(given: str, known: Iterable[object], most: int, likeness: float = 0.6) -> list[str]:
     """Up to `most` of `known` that are like `given`, as text, the most alike first; capitals and -- do not count."""
     names = {str(name).lstrip("-").lower(): str(name) for name in known}
-    return [names[name] for name in get_close_matches(given.lstrip("-").lower(), names, n=most, cutoff=0.6)]
+    return [names[name] for name in get_close_matches(given.lstrip("-").lower(), names, n=most, cutoff=likeness)]
 
 
 def _places(character: str) -> int:

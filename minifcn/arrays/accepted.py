@@ -43,14 +43,14 @@ def _has_mask(data: Any) -> bool:
     return isinstance(data, np.ma.MaskedArray) or (isinstance(data, list | tuple) and any(map(_has_mask, data)))
 
 
-def real_dtype(dtype: object, name: str, asked_by: str = "") -> np.dtype[Any]:
+def real_dtype(dtype: object, name: str, asked_by: str = "", or_else: str = "not a dtype") -> np.dtype[Any]:
     """The dtype that is meant; ArgumentTypeError if there is none, or if `name` cannot hold its numbers."""
     try:
         wanted = None if dtype is None else np.dtype(dtype)  # type: ignore[call-overload]
     except TypeError:
         wanted = None
     if wanted is None:  # NumPy takes None for float64
-        raise ArgumentTypeError(f"{asked_by}{dtype!r} is not a dtype; use float32, float64 or an integer type.")
+        raise ArgumentTypeError(f"{asked_by}{dtype!r} is {or_else}; use float32, float64 or an integer type.")
     _require_real(wanted, asked_by + name)
     return wanted
 

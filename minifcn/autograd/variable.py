@@ -12,7 +12,7 @@ from weakref import ref
 
 import numpy as np
 
-from minifcn.arguments import whole_number
+from minifcn.arguments import flag, whole_number
 from minifcn.arrays.accepted import checked_array, same_device
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 from minifcn.machine.backend import Array, array_module, at_home, device_of, is_array, is_cupy, to_device, to_numpy
@@ -227,16 +227,17 @@ class Variable:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        value = flag(value, "requires_grad")
         if value and self.dtype.kind != "f":
             raise ArgumentTypeError(
                 f"only floating point tensors can require gradients, this one is {self.dtype}; convert it to float32."
             )
         if not value and self.grad_fn is not None:
             raise GraphError("a computed tensor requires grad because its operands do; use .detach() instead.")
-        self._requires_grad = bool(value)
+        self._requires_grad = value
 
-    def requires_grad_(self, value: bool = True) -> Self:
-        self.requires_grad = value
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        self.requires_grad = requires_grad
         return self
 
     def retain_grad(self) -> Self:

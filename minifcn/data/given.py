@@ -31,6 +31,13 @@ class Given:
         self._samples = [_sample(index, pair) for index, pair in enumerate(pairs)]
         if not self._samples:
             raise ArgumentError("InMemory.of: there is no pair of image and label; pass at least one.")
+        if isinstance(classes, str | int):
+            raise ArgumentTypeError(
+                f"InMemory.of: classes must be a list of names, got {classes!r}; pass one, or leave it out, and the "
+                f"classes are counted."
+            )
+        if classes is not None and len(classes) == 0:
+            raise ArgumentError("InMemory.of: classes is empty; name at least one class, or leave it out.")
         largest = max((int(s.label[s.label != VOID].max(initial=0)) for s in self._samples), default=0)
         self.classes = tuple(f"class {c}" for c in range(largest + 1)) if classes is None else tuple(classes)
         self.palette: NDArray[np.uint8] = default_palette(len(self.classes))

@@ -74,6 +74,11 @@ class Dataset(Protocol):
 
 def check_sample(sample: Sample, num_classes: int) -> Sample:
     """Return `sample` as it is, or FileError: image must be uint8 (H, W, 3), label uint8 (H, W) of 0..C-1 and 255."""
+    if not isinstance(sample, Sample):
+        raise ArgumentTypeError(
+            f"a data set gives a minifcn.data.Sample(image, label, name) for an index, got {type(sample).__name__}; "
+            f"make one of such pairs with InMemory.of(pairs, classes)."
+        )
     image, label, name = sample.image, sample.label, sample.name
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
         raise FileError(f"{name}: the image is {image.dtype} {image.shape}; it must be uint8 of shape (H, W, 3), RGB.")

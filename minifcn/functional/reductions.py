@@ -33,7 +33,9 @@ class Sum(Operation):
         self.dims, self.keepdim = dims, keepdim
 
     def forward(self, x: Array) -> Array:
-        return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim), x.dtype))
+        # Whole numbers add up in int64, as in PyTorch; NumPy's uint64 would wrap where a difference is below 0.
+        dtype = np.int64 if x.dtype.kind == "u" else None
+        return array_module(x).asarray(narrow(wide(x).sum(axis=self.dims, keepdims=self.keepdim, dtype=dtype), x.dtype))
 
     def backward(self, grad: Tensor) -> Tensor:
         shape = self.shapes[0]

@@ -156,7 +156,9 @@ def cat(tensors: Sequence[Tensor], dim: int = 0) -> Tensor:
         if part.ndim != parts[0].ndim or any(
             m != n for i, (m, n) in enumerate(zip(part.shape, parts[0].shape, strict=True)) if i != axis
         ):
-            raise ArgumentError(f"cat: shapes {parts[0].shape} and {part.shape} differ outside dim {axis}.")
+            raise ArgumentError(
+                f"cat: shapes {parts[0].shape} and {part.shape} differ outside dim {axis}; crop, pad or resize one."
+            )
     return Concatenate(axis)(*parts)
 
 

@@ -28,6 +28,7 @@ from minifcn.tensor import Buffer, Parameter, Tensor
 class Module:
     """The base of all layers and networks. Calling a module calls its `forward`; hooks there are none."""
 
+    _idle: tuple[str, ...] = ()  # names in PyTorch's state that mean nothing here
     training = True  # `train()` and `eval()` change it; dropout and batch normalisation read it
 
     def forward(self, *args: Any, **options: Any) -> Any:
@@ -139,10 +140,10 @@ class Module:
         """Forget every gradient: `grad` becomes None, or with set_to_none=False zeros in the same memory."""
         forget(self.parameters(), set_to_none)
 
-    def requires_grad_(self, value: bool = True) -> Self:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Freeze (False) or thaw (True) every parameter; gradients still flow through a frozen layer."""
         for parameter in self.parameters():
-            parameter.requires_grad = value
+            parameter.requires_grad = requires_grad
         return self
 
     def to(self, device_or_dtype: Any) -> Self:
@@ -174,7 +175,8 @@ class Module:
         """Copy values from `state` (Tensors or arrays by name, on any device) into the parameters and buffers.
 
         Returns (missing, unexpected) names. With `strict` either is an ArgumentError; a wrong shape always is. The
-        error lists everything that is wrong, and then nothing has been loaded.
+        error lists everything that is wrong, and then nothing has been loaded. What PyTorch's modules hold and the ones
+        here do without (`_idle`) is passed over.
         """
         own = dict(self._named_tensors(Parameter, Buffer))
         if not isinstance(state, Mapping):
@@ -189,7 +191,8 @@ class Module:
                     f"numpy.asarray."
                 )
         missing = [name for name in own if name not in given]
-        unexpected = [name for name in given if name not in own]
+        idle = {f"{place}.{name}".lstrip(".") for place, module in self.named_modules() for name in module._idle}
+        unexpected = [name for name in given if name not in own and name not in idle]
         shared = [name for name in own if name in given]
         shapes = [
             f"{name} has shape {tuple(given[name].shape)} but the module's is {own[name].shape}"

@@ -21,8 +21,10 @@ class BatchNorm2d(Layer):
     momentum   the share of the new in the running statistics, in [0, 1]; None: all batches count alike, so that the
                running statistics are the averages of those of all batches so far
 
-    Buffers: running_mean, running_var; with momentum None also num_batches_tracked.
+    Buffers: running_mean, running_var; with momentum None also num_batches_tracked, which PyTorch counts always.
     """
+
+    _idle = ("num_batches_tracked",)
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
         self.num_features = C = integer(num_features, "BatchNorm2d: num_features", 1)

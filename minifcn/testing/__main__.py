@@ -14,6 +14,7 @@ from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
 from minifcn.testing.isolation import Limits
 from minifcn.testing.judge import SCHEMA, check_file, not_checked
 from minifcn.testing.strategies import listed
+from minifcn.text import nearest
 
 MORE = {
     "check": f""".
@@ -73,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
         else:
             made.add_argument("operations", nargs="*", metavar="OPERATION", help="only these; default: all")
         if name != "laws":
-            made.add_argument("--examples", type=int, default=40, help="cases for each law (default: %(default)s)")
+            made.add_argument("--examples", type=_count, default=40, help="cases for each law (default: %(default)s)")
             made.add_argument("--seed", type=int, default=0, help="other cases for another seed (default: 0)")
     return parser
 
@@ -83,6 +84,12 @@ def _positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above 0")
+    return int(text)
 
 
 def _laws(options: argparse.Namespace) -> int:
@@ -119,7 +126,9 @@ def _check(options: argparse.Namespace) -> int:
 def _known(operations: list[str]) -> list[str]:
     for name in operations:
         if name not in Operations.names():
-            raise ArgumentError(f"there is no operation {name!r}; choose from {', '.join(Operations.names())}.")
+            like = nearest(name, Operations.names(), likeness=0.8)
+            meant = f" (is {like} meant?)" if like else ""
+            raise ArgumentError(f"there is no operation {name!r}{meant}; choose from {', '.join(Operations.names())}.")
     return operations or [name for law in LAWS.values() for name in law.needs]
 
 

@@ -53,11 +53,15 @@ class Raised(Exception):
 
 
 class Isolated:
-    """A file and its functions, `functions` by their names; a context manager, which ends the process."""
+    """A file and its functions, `functions` by their names; a context manager, which ends the process.
+
+    others: the names of the functions written in the file that are not among `names`.
+    """
 
     def __init__(self, file: Path, names: tuple[str, ...], limits: Limits) -> None:
         self.file, self.names, self.limits = file, names, limits
         self.functions: dict[str, Callable[..., Any]] = {}
+        self.others: tuple[str, ...] = ()
         self.printed = Printed()
         self._child: _Child | None = None
         self._spent = 0.0
@@ -91,6 +95,7 @@ class Isolated:
             hint = ' Put what should not run in a check under `if __name__ == "__main__":`.' if exits else ""
             raise FileError(f"{self.file} cannot be run, it raised {said}.{hint}")
         functions: dict[str, Any] = told["functions"]
+        self.others = tuple(told["others"])
         return functions
 
     def _stop(self) -> None:

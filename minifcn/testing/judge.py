@@ -16,6 +16,7 @@ from minifcn.testing.check import check
 from minifcn.testing.isolation import Isolated, Limits
 from minifcn.testing.operations import Operations
 from minifcn.testing.report import Report
+from minifcn.text import nearest
 
 SCHEMA_VERSION = 1
 SCHEMA = """The JSON of `check --json`, version 1; later versions add keys and take none away.
@@ -26,6 +27,7 @@ SCHEMA = """The JSON of `check --json`, version 1; later versions add keys and t
     error        why not, in a sentence; null otherwise
     seconds      how long it took
     printed      {"characters": how many the file printed, "begins": the first of them}
+    unchecked    names of the functions of the file that no law speaks about: helpers, or names misspelt
     operations   a list of what was found out about each function:
       name            the operation
       verdict         "pass" or "fail"
@@ -52,12 +54,15 @@ class Judgement:
     printed: int = 0
     begins: str = ""
     error: str | None = field(default=None)
+    unchecked: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return self.error is None and bool(self.report)
 
     def __str__(self) -> str:
         text = str(self.report)
+        if self.unchecked:
+            text += f"\n\nNot checked, as no law has such a name: {_with_nearest(self.unchecked)}."
         if self.begins:
             text += f"\n\n{self.file.name} printed {self.printed} characters; they begin: {self.begins}"
         return text
@@ -71,6 +76,7 @@ class Judgement:
             "error": self.error,
             "seconds": round(self.seconds, 3),
             "printed": {"characters": self.printed, "begins": self.begins},
+            "unchecked": list(self.unchecked),
             "operations": [finding.to_json() for finding in self.report.findings],
         }
 
@@ -87,10 +93,17 @@ def check_file(file: Path, *, examples: int = 40, seed: int = 0, limits: Limits 
     with Isolated(file, Operations.names(), limits or Limits()) as isolated:
         if not isolated.functions:
             names = ", ".join(Operations.names())
-            raise ArgumentError(f"{file} has no function of an operation's name; name it one of {names}.")
+            there = f" (there is {_with_nearest(isolated.others)})" if isolated.others else ""
+            raise ArgumentError(f"{file} has no function of an operation's name{there}; name it one of {names}.")
         report = check(examples=examples, seed=seed, **isolated.functions)
-        printed = isolated.printed
-    return Judgement(file, report, time.monotonic() - began, printed.size, str(printed))
+        printed, others = isolated.printed, isolated.others
+    return Judgement(file, report, time.monotonic() - began, printed.size, str(printed), unchecked=others)
+
+
+def _with_nearest(names: tuple[str, ...]) -> str:
+    """`maxpool2d (is max_pool2d meant?), pair`: the names, and what each may have been meant to be."""
+    meant = {name: nearest(name, Operations.names(), likeness=0.8) for name in names}
+    return ", ".join(name + (f" (is {like} meant?)" if like else "") for name, like in meant.items())
 
 
 def not_checked(file: Path, error: str) -> Judgement:

@@ -25,6 +25,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.errors import Flaky, NoSuchExample
 from hypothesis.strategies import SearchStrategy
 
+from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
 from minifcn.testing.docstrings import docstring
 from minifcn.testing.operations import Operations
@@ -111,6 +112,7 @@ class Law:
             return False
 
         phases = (Phase.generate, Phase.shrink) if smallest else (Phase.generate,)
+        examples = integer(examples, "examples", 1)
         options = hypothesis.settings(
             max_examples=examples,
             phases=phases,

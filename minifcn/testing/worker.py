@@ -40,6 +40,7 @@ def main() -> None:
         module = loaded(path)
         found = {name: getattr(module, name) for name in request["names"] if callable(getattr(module, name, None))}
         told["functions"] = {name: signature_of(function) for name, function in found.items()}
+        told["others"] = [name for name in written_in(module) if name not in found]
     except BaseException as error:
         told["raised"] = raised(error, path)
     faulthandler.cancel_dump_traceback_later()
@@ -70,6 +71,15 @@ def answered(
     changed = [number for number, buffer in enumerate(buffers) if not np.array_equal(buffer, before[number])]
     told["changed"] = changed
     return told, [*packer.buffers, *(buffers[number] for number in changed)]
+
+
+def written_in(module: ModuleType) -> list[str]:
+    """The names of the functions that are written in the file itself, in their order; those with a _ are its own."""
+    return [
+        name
+        for name, value in list(vars(module).items())
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and not name.startswith("_")
+    ]
 
 
 # --- the file and what it raises --------------------------------------------------------------------------------------

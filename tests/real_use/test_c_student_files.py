@@ -136,6 +136,22 @@ def test_c4_memory_has_a_limit(checked):
     )
 
 
+def test_c3_a_name_that_no_law_knows_is_said_and_not_passed_over(checked):
+    status, printed = checked(
+        "from minifcn.testing.ours_places import conv_output_size\n"
+        "def maxpool2d(x, k): return x\ndef softmax(x): return x\ndef _helper(x): return x\n"
+    )
+    assert status == 0 and printed.rstrip().endswith(
+        "Not checked, as no law has such a name: maxpool2d (is max_pool2d meant?), softmax."
+    )
+    status, printed = checked("from math import sqrt\ndef conv_2d(x, weight): return x\n")
+    assert status == 2
+    assert (
+        "has no function of an operation's name (there is conv_2d (is conv2d meant?)); name it one of conv2d, "
+        in printed
+    )
+
+
 # --- a grader's view --------------------------------------------------------------------------------------------------
 
 
@@ -144,7 +160,7 @@ def test_c3_json_stands_alone_and_says_all(checked):
     status, printed = checked(text, "--json")
     found = json.loads(printed)
     assert status == 1
-    assert list(found) == ["version", "file", "verdict", "error", "seconds", "printed", "operations"]
+    assert list(found) == ["version", "file", "verdict", "error", "seconds", "printed", "unchecked", "operations"]
     assert (found["version"], found["verdict"], found["error"]) == (1, "fail", None)
     assert found["printed"] == {"characters": 6, "begins": "hello"}
     (one,) = found["operations"]

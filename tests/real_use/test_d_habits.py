@@ -443,3 +443,62 @@ def test_d4_what_is_not_a_state_dict_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.pt").write_bytes(b"\x80\x02}q\x00.")
     with pytest.raises(FileError, match=r"b\.pt is a pickle, as torch\.save writes it"):
         minifcn.load(tmp_path / "b.pt")
+
+
+def test_d4_the_state_of_pytorchs_batch_normalisation_loads() -> None:
+    net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.BatchNorm2d(4, momentum=None))
+    state = {
+        name: np.asarray(value.data + 1) for name, value in net.state_dict().items()
+    }  # PyTorch counts batches in every one
+    assert net.load_state_dict({**state, "1.num_batches_tracked": np.array(7)}) == ([], [])
+    assert net[2].num_batches_tracked.item() == 1  # this one averages over all batches, and has to know how many
+    norm = nn.BatchNorm2d(2)
+    norm.load_state_dict({**norm.state_dict(), "num_batches_tracked": np.array(7)})
+    with pytest.raises(ArgumentError, match=r"unexpected: 0\.num_batches_tracked; build the module"):
+        net.load_state_dict({**state, "0.num_batches_tracked": np.array(7)})
+
+
+def test_d4_what_names_no_device_is_said_by_to() -> None:
+    x = minifcn.zeros(2)
+    with pytest.raises(
+        ArgumentTypeError, match=r"^to: 'gpu' is neither a device \(\"cpu\", \"cuda\", .*\) nor a dtype"
+    ):
+        x.to("gpu")
+    for place in ("gpu", "mps"):
+        with pytest.raises(ArgumentError, match=f'device \'{place}\' is unknown; use "cpu", "cuda" or'):
+            minifcn.zeros(2, device=place)
+
+
+def test_d4_a_shape_in_the_place_of_data_wants_no_gradient() -> None:
+    for wrong in (4, "yes", None, 1.0):
+        with pytest.raises(ArgumentTypeError, match=f"requires_grad must be True or False, got {wrong!r}"):
+            Tensor(3.0, wrong)  # type: ignore[arg-type]
+    assert Tensor(3.0).requires_grad_(requires_grad=True).requires_grad
+    assert not any(p.requires_grad for p in nn.Linear(1, 1).requires_grad_(requires_grad=False).parameters())
+
+
+def test_d3_a_sum_of_labels_may_be_subtracted() -> None:
+    labels = minifcn.tensor(np.array([[1, 2], [250, 255]], np.uint8))
+    assert labels.sum().dtype == minifcn.int64
+    assert (labels.sum(1)[0] - labels.sum(1)[1]).item() == 3 - 505
+
+
+def test_d4_data_sets_of_another_make_are_refused_in_a_sentence() -> None:
+    image, label = np.zeros((4, 6, 3), np.uint8), np.zeros((4, 6), np.uint8)
+    for wrong in (4, "abc"):
+        with pytest.raises(
+            ArgumentTypeError, match=f"InMemory.of: classes must be a list of names, got {wrong!r}; pass"
+        ):
+            InMemory.of([(image, label)], wrong)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="InMemory.of: classes is empty; name at least one"):
+        InMemory.of([(image, label)], [])
+
+    class Pairs(InMemory):
+        def __getitem__(self, index: int, /) -> Any:
+            return image, label
+
+    pairs = Pairs(InMemory.of([(image, label)], ["grass"]))
+    with pytest.raises(
+        ArgumentTypeError, match=r"gives a minifcn.data.Sample\(image, label, name\) .*, got tuple; make"
+    ):
+        next(iter(DataLoader(pairs, 1)))

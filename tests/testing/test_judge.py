@@ -95,7 +95,10 @@ def test_what_is_not_there_and_what_has_no_function(tmp_path):
         check_file(tmp_path / "lost.py")
     empty = tmp_path / "empty.py"
     empty.write_text("def convolve(): pass\n")
-    with pytest.raises(ArgumentError, match="empty.py has no function of an operation's name; name it one of conv2d, "):
+    with pytest.raises(
+        ArgumentError,
+        match=r"empty.py has no function of an operation's name \(there is convolve\); name it one of conv2d, ",
+    ):
         check_file(empty)
 
 

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from minifcn.testing import LAWS, laws_about
+from minifcn.errors import ArgumentError
+from minifcn.testing import LAWS, check, laws_about
 from minifcn.testing.__main__ import main
 
 
@@ -52,12 +53,22 @@ def test_what_cannot_be_run(tmp_path, capsys):
         (["laws", "convolve"], "there is no operation 'convolve'; choose from conv2d, "),
         (["check", str(tmp_path / "lost.py")], "lost.py is not a Python file that can be read; pass the path of one."),
         (["check", str(broken)], "broken.py cannot be run, it raised ZeroDivisionError: division by zero"),
-        (["check", str(empty)], "empty.py has no function of an operation's name; name it one of conv2d, "),
+        (
+            ["check", str(empty)],
+            "empty.py has no function of an operation's name (there is convolve); name it one of conv2d, ",
+        ),
+        (["laws", "conv_2d"], "there is no operation 'conv_2d' (is conv2d meant?); choose from conv2d, "),
     ):
         assert main(arguments) == 2
         assert sentence in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main([])
+    for command in (["check", str(empty)], ["score"]):
+        with pytest.raises(SystemExit):
+            main([*command, "--examples", "0"])
+        assert "argument --examples: 0 is not a whole number above 0" in capsys.readouterr().err
+    with pytest.raises(ArgumentError, match="examples must be between 1 and 2147483647, got 0"):
+        check(conv_output_size=lambda size, kernel_size: size, examples=0)
 
 
 def test_without_hypothesis_the_import_says_what_to_install():
