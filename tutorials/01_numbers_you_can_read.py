@@ -7,11 +7,16 @@
 # You will write a convolution of six lines, read off its results with your eyes, and find out in which ways such six
 # lines are usually wrong. Everything later (the matrix, the transpose, the gradient) is about this one sum.
 #
-# *30 minutes. Before this: Python and NumPy. After it: 04, a convolution is a matrix.*
+# *40 minutes. Before this: Python and NumPy. After it: 04, a convolution is a matrix.*
+# (Exercises marked ●●● are not counted.)
+#
+# Some words. The *kernel* is the small table of numbers, each of which is a *tap*; the pixels that it covers are the
+# *window*. The *stride* is how far the window moves at a time. *Padding* is a border of zeros around the image, and
+# *dilation* spreads the taps apart; these two are only named here, and taken up in 04.
 #
 # **요약.** 합성곱 결과의 픽셀 하나는 창(window) 안의 픽셀에 커널 값을 곱해 더한 것입니다. 커널을 1, 10, 100, 1000으로 두면 결과의 각
-# 자릿수가 곧 어느 픽셀이 어디에 쓰였는지를 알려 줍니다. 여섯 줄짜리 합성곱을 직접 쓰고, 흔한 실수(커널 뒤집기, 행과 열 바꾸기, 스트라이드
-# 무시)가 숫자에 어떻게 나타나는지 확인합니다.
+# 자릿수만 보고도 어느 픽셀에 어떤 커널 값이 곱해졌는지 알 수 있습니다. 여섯 줄짜리 합성곱을 직접 구현하고, 흔한 실수(커널 뒤집기, 행과 열
+# 바꾸기, 스트라이드 무시)가 숫자에 어떻게 나타나는지 확인합니다.
 
 # %%
 import time
@@ -33,10 +38,10 @@ ledger = Ledger()
 #
 # The image has the pixels 0 to 11 in three rows of four. The kernel is $\begin{pmatrix}1&10\\100&1000\end{pmatrix}$. The
 # result has 2 rows of 3 numbers. **Write the first row** before you read on: three numbers, and you need no pencil once
-# you see the trick.
+# you see the trick. (A wrong answer that you wrote down teaches more than a right one that you read.)
 
 # %% tags=["prediction"]
-prediction = None  # three numbers, for example [1111, 1111, 1111]
+prediction = None  # three numbers, for example [1, 2, 3]
 
 # %% [markdown]
 # ## 2. Numbers that fit on paper
@@ -61,7 +66,9 @@ plot.slide(image, places)[0]  # the first frame again, for viewers that take sli
 #
 # **Yours to write** (10 minutes). An image `x` (H, W), a kernel `w` (KH, KW), a `stride`: how far the kernel moves at a
 # time. How many places are there? Along a side of $n$ pixels a kernel of $k$ fits at $n - k + 1$ places; with stride
-# $s$ every $s$-th of them is taken, from the first on: $\lfloor (n-k)/s \rfloor + 1$.
+# $s$ every $s$-th of them is taken, from the first on: $\lfloor (n-k)/s \rfloor + 1$. ($\lfloor\;\rfloor$ is rounding down,
+# Python's `//`.) Replace the `...` and run the cells below again; as long as yours is not right, they say what is wrong and
+# go on with the solution.
 
 # %% tags=["exercise"]
 def my_convolution(x, w, stride=1):
@@ -80,18 +87,19 @@ def convolution(x, w, stride=1):
 
 
 # %%
-convolve = yours(my_convolution, convolution)
+convolve = yours(my_convolution, convolution, (image, places), (np.arange(42.0).reshape(6, 7), np.arange(6.0).reshape(2, 3), 2))
 result = convolve(image, places)
 print(result.astype(int))
 predict(prediction, result[0], "the first row")
 assert np.array_equal(result, [[5410, 6521, 7632], [9854, 10965, 12076]])
 
 # %% [markdown]
-# The last number, 12076: under the ones 6, under the tens 7, then 10 hundreds and 11 thousands. $6 + 70 + 1000 + 11000$.
+# The last number, 12076: under the ones 6, under the tens 7, then 10 hundreds and 11 thousands: $6 + 70 + 1000 + 11000$.
 #
 # ### Four wrong answers, and how they come about
 #
-# Each is right in some test that one might think of. Cover the titles and read off, digit by digit, what went wrong.
+# Each is right in some test that one might think of. Read off, digit by digit, what went wrong in the next two pictures
+# before you look at their titles; the stride that is ignored shows only with a stride of 2, in the third.
 
 # %%
 def kernel_turned(x, w, stride=1):
@@ -120,25 +128,43 @@ plot.numbers(result, kernel_turned(image, places), titles=["right", "kernel turn
 # %%
 plot.numbers(kernel_transposed(image, places), padded_above(image, places), titles=["rows and columns exchanged", "begins outside"])
 
+# %%
+wide = np.arange(15.0).reshape(3, 5)  # the second place is the pixel 2 with stride 2, and the pixel 1 if that is ignored
+plot.numbers(
+    convolution(wide, places, 2), stride_ignored(wide, places, 2), titles=["stride 2: right", "the stride ignored"]
+)
+
 # %% [markdown]
 # **Does the kernel get turned?** In mathematics and signal processing "convolution" turns the kernel by 180° first. In
 # neural networks it does not; the proper name is *cross-correlation*, and everybody says convolution. As the weights are
 # learnt it makes no difference to a network, but it does to whoever computes by hand: 4321 is not 1234.
 
 # %%
-ones_and_tens = np.array([[1.0, 2.0], [3.0, 4.0]])
-print("not turned:", convolution(ones_and_tens, places).item(), "  turned:", kernel_turned(ones_and_tens, places).item())
-assert convolution(ones_and_tens, places).item() == 4321
+four = np.array([[1.0, 2.0], [3.0, 4.0]])
+print("not turned:", int(convolution(four, places).item()), "  turned:", int(kernel_turned(four, places).item()))
+assert convolution(four, places).item() == 4321
 
 # %% [markdown]
 # Which numbers must a test have, then, so that it notices? Not a kernel that looks the same when it is turned, not a
 # square where a rectangle would do, not a stride of 1 only:
 
 # %%
+def height_for_width(x, w, stride=1):
+    """The width of the result is computed from the height of the image."""
+    y = convolution(x, w, stride)
+    return y[:, : y.shape[0]]
+
+
 flat, square = np.ones((2, 2)), np.arange(9.0).reshape(3, 3)
 print("all ones: the turned kernel is not noticed:", np.array_equal(kernel_turned(image, flat), convolution(image, flat)))
+print(
+    "a square: height taken for width is not noticed:",
+    np.array_equal(height_for_width(square, places), convolution(square, places)),
+)
 print("stride 1: the ignored stride is not noticed:", np.array_equal(stride_ignored(image, places), result))
-assert not np.array_equal(stride_ignored(image, places, 2), convolution(image, places, 2))
+assert not np.array_equal(kernel_turned(image, places), result)
+assert not np.array_equal(height_for_width(image, places), result)
+assert not np.array_equal(stride_ignored(wide, places, 2), convolution(wide, places, 2))
 
 # %% [markdown]
 # ## 4. Rules instead of results
@@ -146,15 +172,28 @@ assert not np.array_equal(stride_ignored(image, places, 2), convolution(image, p
 # Nobody can store the right result for every image. But some sentences hold for *every* convolution, and a wrong one
 # breaks them. Two of them say it all:
 #
-# **An impulse.** A kernel with a single 1 copies the image, shifted. **Linearity.** The convolution of a sum is the sum of
-# the convolutions.
+# **An impulse.** A kernel with a single 1, at tap $(k, l)$, copies the image without its first $k$ rows and $l$ columns.
+# **Linearity.** Convolving with a sum of kernels is summing the convolutions; and so it is with a sum of images.
+#
+# They say it all because every kernel is a sum of impulses, each times a number.
 
 # %%
 impulse = np.array([[0.0, 0.0], [0.0, 1.0]])
-print(convolution(image, impulse))  # the image without its first row and first column
+print(convolution(image, impulse).astype(int))  # the image without its first row and first column
 rng = np.random.default_rng(0)
 a, b, w = (rng.integers(-9, 10, size).astype(float) for size in ((5, 6), (5, 6), (2, 3)))
 assert np.array_equal(convolution(a + 2 * b, w), convolution(a, w) + 2 * convolution(b, w))
+assert np.array_equal(convolution(a, w + 2 * w[::-1]), convolution(a, w) + 2 * convolution(a, w[::-1]))
+
+summed = np.zeros((4, 4))  # the convolution of a with w, out of nothing but the two rules
+for k, l in np.ndindex(2, 3):
+    summed += w[k, l] * a[k : k + 4, l : l + 4]
+assert np.array_equal(summed, convolution(a, w))
+
+# %% [markdown]
+# Two more sentences follow from these. A *claim* takes a function that tries it, and is tried twice: on the right program,
+# where it must hold, and on a mistake, where it must fail; what could not fail would show nothing. (C3, C4, ... are the
+# numbers by which the lessons count such sentences. The last cell lists those of this one.)
 
 # %%
 ledger.claim(
@@ -163,6 +202,7 @@ ledger.claim(
     lambda way: np.array_equal(way(a[:, 1:], w), way(a, w)[:, 1:]),
     right=convolution,
     mistake=lambda x, w: convolution(x, w) * np.arange(x.shape[1] - w.shape[1] + 1),
+    named="weights that grow from left to right",
 )
 ledger.claim(
     "C4",
@@ -170,6 +210,7 @@ ledger.claim(
     lambda way: all(way(np.ones((n, n + 1)), places).shape == (n - 1, n) for n in range(2, 30)),
     right=convolution,
     mistake=lambda x, w: (x[:2, :2] * w).sum()[None, None],
+    named="one sum over the upper left corner",
 )
 
 # %% [markdown]
@@ -180,7 +221,9 @@ ledger.claim(
 #
 # $$y[n, o, i, j] = \sum_{c,k,l} x[n, c, i\,s + k, j\,s + l]\; w[o, c, k, l]$$
 #
-# The names are those of the whole library: `x` (N, C, H, W), `w` (O, C, KH, KW), `y` (N, O, OH, OW).
+# The names are those of the whole library: `x` (N, C, H, W) are N images of C channels, `w` (O, C, KH, KW) are O kernels,
+# `y` (N, O, OH, OW) is a result for each image and each kernel. **Yours to write** (10 minutes): your six lines with two
+# more dimensions. `np.einsum("nckl,ockl->no", window, w)` is the sum of the formula at one place.
 
 # %% tags=["exercise"]
 def my_conv2d(x, weight, stride=1):
@@ -201,19 +244,20 @@ def conv2d(x, weight, stride=1):
 
 # %% [markdown]
 # `check` tries sentences like those above, the *laws*, on small cases of all shapes, and shows the smallest that breaks
-# one:
+# one. What yours does not take (padding, dilation, ...) is left out:
 
 # %%
 report = check(conv2d=yours(my_conv2d, conv2d), examples=15)
 print(report)
-assert report
+assert report, "the report above says what is wrong with my_conv2d; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
-# And what does it say of rows and columns exchanged?
+# And what does it say of a kernel whose rows and columns are exchanged, if it is square (else everything would notice)?
 
 # %%
 def exchanged(x, weight, stride=1):
-    return conv2d(x, weight.swapaxes(2, 3), stride)
+    square = weight.shape[2] == weight.shape[3]
+    return conv2d(x, weight.swapaxes(2, 3) if square else weight, stride)
 
 
 report = check(conv2d=exchanged, examples=15)
@@ -221,14 +265,15 @@ print(report)
 assert not report
 
 # %% [markdown]
-# Two input channels, two kernels for each of two groups, a border of zeros to the left and right: a convolution of the
-# library, drawn from its own results.
+# Two input channels and one kernel, which has taps for each of them; a border of zeros to the left and right
+# (padding), and a stride of 2 from left to right. The library computes what is drawn.
 
 # %%
-plot.slide(rng.integers(0, 5, (2, 3, 4)), rng.integers(-1, 2, (1, 2, 2, 2)), padding=(0, 1), stride=(1, 2))
+channels, kernel = rng.integers(0, 5, (2, 3, 4)), rng.integers(-1, 2, (1, 2, 2, 2))
+plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2))
 
 # %%
-plot.slide(rng.integers(0, 5, (2, 3, 4)), rng.integers(-1, 2, (1, 2, 2, 2)), padding=(0, 1), stride=(1, 2)).still()
+plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2)).still()  # the last frame again
 
 # %% [markdown]
 # ## 6. The library's
@@ -240,7 +285,7 @@ y = F.conv2d(Tensor(image[None, None]), Tensor(places[None, None]))
 assert np.array_equal(y.numpy()[0, 0], result)
 
 # %% [markdown]
-# How much faster? It depends on your machine; that it is much does not. How that is done is notebook 02's matter.
+# How much faster? That depends on your machine; that it is much faster does not.
 
 # %% tags=["no-output"]
 large, kernels = rng.integers(-9, 10, (2, 8, 64, 64)).astype(float), rng.integers(-9, 10, (16, 8, 3, 3)).astype(float)
@@ -263,6 +308,8 @@ print(f"two loops in Python take {ratio:.0f} times as long as the library")
 # %% [markdown]
 # ## 7. Exercises
 #
+# ● is a matter of minutes, ●● takes a quarter of an hour, ●●● is for another day and not counted above.
+#
 # **By hand** (● 5 minutes). The image is $\begin{pmatrix}1&2&3\\4&5&6\\7&8&9\end{pmatrix}$. (a) The result for `places`?
 # (b) Which kernel of 1x2 gives the difference of each pixel and its left neighbour? (c) An image of 7x9, a kernel of
 # 3x4, stride 2: how many results?
@@ -274,11 +321,10 @@ print(f"two loops in Python take {ratio:.0f} times as long as the library")
 #
 # </details>
 #
-# **Read** (●● 10 minutes). A secret kernel of 2x2 turns the image below into the result below. What is the kernel? (It has
-# whole numbers from 0 to 9, and one look at the right pixel is enough for each.)
+# **Read** (●● 5 minutes). A secret kernel of 2x2 turns the image below into the result below. What is the kernel?
 
 # %%
-secret = rng.integers(0, 10, (2, 2)).astype(float)
+secret = rng.permutation(np.arange(1.0, 10.0))[:4].reshape(2, 2)
 revealing = np.zeros((3, 3))
 revealing[1, 1] = 1
 plot.numbers(revealing, convolution(revealing, secret), titles=["the image", "the result"])
@@ -287,7 +333,7 @@ plot.numbers(revealing, convolution(revealing, secret), titles=["the image", "th
 # <details><summary>Answer</summary>
 #
 # A single 1 in the image leaves the kernel, turned by 180°: the result at [0, 0] sees the 1 with its *last* tap. So the
-# kernel is the result, turned. That is the first sight of a stamp (notebook 05).
+# kernel is the result, turned by 180°. Notebook 05 is about the operation that leaves the kernel unturned.
 #
 # </details>
 
@@ -298,12 +344,20 @@ assert np.array_equal(convolution(revealing, secret)[::-1, ::-1], secret)
 # **Break** (●●● 20 minutes). Write a wrong `conv2d` that is right for every kernel that is symmetric. Then one that is
 # right for every image that is square. Does `check` with 15 examples find both?
 #
+# <details><summary>Answer</summary>
+#
+# Turn the kernel by 180°, and it is right for every kernel that is the same when turned. Take the height for the
+# width, `n = x.shape[2]; x = x[:, :, :n, :n]`, and it is right for every square image. `check` finds both, the first one by
+# its name, `kernel_flipped`.
+#
+# </details>
+#
 # ## 8. Five questions
 
 # %%
 quiz(
     Question(
-        "Which pixel stands in the hundreds of the number at [0, 1] of the result?",
+        "Which pixel stands in the hundreds of 6521, the number at [0, 1] of the result?",
         lambda: int(result[0, 1] // 100 % 10),
         "the tap of 100 lies in the lower left: row 1, column 1 of the image, which is 5",
     ),
@@ -315,7 +369,7 @@ quiz(
     Question(
         "Is the kernel turned by 180° in F.conv2d?",
         lambda: np.array_equal(
-            F.conv2d(Tensor(ones_and_tens[None, None]), Tensor(places[None, None])).numpy().ravel(), [1234]
+            F.conv2d(Tensor(four[None, None]), Tensor(places[None, None])).numpy().ravel(), [1234]
         ),
         "it is a cross-correlation: 4321, not 1234",
     ),
@@ -334,7 +388,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## What of the article was shown here
+# ## What was shown here
 
 # %%
 assert [claim.number for claim in ledger] == ["C3", "C4"]

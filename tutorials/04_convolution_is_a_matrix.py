@@ -9,11 +9,16 @@
 # You will build the matrix twice: once from a picture of where the weights go, and once without thinking, by asking
 # the convolution what it does to a single pixel. The two must agree.
 #
-# *35 minutes. Before this: 01, numbers you can read. After it: 05, transposed convolution.*
+# *45 minutes. Before this: 01, numbers you can read. After it: 05, transposed convolution.*
+# (Exercises marked ●●● are not counted.)
 #
-# **요약.** 합성곱은 선형이므로 행렬로 쓸 수 있습니다. 영상을 한 줄로 펴서 벡터 $x$로 만들면 결과는 $y = Cx$입니다. 행렬 $C$의 각 행에는
+# Three words that 01 only named. *Padding* p puts p rows and columns of zeros around the image. *Dilation* d lets the taps
+# of the kernel lie d pixels apart instead of one. A *group* is a part of the channels that is convolved by itself; there is
+# one group here.
+#
+# **요약.** 합성곱은 선형이므로 행렬로 나타낼 수 있습니다. 이미지를 한 줄로 펴서 벡터 $x$로 만들면 결과는 $y = Cx$입니다. 행렬 $C$의 각 행에는
 # 결과 픽셀 하나를 만드는 창(window)의 커널 값이 놓이고 나머지는 모두 0입니다. 스트라이드는 행을 골라내고, 패딩은 열을 지우며, 팽창(dilation)은
-# 커널 사이에 0을 끼워 넣은 것과 같음을 직접 확인합니다.
+# 커널 값 사이에 0을 끼워 넣는 것과 같음을 직접 확인합니다.
 
 # %%
 import numpy as np
@@ -34,7 +39,7 @@ ledger = Ledger()
 # of 4 rows and 9 columns. **What is its first row?**
 
 # %% tags=["prediction"]
-prediction = None  # nine numbers, for example [1, 2, 3, 4, 0, 0, 0, 0, 0]
+prediction = None  # nine numbers, for example [1, 1, 1, 1, 1, 1, 1, 1, 1]
 
 # %% [markdown]
 # ## 2. Numbers that fit on paper
@@ -65,8 +70,9 @@ plot.matrix(image, kernel).still()  # the last frame again, for viewers that tak
 # %% [markdown]
 # ## 3. The matrix from a picture
 #
-# **Yours to write** (10 minutes). Row $(i, j)$, column $(i s + k,\; j s + l)$, value $w[k, l]$; the rest is zero. One
-# image and one kernel, without channels.
+# **Yours to write** (10 minutes). Row $(i, j)$, column $(i s + k,\; j s + l)$, value $w[k, l]$; the rest is zero. A pair
+# is one number when the rows are laid end to end: result $(i, j)$ is row $i\cdot OW + j$ of $C$; which column is pixel
+# $(r, c)$? One image and one kernel, without channels.
 
 # %% tags=["exercise"]
 def my_matrix(w, size, stride=1):
@@ -86,7 +92,7 @@ def matrix_by_places(w, size, stride=1):
 
 
 # %%
-build = yours(my_matrix, matrix_by_places)
+build = yours(my_matrix, matrix_by_places, (kernel, (3, 3)), (np.arange(1.0, 7.0).reshape(2, 3), (5, 8), 2))
 C = build(kernel, (3, 3))
 plot.numbers(C, titles=["C: 4 x 9"])
 
@@ -130,7 +136,7 @@ def matrix_by_impulses(w, size, stride=1, padding=0, dilation=1):
 assert np.array_equal(matrix_by_impulses(kernel, (3, 3)), C)
 
 # %% [markdown]
-# The two agree, so both sentences are true: the one about the picture and the one about unit vectors.
+# The two agree: who followed the picture and who followed the unit vectors have written down the same matrix.
 
 # %%
 ledger.claim(
@@ -139,6 +145,7 @@ ledger.claim(
     lambda C: np.array_equal(C @ image.ravel(), convolve(image, kernel).ravel()),
     right=matrix_by_places(kernel, (3, 3)),
     mistake=matrix_by_places(kernel[::-1, ::-1], (3, 3)),
+    named="the matrix of the kernel turned by 180°",
 )
 
 # %% [markdown]
@@ -146,21 +153,22 @@ ledger.claim(
 #
 # The first forgets that the kernel's second row belongs to the next row of the *image*. The second turns the kernel, as
 # convolution does in signal processing; here, as in every network, the kernel is not turned (cross-correlation). The
-# third begins each line of windows one pixel after the last one ended.
+# third shifts *every* row by one, also where the window begins a new line and must move on by two: its last two rows
+# begin one place too early.
 
 # %%
 without_gap = np.zeros((4, 9))
-for r in range(4):
-    without_gap[r, r : r + 4] = kernel.ravel()
-begins_late = matrix_by_places(kernel, (3, 3))
-begins_late[2:] = np.roll(begins_late[2:], -1, axis=1)
+for r, begin in enumerate((0, 1, 3, 4)):
+    without_gap[r, begin : begin + 4] = kernel.ravel()
+begins_early = matrix_by_places(kernel, (3, 3))
+begins_early[2:] = np.roll(begins_early[2:], -1, axis=1)
 plot.numbers(without_gap, titles=["no gap between the rows of the kernel"])
 
 # %%
 plot.numbers(build(kernel[::-1, ::-1], (3, 3)), titles=["the kernel turned by 180°"])
 
 # %%
-plot.numbers(begins_late, titles=["every row shifted by one"])
+plot.numbers(begins_early, titles=["every row shifted by one"])
 
 # %% [markdown]
 # ## 5. What stride, padding and dilation do to it
@@ -186,7 +194,8 @@ plot.numbers(in_a_row(padding=1), in_a_row(padding=1, stride=2), titles=["paddin
 
 # %% [markdown]
 # **Stride picks rows.** Stride 2 keeps every second row of the matrix of stride 1, and nothing else happens. (So a
-# convolution with stride 2 *is* one with stride 1 of which half the results are thrown away.)
+# convolution with stride 2 *is* one with stride 1 of which half the results are thrown away; in two dimensions, three
+# quarters.)
 
 # %%
 assert np.array_equal(in_a_row(padding=1, stride=2), in_a_row(padding=1)[::2])
@@ -213,9 +222,9 @@ assert np.array_equal(in_a_row(dilation=2), matrix_by_places(spread_kernel, (1, 
 # ## 6. How large, and how empty
 #
 # For an image of $H\times W$ and a kernel of $k\times k$ the matrix has about $(HW)^2$ places, of which $HW\cdot k^2$
-# are not zero. For the small pictures here that is nothing; for an image of 224x224 with 64 channels it is
-# $10^{13}$ places: 41 terabytes of float32, nearly all zeros. So nobody multiplies by $C$; but everybody who proves
-# something about convolution does.
+# are not zero. For the small pictures here that is nothing; for an image of 224x224 with 64 channels in and 64 out it is
+# $(64\cdot224\cdot224)^2\approx10^{13}$ places: 41 terabytes of float32, nearly all zeros. So nobody multiplies by $C$; but
+# everybody who proves something about convolution does.
 
 # %%
 H = W = 224
@@ -257,7 +266,7 @@ for KH, KW, stride, padding, dilation in np.ndindex(3, 3, 3, 2, 2):
 print(f"{cases} geometries, no difference")
 
 # %% [markdown]
-# And it is held to laws, as yours can be. This checks a convolution that *is* our matrix:
+# A convolution that *is* our matrix can be held to the laws of 01. It keeps all but one:
 
 # %%
 def conv2d_by_matrix(x, weight, stride=1):
@@ -275,11 +284,12 @@ def conv2d_by_matrix(x, weight, stride=1):
 
 
 report = check(conv2d=conv2d_by_matrix, examples=8)
-print(str(report).splitlines()[0])
+print(report)
+assert [found.law.name for found in report.counterexamples] == ["nan_stays_under_its_windows"]
 
 # %% [markdown]
-# If a law does not hold here, it is the one about NaN and infinity: a matrix multiplies *every* pixel by something,
-# mostly by 0, and $0\cdot\mathrm{NaN}$ is NaN. The convolution never looks at those pixels. It is the one way in which
+# The law that it breaks is the one about NaN ("not a number", which is what 0/0 gives). A matrix multiplies *every* pixel by
+# something, mostly by 0, and $0\cdot\mathrm{NaN}$ is NaN. The convolution never looks at those pixels. It is the one way in which
 # "convolution is a matrix" is not quite true of floating point numbers.
 
 # %%
@@ -299,12 +309,14 @@ print(f"by windows {nans[0]} of 4 results are NaN, by the matrix {nans[1]}")
 # <details><summary>Answers</summary>
 #
 # (a) $\lfloor(6-3)/2\rfloor+1 = 2$ by $\lfloor(7-2)/2\rfloor+1 = 3$ results, so 6 rows; 42 columns. (b) (0, 0, 0, 0, 1, 10).
-# (c) When the result has as many numbers as the image: stride 1 and $2p = d(k-1)$, with as many channels out as in.
+# (c) When the result has as many numbers as the image. With as many channels out as in that is so, whatever the image, for
+# stride 1 and $2p = d(k-1)$. (Now and then it happens otherwise: 3 pixels, kernel 1, stride 2, padding 1 give 3 results.)
 #
 # </details>
 #
-# **Write** (●● 15 minutes). With channels: $C$ has $O\cdot OH\cdot OW$ rows and $C\cdot H\cdot W$ columns, and is a
-# wall of blocks, one for each pair of channels. Build it from blocks of `matrix_by_places`.
+# **Write** (●● 10 minutes). With channels: $C$ has $O\cdot OH\cdot OW$ rows and $C\cdot H\cdot W$ columns, and is a
+# wall of blocks, one for each pair of channels (one out, one in). Build it from blocks of `matrix_by_places`; `np.block`
+# puts blocks together.
 
 # %% tags=["exercise"]
 def my_blocks(weight, size, stride=1):
@@ -319,14 +331,22 @@ def blocks(weight, size, stride=1):
 
 # %%
 weight = rng.integers(-9, 10, (2, 3, 2, 2)).astype(float)
-made = yours(my_blocks, blocks)(weight, (4, 5), 2)
+made = yours(my_blocks, blocks, (weight, (4, 5), 2))(weight, (4, 5), 2)
 assert np.array_equal(made, np.asarray(minifcn.convolution_matrix(Tensor(weight), (4, 5), stride=2)))
 
 # %% [markdown]
 # **Think** (●●● 20 minutes). If the image were a ring, so that a window that leaves on the right comes in again on the
 # left, $C$ would be *circulant*: each row the one above, shifted by one. Every circulant matrix is diagonal in the basis
 # of the Fourier transform. What does that say about convolutions with large kernels? Build the circulant matrix of
-# $(1, 2, 3, 0, 0)$, and see that `np.fft.fft(np.eye(5))` makes it diagonal.
+# $(1, 2, 3, 0, 0)$, and see that $F C F^{-1}$ is diagonal, with $F$ = `np.fft.fft(np.eye(5))`.
+#
+# <details><summary>Answer</summary>
+#
+# In that basis convolution is *one* multiplication for each pixel, however large the kernel is. Going there and back costs
+# about $n\log n$ steps for $n$ pixels (the fast Fourier transform), where sliding a kernel of $K$ taps costs $nK$. So large
+# kernels are convolved faster that way, and 3x3 ones are not.
+#
+# </details>
 
 # %% tags=["solution", "hide-input"]
 circulant = np.array([np.roll([1.0, 2.0, 3.0, 0.0, 0.0], n) for n in range(5)])
@@ -341,7 +361,7 @@ print(np.round(np.abs(np.diag(diagonal)), 3))
 # %%
 quiz(
     Question(
-        "How many numbers that are not zero has a row of C, for a kernel of 3x3 and no padding?",
+        "How many numbers that are not zero has a row of C, for a kernel of 3x3 (without a 0) and no padding?",
         lambda: int((matrix_by_places(np.ones((3, 3)), (5, 5))[0] != 0).sum()),
         "one for each tap",
     ),
@@ -371,7 +391,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## What of the article was shown here
+# ## What was shown here
 
 # %%
 assert [claim.number for claim in ledger] == ["C10"]

@@ -9,11 +9,12 @@
 # You will compute it with four programs that have nothing in common: stamps, a matrix, zeros and a turned kernel, and
 # differences. All four agree in every digit, in every geometry that we try. Then you meet the library's.
 #
-# *40 minutes. Before this: 04, a convolution is a matrix. After it: 06, size arithmetic.*
+# *45 minutes. Before this: 04, a convolution is a matrix. After it: 06, size arithmetic.*
+# (Exercises marked ●●● are not counted.)
 #
-# **요약.** 합성곱은 3x3 영상과 2x2 커널로 2x2 결과를 만듭니다. 전치 합성곱은 거꾸로 2x2에서 3x3을 만듭니다. 입력 픽셀 하나하나가
-# 커널 전체에 자기 값을 곱해 결과 위에 도장처럼 찍고, 도장이 겹치는 자리는 더합니다. 이 노트북에서는 같은 연산을 도장, 행렬의 전치,
-# 0 끼워 넣기와 180° 돌린 커널, 미분이라는 서로 다른 네 프로그램으로 계산하여 모든 숫자가 일치함을 확인합니다.
+# **요약.** 합성곱은 3x3 이미지와 2x2 커널로 2x2 결과를 만듭니다. 전치 합성곱은 거꾸로 2x2에서 3x3을 만듭니다. 입력 픽셀 하나하나가
+# 커널 전체에 자기 값을 곱해 결과 위에 도장처럼 찍고, 도장이 겹치는 자리의 값은 더합니다. 이 노트북에서는 같은 연산을 도장, 행렬의 전치,
+# 0 끼워 넣기와 180° 회전한 커널, 미분이라는 서로 다른 네 프로그램으로 계산하여 모든 숫자가 일치함을 확인합니다.
 
 # %%
 import inspect
@@ -38,12 +39,13 @@ ledger = Ledger()  # what is shown on the way; the last cell prints it
 # > Every pixel of $y$ multiplies the **whole kernel** by its value and stamps the product onto the result; the next
 # > pixel stamps one place further on; where stamps overlap, they are **added**.
 #
-# Take $y = \begin{pmatrix}0&1\\2&3\end{pmatrix}$ and the kernel $w = \begin{pmatrix}0&1\\2&3\end{pmatrix}$, as the
-# article does. The result has 3x3 pixels. Take a pencil, write down nine numbers, and put them into the next cell. A
+# (One place further on is for *stride* 1; with stride 2 it is two places.) Take
+# $y = \begin{pmatrix}0&1\\2&3\end{pmatrix}$ and the kernel $w = \begin{pmatrix}0&1\\2&3\end{pmatrix}$. The result has
+# 3x3 pixels. Take a pencil, write down nine numbers, and put them into the next cell. A
 # wrong answer that you wrote down is worth more than a right one that you read.
 
 # %% tags=["prediction"]
-prediction = None  # for example [[0, 0, 1], [0, 2, 3], [4, 6, 9]]
+prediction = None  # for example [[1, 2, 3], [4, 5, 6], [7, 8, 9]]
 
 # %% [markdown]
 # ## 2. Numbers that fit on paper
@@ -51,7 +53,7 @@ prediction = None  # for example [[0, 0, 1], [0, 2, 3], [4, 6, 9]]
 # What each pixel leaves behind alone, and the sum of it all:
 
 # %%
-article = np.array([[0.0, 1.0], [2.0, 3.0]])
+same = np.array([[0.0, 1.0], [2.0, 3.0]])  # the image and the kernel
 
 
 def stamps(y, w, stride=1):
@@ -64,10 +66,10 @@ def stamps(y, w, stride=1):
     return alone
 
 
-plot.numbers(*stamps(article, article), titles=["0 · w", "1 · w", "2 · w", "3 · w"], signs=["+", "+", "+"])
+plot.numbers(*stamps(same, same), titles=["0 · w", "1 · w", "2 · w", "3 · w"], signs=["+", "+", "+"])
 
 # %%
-result = stamps(article, article).sum(0)
+result = stamps(same, same).sum(0)
 print(result.astype(int))
 predict(prediction, result, "the result")
 
@@ -124,14 +126,14 @@ plot.numbers(
 )
 
 # %% [markdown]
-# Two sentences of the article are shown now. A claim takes a function that tries it, and is tried twice: on the right
-# program, where it must hold, and on a mistake, where it must **fail**. What could not fail would show nothing.
+# Two claims can be shown now. As in 01, each is tried twice: on the right program, where it must hold, and on a mistake,
+# where it must **fail**. What could not fail would show nothing.
 
 # %%
 ledger.claim(
     "C6",
     "2x2 and 2x2 give [[0, 0, 1], [0, 4, 6], [4, 12, 9]]",
-    lambda way: np.array_equal(way(article, article), [[0, 0, 1], [0, 4, 6], [4, 12, 9]]),
+    lambda way: np.array_equal(way(same, same), [[0, 0, 1], [0, 4, 6], [4, 12, 9]]),
     right=added_up,
     mistake=kernel_turned,
 )
@@ -150,11 +152,14 @@ ledger.claim(
 # channels. The weight is `(I, O, KH, KW)`: each of the I channels has a kernel for each of the O results. Two loops
 # over the pixels are enough, as the channels are one `np.einsum`:
 #
-# $$x[n, o, i\,s + k, j\,s + l] \mathrel{+}= \sum_c y[n, c, i, j]\; w[c, o, k, l]$$
+# $$x[n, o, i\,s_h + k, j\,s_w + l] \mathrel{+}= \sum_c y[n, c, i, j]\; w[c, o, k, l]$$
+#
+# A stride may be a number or a pair, $(s_h, s_w)$: for rows and for columns. In these lessons $y$ is the small image and
+# $x$ the large one, whichever is given: $y$ was what a convolution makes *of* $x$.
 
 # %% tags=["exercise"]
-def my_stamps(x, weight, stride=1):
-    """x (N, I, H, W), weight (I, O, KH, KW) -> (N, O, (H−1)·s + KH, (W−1)·s + KW)"""
+def my_stamps(y, weight, stride=1):
+    """y (N, I, H, W), weight (I, O, KH, KW) -> x (N, O, (H−1)·s + KH, (W−1)·s + KW); stride: a number or a pair"""
     ...
 
 
@@ -164,36 +169,37 @@ def both(value):
     return value if isinstance(value, tuple) else (value, value)
 
 
-def by_stamps(x, weight, stride=1):
-    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), x.shape, weight.shape
-    made = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), x.dtype)
+def by_stamps(y, weight, stride=1):
+    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
+    x = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), y.dtype)
     for i, j in np.ndindex(H, W):
-        window = made[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW]  # (N, O, KH, KW)
-        window += np.einsum("nc,cokl->nokl", x[:, :, i, j], weight)
-    return made
+        window = x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW]  # (N, O, KH, KW), a part of x, not a copy
+        window += np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)
+    return x
 
 
 # %% [markdown]
 # `check` holds a program against the *laws* of transposed convolution: stamps add up, nothing is lost, the transposed
 # matrix, the gradient, sizes, ... It looks for the smallest case that breaks one, and knows the usual mistakes by name.
-# Arguments that yours does not take (padding, groups, ...) are left out.
+# Arguments that yours does not take (padding, groups, ...) are left out. In its reports `x` is what goes in: our `y`.
 
 # %%
 one = yours(my_stamps, by_stamps)
 report = check(conv_transpose2d=one, examples=15)
 print(report)
-assert report
+assert report, "the report above says what is wrong with my_stamps; mend it, or put ... back to go on with the solution"
+assert one(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), (2, 3)).shape == (1, 1, 4, 5), "a stride may be a pair"
 
 # %% [markdown]
 # And this is what it says of the first of the wrong answers:
 
 # %%
-def forgets_to_add(x, weight, stride=1):
-    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), x.shape, weight.shape
-    made = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), x.dtype)
+def forgets_to_add(y, weight, stride=1):
+    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
+    x = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), y.dtype)
     for i, j in np.ndindex(H, W):
-        made[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW] = np.einsum("nc,cokl->nokl", x[:, :, i, j], weight)
-    return made
+        x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW] = np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)
+    return x
 
 
 report = check(conv_transpose2d=forgets_to_add, examples=15)
@@ -225,11 +231,11 @@ def matrix(w, size, stride=1):
     return convolve(ones, w, stride).reshape(pixels, -1).T
 
 
-def by_matrix(x, weight, stride=1):
-    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), x.shape, weight.shape
+def by_matrix(y, weight, stride=1):
+    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
     size = (H - 1) * sh + KH, (W - 1) * sw + KW
     C = matrix(weight, size, stride)
-    return (x.reshape(N, -1) @ C).reshape(N, O, *size)  # a row y times C is Cᵀ y
+    return (y.reshape(N, -1) @ C).reshape(N, O, *size)  # a row y times C is Cᵀ y
 
 
 C = matrix(places[None, None], (3, 3))
@@ -247,6 +253,7 @@ ledger.claim(
     lambda made: np.array_equal((made.T @ twin.ravel()).reshape(3, 3), added_up(twin, places)),
     right=C,
     mistake=matrix(places[None, None, ::-1, ::-1], (3, 3)),
+    named="the matrix of the kernel turned by 180°",
 )
 
 # %% [markdown]
@@ -270,8 +277,8 @@ assert [int(np.isnan(x).sum()) for x in results] == [4, 9]
 # meets the kernel from its other end: the pixel to my *left* reached me with its *right* tap. So the kernel is turned,
 # and its two axes of channels change places.
 #
-# Step through it; frame 1 shows only what is put in. The window moves by **one**, whatever the stride: the stride of a
-# transposed convolution is in the zeros.
+# Step through it; the first frame shows only what is put in, and the window is drawn from the second on. It moves by
+# **one**, whatever the stride: the stride of a transposed convolution is in the zeros.
 
 # %%
 plot.spread(twin, places, stride=2)
@@ -280,10 +287,10 @@ plot.spread(twin, places, stride=2)
 plot.spread(twin, places, stride=2)[6]  # one of the frames, for viewers that take sliders away
 
 # %%
-def by_zeros(x, weight, stride=1, turn=True):
-    (sh, sw), (N, I, H, W), (_, _, KH, KW) = both(stride), x.shape, weight.shape
-    spread = np.zeros((N, I, (H - 1) * sh + 2 * KH - 1, (W - 1) * sw + 2 * KW - 1), x.dtype)
-    spread[:, :, KH - 1 : KH + (H - 1) * sh : sh, KW - 1 : KW + (W - 1) * sw : sw] = x
+def by_zeros(y, weight, stride=1, turn=True):
+    (sh, sw), (N, I, H, W), (_, _, KH, KW) = both(stride), y.shape, weight.shape
+    spread = np.zeros((N, I, (H - 1) * sh + 2 * KH - 1, (W - 1) * sw + 2 * KW - 1), y.dtype)
+    spread[:, :, KH - 1 : KH + (H - 1) * sh : sh, KW - 1 : KW + (W - 1) * sw : sw] = y
     kernel = weight[:, :, ::-1, ::-1] if turn else weight
     return convolve(spread, kernel.swapaxes(0, 1))
 
@@ -295,9 +302,9 @@ plot.numbers(
 )
 
 # %% [markdown]
-# **Two things that are often taken for one another** (the article does, in passing). The zeros *between the pixels* are
-# the stride of a transposed convolution. Zeros *between the taps of the kernel* are a dilation, as in dilated (à trous)
-# convolution and ASPP. The first makes the image larger, the second only looks further.
+# **Two things that are often taken for one another.** The zeros *between the pixels* are the stride of a transposed
+# convolution. Zeros *between the taps of the kernel* are a dilation, as in dilated (à trous) convolution. The first puts
+# the stamps further apart, the second makes each stamp itself wider.
 
 # %%
 apart = F.conv_transpose2d(Tensor(twin[None, None]), Tensor(places[None, None]), stride=2).numpy()[0, 0]
@@ -315,27 +322,32 @@ ledger.claim(
     lambda made: np.array_equal(made, np.kron(twin, places)),
     right=apart,
     mistake=dilated,
+    named="dilation 2",
 )
 
 # %% [markdown]
 # ## 6. Way four: the gradient of a convolution
 #
-# $\langle Cx, y\rangle$ is one number, and linear in $x$. Its gradient with respect to $x$ is $C^T y$. So whoever can
-# differentiate a convolution can transpose it. No autograd is needed to see it: as the function is linear, a difference
-# with step **1** is not an approximation but exact.
+# $\langle a, b\rangle$ is the sum of the products of two images, pixel by pixel. $\langle Cx, y\rangle = \langle x, C^T y\rangle$
+# is one number, and linear in $x$: a sum of each pixel $x[q]$ times $(C^T y)[q]$. So its gradient (how much it grows when
+# one pixel grows, for each pixel) is $C^T y$, and whoever can differentiate a convolution can transpose it. No automatic
+# differentiation is needed to see it: as the function is linear, a difference with step **1** is not an approximation but
+# exact. With $e_q$, the image with a single 1 at pixel $q$,
 #
-# $$x[q] = \langle C(0 + e_q), y\rangle - \langle C\,0, y\rangle$$
+# $$(C^T y)[q] = \langle C(0 + e_q), y\rangle - \langle C\,0, y\rangle,$$
+#
+# and the second term is 0, so the program leaves it out.
 
 # %%
-def by_differences(x, weight, stride=1):
-    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), x.shape, weight.shape
+def by_differences(y, weight, stride=1):
+    (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
     size = O, (H - 1) * sh + KH, (W - 1) * sw + KW
-    made = np.zeros((N, *size), x.dtype)
+    x = np.zeros((N, *size), y.dtype)
     for at in np.ndindex(*size):
-        step = np.zeros((1, *size), x.dtype)
+        step = np.zeros((1, *size), y.dtype)
         step[0][at] = 1
-        made[(slice(None), *at)] = (convolve(step, weight, stride) * x).sum((1, 2, 3))
-    return made
+        x[(slice(None), *at)] = (convolve(step, weight, stride) * y).sum((1, 2, 3))
+    return x
 
 
 assert np.array_equal(by_differences(twin[None, None], places[None, None])[0, 0], added_up(twin, places))
@@ -360,8 +372,9 @@ print(f"four programs, {cases} geometries, no difference")
 # %% [markdown]
 # ## 8. The library's
 #
-# Names, order and layout are PyTorch's. The weight is `(in, out, KH, KW)`: the weight of the convolution that goes the
-# other way, *unchanged*. That is why it looks exchanged.
+# Names, order and layout are PyTorch's. The weight is `(in, out, KH, KW)`, where that of a convolution is
+# `(out, in, KH, KW)`. It looks exchanged because it is the weight of the convolution that goes the other way, *unchanged*:
+# what goes in here came out there.
 
 # %%
 y, w = Tensor(twin[None, None]), Tensor(places[None, None])
@@ -383,11 +396,14 @@ ledger.claim(
     lambda way: np.array_equal(way(y, w).numpy(), F.conv_transpose2d(y, w).numpy()),
     right=gradient_of_convolution,
     mistake=lambda y, w: F.conv2d(F.pad(y, (1, 1, 1, 1)), w),
+    named="a convolution of y with zeros around it, the kernel not turned",
 )
 
 # %% [markdown]
-# How is it made? By three programs of the library's own, which you have met: `loops`, `matrix`, and `im2col`, whose way
-# back adds columns where they came from. The first is what you read here:
+# How is it made? By one of three programs of the library's own, which give the same: `loops`, `matrix` (both of which you
+# have met), and `im2col`, which lays the windows side by side as columns, and on the way back adds each column where it
+# came from. The first is what you read here; `terms` goes through every tap $(k, l)$ and says which pixels of x and y it
+# ties together:
 
 # %%
 for algorithm in ("loops", "matrix", "im2col"):
@@ -396,7 +412,7 @@ for algorithm in ("loops", "matrix", "im2col"):
 print(inspect.getsource(loops.to_input))
 
 # %% [markdown]
-# And how much faster? What is printed here depends on your machine; that it is much does not.
+# And how much faster than ours? What is printed here depends on your machine; that it is much faster does not.
 
 # %% tags=["no-output"]
 large_y = rng.integers(-9, 10, (1, 8, 24, 24)).astype(float)
@@ -428,14 +444,14 @@ for name in ("stamps", "zeros"):
 # **Nothing is lost.** Every pixel hands on its value times the sum of the kernel, so
 # $\sum x = \sum y \cdot \sum w$ (as long as padding cuts nothing away).
 #
-# **Adjoint.** $\langle Cx, y\rangle = \langle x, C^T y\rangle$ for all $x$ and $y$: a number that is the same on both
-# sides, exactly, in whole numbers.
+# **Adjoint.** $\langle Cx, y\rangle = \langle x, C^T y\rangle$ for all $x$ and $y$: the same number on both sides, exactly
+# so in whole numbers. (*Adjoint* is the word for an operation that is to another as $C^T$ is to $C$.)
 #
 # **A trap.** With stride 1 and one channel you may exchange image and kernel and nothing changes, whatever the numbers.
-# So a test with such numbers cannot notice that they were exchanged. With stride 2 it can.
+# So a test with stride 1 and one channel cannot notice that they were exchanged. With stride 2 it can.
 
 # %%
-assert result.sum() == article.sum() * article.sum() == 36
+assert result.sum() == same.sum() * same.sum() == 36
 
 x = rng.integers(-9, 10, (1, 2, 5, 6)).astype(float)
 w = rng.integers(-9, 10, (3, 2, 2, 3)).astype(float)
@@ -450,7 +466,7 @@ assert not np.array_equal(one(a, b, 2), one(b, a, 2))
 # %% [markdown]
 # ## 10. Exercises
 #
-# Solutions are folded, and always there. ● is a matter of minutes, ●●● may take half an hour.
+# Solutions are folded. ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
 # **By hand** (● 5 minutes). (a) $y = (1, 2)$, one row; $w = (1, 10, 100)$; stride 2. (b) Which kernel turns every image
 # into the same image with each pixel doubled in width and height, with stride 2? (c) How large is the result of a 5x7
@@ -463,28 +479,30 @@ assert not np.array_equal(one(a, b, 2), one(b, a, 2))
 #
 # </details>
 #
-# **Write** (●● 15 minutes). Give your stamps a `padding`. In a transposed convolution padding *cuts away*: it is the
-# padding of the convolution that goes the other way.
+# **Write** (●● 5 minutes). Give your stamps a `padding`, a number or a pair. In a transposed convolution padding *cuts
+# away*: it is the padding of the convolution that goes the other way. (Mind that `x[0:-0]` is empty.)
 
 # %% tags=["exercise"]
-def my_padded(x, weight, stride=1, padding=0):
+def my_padded(y, weight, stride=1, padding=0):
     """As my_stamps, without the `padding` outermost rows and columns of the result."""
     ...
 
 
 # %% tags=["solution", "hide-input"]
-def padded(x, weight, stride=1, padding=0):
+def padded(y, weight, stride=1, padding=0):
     ph, pw = both(padding)
-    made = by_stamps(x, weight, stride)
-    return made[:, :, ph : made.shape[2] - ph, pw : made.shape[3] - pw]
+    x = by_stamps(y, weight, stride)
+    return x[:, :, ph : x.shape[2] - ph, pw : x.shape[3] - pw]
 
 
 # %%
-assert check(conv_transpose2d=yours(my_padded, padded), examples=15)
+report = check(conv_transpose2d=yours(my_padded, padded), examples=15)
+print(report)
+assert report, "the report above says what is wrong with my_padded; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
 # **Break** (●●● 20 minutes). Write a *wrong* transposed convolution that `check` with 15 examples does not notice. If
-# you succeed you have found a law that is missing; tell us.
+# you succeed you have found a law that is missing; there is no solution here, so tell us.
 #
 # ## 11. Five questions
 
@@ -507,7 +525,7 @@ quiz(
         choices=((3, 8, 4, 4), (8, 3, 4, 4)),
     ),
     Question(
-        "With stride 2, 2x2 pixels and a kernel of 2x2: how many places does the window of way three visit?",
+        "With stride 2, 2x2 pixels and a kernel of 2x2: how many places does the window of way three (zeros) visit?",
         lambda: by_zeros(a, b, 2)[0, 0].size,
         "one for each of the 4x4 results: it moves by one, and the stride is in the zeros between the pixels",
     ),
@@ -519,7 +537,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## What of the article was shown here
+# ## What was shown here
 
 # %%
 assert sorted({claim.number for claim in ledger}) == ["C10", "C11", "C6", "C7", "C8"]

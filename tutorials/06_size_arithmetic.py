@@ -1,18 +1,22 @@
 # %% [markdown]
 # # 06 Size arithmetic
-# ## 06 크기의 산수
+# ## 06 크기 계산
 #
-# **Question.** A convolution with stride 2 makes 6 pixels out of 16. And out of 17. And out of 18? Which sizes are
-# possible at all, and how does a transposed convolution know which of them to give back?
+# **Question.** A convolution with a kernel of 5, stride 3 and padding 2 makes 6 pixels out of 16. And out of 17. And out of
+# 18? Which sizes are possible at all, and how does a transposed convolution know which of them to give back?
 #
 # Two formulas, each in one line, and one number that is nearly always misunderstood: `output_padding`. You will derive
 # it, see in a picture what it adds, and check it on every small geometry there is.
 #
-# *35 minutes. Before this: 05, transposed convolution. After it: 07, same shape is not the same values.*
+# *40 minutes. Before this: 05, transposed convolution.*
+# (Exercises marked ●●● are not counted.)
 #
-# **요약.** 스트라이드가 2인 합성곱은 크기 16, 17, 18 가운데 여럿을 같은 크기로 보냅니다. 나눗셈에서 버린 나머지 때문입니다. 전치 합성곱은
-# 그 나머지를 모르므로 output_padding으로 어느 크기로 돌아갈지를 정해 주어야 합니다. output_padding은 0을 덧붙이는 것이 아니라, 잘려 나갈
-# 뻔한 결과의 행과 열을 하나 더 계산하는 것입니다.
+# One row of pixels is enough here: what holds for the width holds for the height. $n$ is its length, $k$ the number of taps,
+# $s$ the stride, $p$ the padding, $d$ the dilation, $o$ the number of results.
+#
+# **요약.** 커널 5, 스트라이드 3, 패딩 2인 합성곱은 크기 16, 17, 18을 모두 크기 6으로 만듭니다. 나눗셈에서 나머지를 버리기 때문입니다. 전치
+# 합성곱은 그 나머지를 모르므로 output_padding으로 어느 크기로 돌아갈지 정해 주어야 합니다. output_padding은 결과에 0을 덧붙이는 것이 아니라,
+# 패딩 때문에 잘려 나갈 끝쪽의 행과 열을 그만큼 덜 잘라 내는 것입니다.
 
 # %%
 import numpy as np
@@ -27,10 +31,10 @@ ledger = Ledger()
 # %% [markdown]
 # ## 1. Commit yourself
 #
-# A kernel of 5, stride 3, padding 2. How many results have images of 16, 17, 18 and 19 pixels (one row is enough)?
+# A kernel of 5, stride 3, padding 2. How many results do rows of 16, 17, 18 and 19 pixels have?
 
 # %% tags=["prediction"]
-prediction = None  # four numbers, for example [5, 5, 6, 6]
+prediction = None  # four numbers, for example [1, 2, 3, 4]
 
 # %% [markdown]
 # ## 2. One formula, derived
@@ -41,7 +45,9 @@ prediction = None  # four numbers, for example [5, 5, 6, 6]
 #
 # $$o = \left\lfloor \frac{n + 2p - d(k-1) - 1}{s} \right\rfloor + 1$$
 #
-# The floor is the whole story of this notebook: it **forgets a remainder**.
+# The floor ($\lfloor\;\rfloor$, rounding down) is the whole story of this notebook: it **forgets a remainder**.
+#
+# **Yours to write** (2 minutes): the formula, as a function.
 
 # %% tags=["exercise"]
 def my_output_size(n, k, stride=1, padding=0, dilation=1):
@@ -55,7 +61,8 @@ def output_size(n, k, stride=1, padding=0, dilation=1):
 
 
 # %% [markdown]
-# Whether a formula is right is found out by counting. Here every possible place is visited:
+# Whether a formula is right is found out by counting. Here every possible place is visited, in every small geometry (a
+# kernel, a stride, a padding and a dilation) in which the kernel fits at all:
 
 # %%
 def counted(n, k, stride=1, padding=0, dilation=1):
@@ -66,23 +73,22 @@ def counted(n, k, stride=1, padding=0, dilation=1):
     return results
 
 
-size = yours(my_output_size, output_size)
-tried = 0
-for n, k, s, p, d in np.ndindex(12, 4, 4, 4, 3):
-    given = n + 1, k + 1, s + 1, p, d + 1
-    if given[0] + 2 * p > given[4] * k:  # else the kernel does not fit at all
-        assert size(*given) == counted(*given)
-        tried += 1
-print(f"{tried} geometries, formula and counting agree")
+geometries = [
+    (n + 1, k + 1, s + 1, p, d + 1)
+    for n, k, s, p, d in np.ndindex(12, 4, 4, 4, 3)
+    if n + 1 + 2 * p > (d + 1) * k  # else the kernel does not fit at all
+]
+size = yours(my_output_size, counted, *geometries)  # counting is the judge
+assert all(output_size(*given) == counted(*given) for given in geometries)
+print(f"{len(geometries)} geometries, formula and counting agree")
 
 sizes = [size(n, 5, stride=3, padding=2) for n in (16, 17, 18, 19)]
-print(sizes)
+print([int(n) for n in sizes])
 predict(prediction, sizes, "the right answer")
 
 # %% [markdown]
 # 16, 17 and 18 all become 6. Whoever wants to go back from 6 has **three** answers to choose from, and in general $s$.
-
-# %% [markdown]
+#
 # ## 3. The way back
 #
 # A transposed convolution of $o$ pixels: the last stamp begins at $(o-1)s$ and is $d(k-1)+1$ long; padding now *cuts
@@ -115,16 +121,12 @@ for n in (16, 17, 18):
     print(f"{n} -> {o} -> {transposed_size(o, 5, 3, 2, output_padding=a)} with output_padding {a}")
 
 # %% [markdown]
-# Is it true everywhere? There are few enough small geometries to try them all, so nothing has to be believed:
+# Is it true everywhere? Those small geometries are few enough to try them all, so nothing has to be believed:
 
 # %%
 def comes_back(restore):
     """Whether every size comes back, for every small geometry."""
-    return all(
-        restore(n + 1, k + 1, s + 1, p, d + 1) == n + 1
-        for n, k, s, p, d in np.ndindex(12, 4, 4, 4, 3)
-        if n + 1 + 2 * p > (d + 1) * k
-    )
+    return all(restore(*given) == given[0] for given in geometries)
 
 
 def with_output_padding(n, k, s, p, d):
@@ -137,10 +139,11 @@ def without(n, k, s, p, d):
 
 ledger.claim(
     "C5",
-    "a transposed convolution gives back the size of the image, whatever the geometry",
+    "a transposed convolution gives back the size of the image, whatever the geometry, if it is told the remainder",
     comes_back,
     right=with_output_padding,
     mistake=without,
+    named="a transposed convolution without output_padding",
 )
 
 # %% [markdown]
@@ -159,15 +162,20 @@ both = [
 plot.numbers(*both, titles=["output_padding 0: 5 pixels", "output_padding 1: 6 pixels"])
 
 # %% [markdown]
-# The 300 at the end is a real value: the last tap of the last stamp. It was there all the time, and was cut away. (Only
-# where nothing was cut away, with padding 0, is the row that is added zero: no stamp reaches it.)
+# The 300 at the end is a real value: the last tap of the last stamp. It was there all the time, and was cut away. (Zeros
+# come only when nothing is left that was cut away, with $a > p$: the last $a - p$ pixels are beyond every stamp. With
+# padding 0 that is all that output_padding adds.)
 #
-# Step through the stamps in two dimensions, and compare the last column of both pictures:
+# Step through the stamps in two dimensions, and compare the last row and column of both pictures. What is cut away has
+# dashed lines:
 
 # %%
 stamped = np.array([[1.0, 2.0], [3.0, 4.0]])
 kernel = np.arange(1.0, 10.0).reshape(3, 3)
 plot.stamps(stamped, kernel, stride=2, padding=1)
+
+# %%
+plot.stamps(stamped, kernel, stride=2, padding=1).still()
 
 # %%
 plot.stamps(stamped, kernel, stride=2, padding=1, output_padding=1)
@@ -196,20 +204,22 @@ assert np.array_equal(both[1], [[2, 13, 20, 130, 200, 300]])
 assert not np.array_equal(zeros_appended(y, w), both[1])
 
 # %% [markdown]
-# In the matrix it is a row of $C^T$ more: the convolution of six pixels has one column more than that of five.
+# In the matrix it is one more row of $C^T$: the convolution of six pixels has one column more than that of five.
 
 # %%
-C5, C6 = (
+of_five, of_six = (
     np.asarray(minifcn.convolution_matrix(Tensor(w[None, None]), (1, n), (1, 2), (0, 1))) for n in (5, 6)
 )
-plot.numbers(C5, C6, titles=["C of 5 pixels", "C of 6 pixels"])
+plot.numbers(of_five, of_six, titles=["C of 5 pixels", "C of 6 pixels"])
 
 # %%
-assert np.array_equal(C5.T @ y.ravel(), both[0].ravel()) and np.array_equal(C6.T @ y.ravel(), both[1].ravel())
+assert np.array_equal(of_five.T @ y.ravel(), both[0].ravel())
+assert np.array_equal(of_six.T @ y.ravel(), both[1].ravel())
 
 # %% [markdown]
-# And why must it be smaller than the stride? Because with $a = s$ the size would convolve to $o + 1$, not to $o$: the
-# division would go up once more. The library refuses it, in a sentence:
+# And why must it be smaller than the stride? Because an image larger by $s$ has one result more: with $a = s$ the size
+# would convolve to $o + 1$, not to $o$. The library refuses it, in a sentence (like PyTorch it allows $a < d$, too, where
+# the dilation is larger than the stride):
 
 # %%
 try:
@@ -220,7 +230,8 @@ except ValueError as error:
 # %% [markdown]
 # ## 5. Or say what you want
 #
-# Instead of the remainder one can give the size: `output_size`, as in PyTorch. It is refused where it cannot be.
+# Instead of the remainder one can give the size: `output_size`, as in PyTorch. A size that does not convolve to $o$ is
+# refused.
 
 # %%
 for n in (5, 6):
@@ -236,8 +247,9 @@ except ValueError as error:
 # %% [markdown]
 # ## 6. Fifteen pictures
 #
-# Dumoulin and Visin (2016) drew fifteen cases that everybody has seen: moving squares without numbers. Here they are
-# with numbers. Choose one by its place; the parameters stand below each picture.
+# Dumoulin and Visin (2016, *A guide to convolution arithmetic for deep learning*) drew fifteen cases as moving squares
+# without numbers; you may have seen them. Here they are with numbers. Choose one by its number, `plot.CASES[12]`; the
+# parameters stand below each picture.
 
 # %%
 for number, case in enumerate(plot.CASES):
@@ -252,8 +264,10 @@ plot.CASES[13].frames()  # "padding, strides, odd", transposed: here output_padd
 plot.CASES[13].frames()[8]
 
 # %% [markdown]
-# The odd one is where the well-known moving picture is wrong: its extra row and column are drawn as if they were put
-# around the input. They are not; the window walks one place further, that is all.
+# Compare it with number 12. There is one row and one column of zeros more, below and to the right only. It looks as if
+# output_padding put them *around the input*, and so it is often explained. But they are places that the window walks over:
+# there were $k-1$ rows of zeros around $y$ all the time, padding takes $p$ of them away on each side, and output_padding
+# takes one less away at the end. What the window finds there is a result like any other.
 #
 # ## 7. Which geometries double exactly?
 #
@@ -268,10 +282,12 @@ for s in (2, 3, 4, 8, 16, 32):
     print(f"times {s:2}: kernel {k:2}, padding {p:2}")
 
 # %% [markdown]
-# FCN's own last step is times 8 with a kernel of 16 and *no* padding; it makes $8o + 8$ and crops. Notebook 11 derives by
-# how much.
+# The last step of FCN-8s (Long, Shelhamer and Darrell, 2015) is times 8 with a kernel of 16 and *no* padding; it makes
+# $(o-1)\cdot8 + 16 = 8o + 8$ and crops.
 #
 # ## 8. Exercises
+#
+# ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
 # **By hand** (● 5 minutes). (a) 7 pixels, kernel 3, stride 2, padding 0: how many results, and which output_padding
 # brings 7 back? (b) Which sizes become 4 with kernel 2 and stride 2? (c) 10 pixels, kernel 3, dilation 3: how many
@@ -279,11 +295,11 @@ for s in (2, 3, 4, 8, 16, 32):
 #
 # <details><summary>Answers</summary>
 #
-# (a) $\lfloor4/2\rfloor+1 = 3$; the remainder of $4/2$ is 0. (b) 8 and 9. (c) the kernel reaches over 7: $10-7+1 = 4$.
+# (a) $\lfloor4/2\rfloor+1 = 3$; the remainder of $4/2$ is 0, and so is output_padding. (b) 8 and 9. (c) the kernel reaches over 7: $10-7+1 = 4$.
 #
 # </details>
 #
-# **Write** (●● 15 minutes). `preimages(o, k, ...)`: all sizes that become o. It is a range; which?
+# **Write** (●● 10 minutes). `preimages(o, k, ...)`: all sizes that become o. It is a `range`; which? (A size is at least 1.)
 
 # %% tags=["exercise"]
 def my_preimages(o, k, stride=1, padding=0, dilation=1):
@@ -298,18 +314,32 @@ def preimages(o, k, stride=1, padding=0, dilation=1):
 
 
 # %%
-back = yours(my_preimages, preimages)
-for o, k, s, p, d in np.ndindex(5, 4, 4, 3, 2):
-    given = k + 1, s + 1, p, d + 1
-    right = [n for n in range(1, 60) if n + 2 * p > (d + 1) * k and output_size(n, *given) == o + 1]
-    assert list(back(o + 1, *given)) == right, (o + 1, given)
+def tried_out(o, k, stride=1, padding=0, dilation=1):
+    """The same, by trying every size."""
+    return [n for n in range(1, 60) if counted(n, k, stride, padding, dilation) == o]
+
+
+goals = [(o + 1, k + 1, s + 1, p, d + 1) for o, k, s, p, d in np.ndindex(5, 4, 4, 3, 2)]
+back = yours(my_preimages, preimages, *goals)
+assert all(list(preimages(*given)) == tried_out(*given) for given in goals)
+print([int(n) for n in back(6, 5, 3, 2)])
 
 # %% [markdown]
-# **Think** (●●● 20 minutes). Some sizes come from *no* image: with padding 2 and a kernel of 2 there is no image of at
-# least one pixel with 3 results or fewer. Which $o$ have no preimage, in terms of $k, s, p, d$? What does the library say to a
+# **Think** (●●● 20 minutes). Some sizes come from *no* image: with padding 2, a kernel of 2 and stride 1 every image of at
+# least one pixel has 4 results or more. Which $o$ come from no image, in terms of $k, s, p, d$? What does the library say to a
 # transposed convolution of such an $o$?
+#
+# <details><summary>Answer</summary>
+#
+# Those of which even the largest size, with $a = s - 1$, is less than 1: $o\,s + d(k-1) - 2p < 1$, that is
+# $o\,s + d(k-1) \le 2p$. Here: $o + 1 \le 4$.
+#
+# </details>
 
 # %%
+for o, k, s, p, d in np.ndindex(6, 4, 4, 4, 3):
+    given = o + 1, k + 1, s + 1, p, d + 1
+    assert (not tried_out(*given)) == ((o + 1) * (s + 1) + (d + 1) * k <= 2 * p)
 try:
     F.conv_transpose2d(Tensor(np.ones((1, 1, 1, 3))), Tensor(np.ones((1, 1, 1, 2))), None, 1, (0, 2))
 except ValueError as error:
@@ -323,17 +353,17 @@ quiz(
     Question(
         "How many sizes become 6 with a kernel of 5, stride 3 and padding 2?",
         lambda: len(preimages(6, 5, 3, 2)),
-        "as many as the stride: 16, 17, 18",
+        "as many as the stride is: 16, 17, 18",
     ),
     Question(
         "Which output_padding brings 224 back, after a kernel of 3, stride 2 and padding 1?",
         lambda: forgotten(224, 3, 2, 1),
-        "(224 + 2 − 3) mod 2",
+        "(224 + 2·1 − 2 − 1) mod 2 = 223 mod 2",
     ),
     Question(
         "Is what output_padding adds always zero?",
         lambda: bool((both[1][0, 5:] == 0).all()),
-        "it is what padding would have cut away; zero only where nothing was cut",
+        "it is what padding would have cut away; zero only beyond that",
     ),
     Question(
         "What does padding 1 do to the result of a transposed convolution?",
@@ -348,7 +378,7 @@ quiz(
 )
 
 # %% [markdown]
-# ## What of the article was shown here
+# ## What was shown here
 
 # %%
 assert [claim.number for claim in ledger] == ["C5"]

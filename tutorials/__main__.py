@@ -1,7 +1,8 @@
 """`python -m tutorials`: make the notebooks from their texts, each run from top to bottom in a kernel of its own.
 
 The text `NN_name.py` is the source: change it there. `NN_name.ipynb` is made from it, with outputs, and is what a
-person opens. `python -m tutorials 05` makes one; `--check` only runs them and says whether the cells are the same.
+person opens. `python -m tutorials 05` makes one; `--check` only runs them and says whether
+the cells, and what they print, are the same.
 """
 
 from __future__ import annotations
@@ -107,6 +108,11 @@ def merged(outputs: list[Any]) -> list[Any]:
     return kept
 
 
+def printed(notebook: Any) -> list[str]:
+    """What the cells print: a notebook whose library has changed since it was made prints something else."""
+    return [output.text for cell in notebook.cells for output in cell.get("outputs", ()) if "text" in output]
+
+
 def errors_in(notebook: Any) -> Iterator[str]:
     """The errors that were stored in a notebook; there must be none."""
     for cell in notebook.cells:
@@ -116,7 +122,7 @@ def errors_in(notebook: Any) -> Iterator[str]:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tutorials", description=__doc__)
     parser.add_argument("chosen", nargs="*", metavar="NN", help="only these (default: all)")
-    parser.add_argument("--check", action="store_true", help="run them and compare their cells, but write nothing")
+    parser.add_argument("--check", action="store_true", help="run and compare them, but write nothing")
     options = parser.parse_args(arguments)
     found = texts(options.chosen)
     if not found:
@@ -136,6 +142,9 @@ def main(arguments: list[str] | None = None) -> int:
             nbformat.write(notebook, made)
         elif not made.exists() or cells(read(made)) != cells(notebook):
             print(f"{made.name} is not what {path.name} makes; run python -m tutorials {path.name[:2]}.")
+            wrong += 1
+        elif printed(read(made)) != printed(notebook):
+            print(f"{made.name} prints what was so when it was made, not now; run python -m tutorials {path.name[:2]}.")
             wrong += 1
     return 1 if wrong else 0
 

@@ -31,8 +31,14 @@ def stamps(
     geometry = Geometry.of_transposed_convolution(
         pixels.shape, kernel.shape, stride, padding, output_padding, 1, dilation
     )
-    # The whole canvas, before padding is cut away: a transposed convolution without padding, with what op adds.
-    size = tuple(n + 2 * p for n, p in zip(geometry.input_size, geometry.padding, strict=True))
+    # The whole canvas, before padding is cut away: as far as stamps reach, and further only where the result does.
+    size = tuple(
+        max((n - 1) * s + d * (k - 1) + 1, p + m)
+        for n, s, d, k, p, m in zip(
+            pixels.shape, geometry.stride, geometry.dilation, kernel.shape, geometry.padding, geometry.input_size,
+            strict=True,
+        )
+    )  # fmt: skip
 
     def canvas_of(chosen: np.ndarray) -> np.ndarray:
         """What the chosen pixels leave on the whole canvas."""
@@ -60,7 +66,7 @@ def _after(n: int, y: np.ndarray, w: np.ndarray, geometry: Geometry, canvas_of: 
             if number < n and row < canvas.shape[0] and column < canvas.shape[1]:
                 owners[row][column].append(owner_colour(number))
     inside = np.zeros(canvas.shape, bool)
-    inside[p : canvas.shape[0] - p, q : canvas.shape[1] - q] = True
+    inside[p : p + geometry.input_size[0], q : q + geometry.input_size[1]] = True
     done = [[owner_colour(i * W + j) if i * W + j < n else None for j in range(W)] for i in range(H)]
     sheet = Sheet()
     sheet.column()

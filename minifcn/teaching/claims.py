@@ -36,11 +36,14 @@ class Ledger:
 
     claims: list[Claim] = field(default_factory=list)
 
-    def claim(self, number: str, sentence: str, tries: Callable[[Any], object], *, right: Any, mistake: Any) -> None:
+    def claim(
+        self, number: str, sentence: str, tries: Callable[[Any], object], *, right: Any, mistake: Any, named: str = ""
+    ) -> None:
         """Try `tries(right)`, which must hold, and `tries(mistake)`, which must not; then write it down and say so.
 
         tries: a function of the thing that the sentence speaks about; it holds if it returns True and raises nothing.
-        right: the thing. mistake: the thing with a mistake in it.
+        right: the thing. mistake: the thing with a mistake in it. named: the mistake in a few words, where it is an
+        array or a lambda, whose name says nothing.
 
         Raises ArgumentTypeError for a `tries` that is no function or that does not answer True or False; ArgumentError
         if it does not hold where it must, or holds where it must fail.
@@ -52,13 +55,14 @@ class Ledger:
         reason = _refuted(number, tries, right)
         if reason is not None:
             raise ArgumentError(f"{number} does not hold: {sentence} ({reason}).")
+        named = named or _name(mistake)
         refuted = _refuted(number, tries, mistake)
         if refuted is None:
             raise ArgumentError(
-                f"{number} holds for {_name(mistake)}, too, which is a mistake: what is tried does not notice it; "
+                f"{number} holds for {named}, too, which is a mistake: what is tried does not notice it; "
                 "try something that it breaks."
             )
-        self.claims.append(Claim(number, sentence, _name(mistake)))
+        self.claims.append(Claim(number, sentence, named))
         print(f"{number} holds: {sentence}")
 
     def __iter__(self) -> Iterator[Claim]:

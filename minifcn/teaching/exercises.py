@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 import textwrap
+import traceback
 from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from minifcn.errors import ArgumentTypeError
 
@@ -26,17 +30,32 @@ def is_written(function: Callable[..., Any]) -> bool:
         tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
     except (OSError, TypeError, SyntaxError):
         return True  # without its text, what can be called counts as written
-    found = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)), None)
+    found = next((node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)), None)
     return found is None or any(not _says_nothing(line) for line in found.body)
 
 
-def yours(mine: Callable[..., Any], solution: Callable[..., Any]) -> Callable[..., Any]:
-    """`mine` if it is written, else `solution`, and a line that says which; the lesson goes on with it."""
-    if is_written(mine):
-        print(f"Going on with your {mine.__name__}.")
-        return mine
-    print(f"{mine.__name__} is not written yet; going on with the solution, {solution.__name__}.")
-    return solution
+def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple[Any, ...]) -> Callable[..., Any]:
+    """`mine` if it is written and right in all `trials`, else `solution`; a line says which, and what is wrong.
+
+    trials: the arguments of a call each. What `mine` gives, a number or an array, must be what `solution` gives. So
+    the lesson goes on with right numbers, whatever the reader wrote.
+
+    >>> def double(x):
+    ...     return x + 2
+    >>> going_on = yours(double, lambda x: 2 * x, (2,), (3,))
+    Not yet: double(3) is 5, it should be 6; going on with the solution.
+    """
+    instead = "going on with the solution" + ("" if solution.__name__ == "<lambda>" else f", {solution.__name__}")
+    if not is_written(mine):
+        print(f"{mine.__name__} is not written yet; {instead}.")
+        return solution
+    for given in trials:
+        wrong = _wrong(mine, given, np.asarray(solution(*given)))
+        if wrong is not None:
+            print(f"Not yet: {wrong}; {instead}.")
+            return solution
+    print(f"Going on with your {mine.__name__}.")
+    return mine
 
 
 def _says_nothing(line: ast.stmt) -> bool:
@@ -44,3 +63,46 @@ def _says_nothing(line: ast.stmt) -> bool:
         raised = line.exc.func if isinstance(line.exc, ast.Call) else line.exc
         return isinstance(raised, ast.Name) and raised.id == "NotImplementedError"
     return isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
+
+
+def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], right: np.ndarray) -> str | None:
+    """What is wrong about the answer of `mine`; None if it is `right`."""
+    call = f"{mine.__name__}({', '.join(map(_short, given))})"
+    try:
+        answer = mine(*copy.deepcopy(given))
+    except Exception as error:  # whatever the reader's lines raise
+        return f"{call} raises {type(error).__name__}{_place(mine, error)}: {str(error).strip().rstrip('.')}"
+    if answer is None:
+        return f"{call} returns None; end it with return"
+    try:
+        found = np.asarray(answer, np.float64)
+    except (TypeError, ValueError):
+        return f"{call} returns {answer!r:.60}, which is no number and no array of numbers"
+    if found.shape != right.shape:
+        return f"{call} has shape {found.shape}, it should have shape {right.shape}"
+    differ = np.argwhere(~np.isclose(found, right, rtol=1e-9, atol=0) & ~(np.isnan(found) & np.isnan(right)))
+    if not len(differ):
+        return None
+    at = tuple(differ[0].tolist())
+    if not at:
+        return f"{call} is {found:g}, it should be {right:g}"
+    return (
+        f"{call} has {found[at]:g} at {list(at)}, it should be {right[at]:g}; {len(differ)} of {right.size} are wrong"
+    )
+
+
+def _place(mine: Callable[..., Any], error: Exception) -> str:
+    """Which of the reader's lines raised, counted from its def."""
+    code = getattr(mine, "__code__", None)
+    lines = [
+        frame.lineno - code.co_firstlineno + 1
+        for frame in traceback.extract_tb(error.__traceback__)
+        if code is not None and frame.filename == code.co_filename and frame.name == code.co_name and frame.lineno
+    ]
+    return f" in its line {lines[-1]}" if lines else ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"{'x'.join(map(str, value.shape))} array"
+    return f"{value!r:.40}"

@@ -15,7 +15,7 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 def predict(prediction: object, answer: object, what: str = "it") -> None:
     """Say whether `prediction` is the `answer`, and if not, where they differ. None says nothing was predicted.
 
-    prediction: numbers, lists or arrays. answer: what was computed.
+    prediction: numbers, lists or arrays; nine digits are enough. answer: what was computed.
 
     >>> predict([[1, 2], [3, 4]], [[1, 2], [3, 5]], "the sum")
     Nearly: 3 of 4 are right; the first that is not is [1, 1], where you have 4 and the sum is 5.
@@ -28,12 +28,13 @@ def predict(prediction: object, answer: object, what: str = "it") -> None:
     try:
         mine, right = np.asarray(prediction, np.float64), np.asarray(answer, np.float64)
     except (TypeError, ValueError):
-        print(f"{prediction!r} are not numbers in rows of one length; write them as [[0, 1], [2, 3]].")
+        example = ("3", "[0, 1, 2]", "[[0, 1], [2, 3]]")[min(np.ndim(answer), 2)]  # type: ignore[arg-type]
+        print(f"{prediction!r} are not numbers in rows of one length; write them as {example}.")
         return
     if mine.shape != right.shape:
         print(f"You predicted the shape {mine.shape}; {what} has shape {right.shape}.")
         return
-    wrong = np.argwhere((mine != right) & ~(np.isnan(mine) & np.isnan(right)))
+    wrong = np.argwhere(~np.isclose(mine, right, rtol=1e-9, atol=0) & ~(np.isnan(mine) & np.isnan(right)))
     if not len(wrong):
         print("You predicted it.")
         return

@@ -110,6 +110,16 @@ def test_stamps_add_up_to_the_transposed_convolution() -> None:
     assert grid(stamps(*TWIN)[0], "x: 3 x 3") == written(np.zeros(9))
 
 
+def test_output_padding_cuts_less_away_and_adds_zeros_only_beyond_the_stamps() -> None:
+    y, w = np.array([[1, 10, 100]]), np.array([[1, 2, 3]])
+    whole = written([1, 2, 13, 20, 130, 200, 300])
+    for extra, n in ((0, 5), (1, 6)):
+        made = stamps(y, w, (1, 2), (0, 1), (0, extra))[-1]
+        assert grid(made, f"x: 1 x {n}, with what is cut away") == whole
+    made = stamps(y, w, (1, 3), (0, 1), (0, 2))[-1]
+    assert grid(made, "x: 1 x 9, with what is cut away") == written([1, 2, 3, 10, 20, 30, 100, 200, 300, 0])
+
+
 @pytest.mark.parametrize("stride", [1, 2, 3])
 @pytest.mark.parametrize("padding", [0, 1])
 @pytest.mark.parametrize("dilation", [1, 2])

@@ -64,3 +64,11 @@ def test_what_is_no_answer_is_refused(tries: Any, text: str) -> None:
 def test_an_error_in_what_is_tried_is_not_taken_for_an_answer() -> None:
     with pytest.raises(ZeroDivisionError):
         Ledger().claim("C1", "", lambda f: 1 / 0 > 0, right=adds, mistake=forgets)
+
+
+def test_a_mistake_without_a_name_is_given_one() -> None:
+    ledger = Ledger()
+    ledger.claim("C1", "", lambda x: x == 5, right=5, mistake=np.zeros((9, 9)).sum(), named="nothing at all")
+    assert [claim.refuted_by for claim in ledger] == ["nothing at all"]
+    with pytest.raises(ArgumentError, match="C2 holds for its own twin, too"):
+        ledger.claim("C2", "", lambda x: x == 5, right=5, mistake=5, named="its own twin")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import pytest
 
 from minifcn.errors import ArgumentTypeError
@@ -53,3 +55,62 @@ def test_what_has_a_body_is_written(function: Callable[..., Any], capsys: pytest
 def test_what_is_no_function_is_refused() -> None:
     with pytest.raises(ArgumentTypeError, match="an exercise is a function, got 3"):
         is_written(3)  # type: ignore[arg-type]
+
+
+def tripled(x: Any) -> Any:
+    return 3 * np.asarray(x)
+
+
+def reports(x: Any) -> Any:
+    print("hello")
+
+
+def returns_dots(x: Any) -> Any:
+    return ...
+
+
+def unfinished(x: Any) -> Any:
+    first = x
+    return first + np.zero(2)
+
+
+async def waits(x: Any) -> Any: ...
+
+
+def test_a_stub_that_is_async_is_not_written() -> None:
+    assert not is_written(waits)
+
+
+def test_what_is_right_in_all_trials_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    mine = lambda x: [2 * n for n in x]  # noqa: E731
+    assert yours(mine, lambda x: 2 * np.asarray(x), ([1, 2],), ([math.nan],), ([],)) is mine
+    assert capsys.readouterr().out == "Going on with your <lambda>.\n"
+
+
+@pytest.mark.parametrize(
+    ("mine", "said"),
+    [
+        (tripled, "tripled(2x1 array) has 3 at [0, 0], it should be 2; 2 of 2 are wrong"),
+        (reports, "reports(2x1 array) returns None; end it with return"),
+        (returns_dots, "returns_dots(2x1 array) returns Ellipsis, which is no number and no array of numbers"),
+        (fails, "fails(2x1 array) raises ValueError in its line 2: [[1.]"),
+        (unfinished, "unfinished(2x1 array) raises AttributeError in its line 3: module 'numpy' has no attribute"),
+        (np.ravel, "ravel(2x1 array) has shape (2,), it should have shape (2, 1)"),
+    ],
+)
+def test_what_is_wrong_is_said_and_the_lesson_goes_on_with_the_solution(
+    mine: Callable[..., Any], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert yours(mine, doubles, (np.array([[1.0], [2.0]]),)) is doubles
+    told = capsys.readouterr().out
+    assert f"Not yet: {said}" in told and told.endswith("; going on with the solution, doubles.\n")
+
+
+def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
+    def spoils(x: Any) -> Any:
+        x *= 2
+        return x
+
+    given = np.ones(2)
+    assert yours(spoils, doubles, (given,), (given,)) is spoils
+    assert given.tolist() == [1, 1]

@@ -21,7 +21,11 @@ from minifcn.teaching import Question, predict, quiz
         (5, 6, "Not yet: you have 5 and it is 6."),
         ([1, 2], [[1, 2]], "You predicted the shape (2,); it has shape (1, 2)."),
         ([[1], [2, 3]], [[1, 2]], "are not numbers in rows of one length"),
-        ("abc", 1, "'abc' are not numbers"),
+        ("abc", 1, "'abc' are not numbers in rows of one length; write them as 3."),
+        ("5 6 7", [5, 6, 7], "write them as [0, 1, 2]."),
+        ("5 6 7", [[5, 6, 7]], "write them as [[0, 1], [2, 3]]."),
+        (0.3, 0.1 + 0.2, "You predicted it."),
+        (0, 1e-12, "Not yet: you have 0 and it is 1e-12."),
         ([np.nan], [np.nan], "You predicted it."),
     ],
 )  # fmt: skip

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tutorials.__main__ import cells, errors_in, read, run, texts
+from tutorials.__main__ import cells, errors_in, printed, read, run, texts
 
 NEEDED = [name for name in ("jupytext", "nbclient", "ipykernel") if find_spec(name) is None]
 TEXTS = texts()
@@ -45,6 +45,15 @@ def test_the_notebook_has_outputs_and_no_error_and_can_be_loaded_quickly(text: P
     assert text.with_suffix(".ipynb").stat().st_size < LARGEST
 
 
+@needs_jupyter
+def test_what_is_printed_can_be_compared() -> None:
+    notebook = read(TEXTS[0].with_suffix(".ipynb"))
+    before = printed(notebook)
+    assert any("is not written yet" in text for text in before)
+    next(o for c in notebook.cells for o in c.get("outputs", ()) if o.output_type == "stream").text += "more"
+    assert printed(notebook) != before
+
+
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.stem)
 def test_a_lesson_has_what_every_lesson_has(text: Path) -> None:
     source = text.read_text(encoding="utf-8")
@@ -74,4 +83,4 @@ def test_every_exercise_has_a_solution_after_it_and_both_are_named_in_yours(text
     exercises = re.findall(r'# %% tags=\["exercise"\]\s+def (\w+)\(', source)
     assert exercises
     for name in exercises:
-        assert re.search(rf"yours\({name}, \w+\)", source), name
+        assert re.search(rf"yours\(\s*{name}, \w+[,)]", source), name
