@@ -123,6 +123,7 @@ TESTED_IN: dict[str, str] = {
     "plot/ladder.py": "plot/test_plot_teaching.py",
     "plot/pictures.py": "plot/test_plot_figures.py",
     "plot/samples.py": "commands/test_check_data.py",
+    "plot/seal.py": "commands/test_segment.py",
     "plot/sheet.py": "plot/test_plot_teaching.py",
     "plot/sliding.py": "plot/test_plot_teaching.py",
     "plot/stamping.py": "plot/test_plot_teaching.py",

@@ -14,9 +14,10 @@ from minifcn.commands.reporting import Counter
 from minifcn.commands.run_folder import writable_folder
 from minifcn.data.images import read_image
 from minifcn.data.pictures import SUFFIXES
-from minifcn.errors import ArgumentError, MinifcnError
+from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.models import FCN
 from minifcn.plot import explained, overlay, save_image_png, save_label_png
+from minifcn.plot.seal import is_as_written
 from minifcn.training import Card, load_network, predict
 
 LONGEST = 16  # no image is looked at wider than so many training images
@@ -56,6 +57,12 @@ def segment(
     model: FCN, card: Card, path: Path, size: tuple[int, int] | None, label_path: Path, overlay_path: Path
 ) -> str:
     """Writes the two pictures of one image; returns a line with its name, its size and its largest classes."""
+    for target in (label_path, overlay_path):
+        if target.exists() and not is_as_written(target):
+            raise FileError(
+                f"{path}: {target} is there and not as minifcn wrote it, so it is not written over; move it, or choose "
+                "another --out."
+            )
     image = read_image(path)
     label = predict(model, image, card.mean, card.std, size or viewing_size(card, image.shape[:2]))
     palette = np.array(card.palette, np.uint8)
@@ -103,10 +110,7 @@ def results_of(stem: str, folder: Path) -> tuple[Path, Path]:
 
 
 def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
-    """(label, overlay) for every image; two images must not write to one file, nor one over what somebody else made.
-
-    That is an image that is given, and of the pair beside its image one without the other: this command writes both.
-    """
+    """(label, overlay) for every image; two images must not write to one file, nor one over an image that is given."""
     stems: dict[str, Path] = {}
     for path in paths:
         if path.stem in stems:
@@ -120,14 +124,6 @@ def named_apart(paths: list[Path], folder: Path) -> list[tuple[Path, Path]]:
     for path in paths:
         if path.resolve() in written:
             raise ArgumentError(f"{path} would be written over by the result of another image; choose another --out.")
-    for path, pair in zip(paths, targets, strict=True):
-        there = [target for target in pair if target.exists()]
-        if len(there) == 1 and path.parent.resolve() == folder.resolve():
-            missing = next(target.name for target in pair if target not in there)
-            raise ArgumentError(
-                f"{there[0]} would be written over, and without {missing} beside it it is no result of an earlier "
-                "call; choose another --out."
-            )
     return targets
 
 

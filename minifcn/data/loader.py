@@ -13,13 +13,17 @@ from minifcn.data.sample import Dataset, Image, Sample, check_sample, integer_in
 from minifcn.data.transforms import Transform
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
+from minifcn.tensor import Tensor, as_tensor
 
 ORDER, CHANGE = 0, 1  # two kinds of random numbers, so that neither repeats the other
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """images float32 (N, 3, H, W), normalised; labels uint8 (N, H, W), 255 is void; names, one per sample."""
+    """images float32 (N, 3, H, W), normalised; labels uint8 (N, H, W), 255 is void; names, one per sample.
+
+    `for images, labels in loader` gives both as Tensors.
+    """
 
     images: NDArray[np.float32]
     labels: NDArray[np.uint8]
@@ -27,6 +31,9 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter((as_tensor(self.images), as_tensor(self.labels)))
 
 
 def normalize(image: Image, mean: NDArray[np.float32], std: NDArray[np.float32]) -> NDArray[np.float32]:

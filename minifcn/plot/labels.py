@@ -15,6 +15,7 @@ import numpy as np
 from minifcn.data.images import luminance
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID, first_of, outside, seams, values_of
+from minifcn.plot.seal import sealed
 from minifcn.weights import atomic_path
 
 VOID_COLOUR = (236, 236, 232)  # paper white: beside it, no class is mistaken for "nothing is known here"
@@ -93,7 +94,7 @@ def save_image_png(path: str | os.PathLike[str], image: np.ndarray) -> None:
     _check_png(path)
     picture = Image.fromarray(checked_image(image, "image"))
     with atomic_path(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=sealed(image))
 
 
 def save_label_png(path: str | os.PathLike[str], label: np.ndarray, palette: Palette) -> None:
@@ -105,10 +106,11 @@ def save_label_png(path: str | os.PathLike[str], label: np.ndarray, palette: Pal
 
     _check_png(path)
     table = checked_palette(palette)
-    picture = Image.fromarray(checked_label(label, "label", len(table)))
+    values = checked_label(label, "label", len(table))
+    picture = Image.fromarray(values)
     picture.putpalette(_all_colours(table).tobytes())
     with atomic_path(path) as temporary:
-        picture.save(temporary, format="PNG")
+        picture.save(temporary, format="PNG", pnginfo=sealed(values))
 
 
 def checked_image(image: np.ndarray, name: str) -> np.ndarray:

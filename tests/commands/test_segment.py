@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from minifcn import Tensor
 from minifcn import functional as F
@@ -142,18 +143,40 @@ def test_what_cannot_be_segmented_is_named_at_the_end(here: Path, capsys: pytest
         assert {path.name for path in (here / f"after-{bad}").iterdir()} == {"good_label.png", "good_overlay.png"}
 
 
-def test_a_mask_of_ones_own_beside_its_image_is_not_written_over(here: Path) -> None:
+def test_a_mask_of_ones_own_beside_its_image_is_not_written_over(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     photos = here / "photos"
     photos.mkdir()
     Image.fromarray(picture(0, (20, 24))[0]).save(photos / "a.png")
     mine = photos / "a_label.png"
     mine.write_bytes(b"painted by hand")
-    with pytest.raises(ArgumentError, match=r"a_label\.png would be written over.* a_overlay\.png .*another --out"):
-        run("photos/a.png", out="photos")
+    assert run("photos/a.png", out="photos") == 1
+    assert "a_label.png is there and not as minifcn wrote it" in capsys.readouterr().err
     assert mine.read_bytes() == b"painted by hand"
     mine.unlink()
     assert run("photos/a.png", out="photos") == 0
     assert run("photos", out="photos") == 0  # over the pair of the first call
+
+
+def test_a_label_that_was_corrected_by_hand_is_kept_and_the_others_are_done(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        Image.fromarray(picture(0, (20, 24))[0]).save(here / f"{name}.png")
+    assert run("a.png", "b.png", out="made") == 0
+    with Image.open(here / "made" / "a_label.png") as label:
+        corrected, note = label.copy(), label.info["minifcn"]
+    corrected.putpixel((3, 4), 1 - corrected.getpixel((3, 4)) % 2)
+    information = PngInfo()
+    information.add_text("minifcn", note)  # as an editor that keeps notes
+    corrected.save(here / "made" / "a_label.png", pnginfo=information)
+    before = (here / "made" / "a_label.png").read_bytes()
+    (here / "made" / "b_overlay.png").unlink()
+    assert run("a.png", "b.png", out="made") == 1
+    assert (here / "made" / "a_label.png").read_bytes() == before
+    assert (here / "made" / "b_overlay.png").exists()
+    assert "a.png: " in capsys.readouterr().err
 
 
 def test_a_link_to_nothing_is_named_as_left_out(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -22,6 +22,7 @@ from minifcn.data import (
     normalize,
 )  # fmt: skip
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
+from minifcn.tensor import Tensor
 
 SCENES = Scenes(11, size=(20, 28), seed=2)
 CHANGES = Compose([RandomScale(0.7, 1.4), RandomCrop((16, 24)), RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)])
@@ -212,3 +213,11 @@ def test_other_bad_arguments():
         loader.batches(4)
     with pytest.raises(ArgumentError, match="DataLoader: the data set is empty"):
         DataLoader(Broken(0), 1)
+
+
+def test_a_batch_is_taken_apart_as_in_pytorch() -> None:
+    scenes = Scenes(3, (16, 24), seed=1)
+    loader = DataLoader(scenes, batch_size=2)
+    for (images, labels), batch in zip(loader, loader, strict=True):
+        assert isinstance(images, Tensor) and isinstance(labels, Tensor)
+        assert np.array_equal(images.numpy(), batch.images) and np.array_equal(labels.numpy(), batch.labels)

@@ -142,7 +142,7 @@ def test_a_failed_png_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.Mon
     save_image_png(path, IMAGE)
     old = path.read_bytes()
 
-    def fail(self: object, path: Path, format: str) -> None:
+    def fail(self: object, path: Path, format: str, **more: object) -> None:
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
