@@ -88,7 +88,7 @@ test_cli.py::test_a_second_ctrl_c_kills_at_once_and_breaks_nothing
 test_cli.py::test_ctrl_c_saves_says_how_to_go_on_and_going_on_gives_the_same_bits
 test_cli.py::test_misuse_in_a_real_process
 test_cli.py::test_the_whole_way_of_a_user
-test_readme.py::test_the_python_blocks_run
+test_readme.py::test_every_python_block_runs_alone
 testing/test_check.py::test_a_mistake_is_called_by_its_name
 testing/test_check.py::test_a_mutant_is_diagnosed_as_itself
 testing/test_check.py::test_a_right_implementation
