@@ -5,10 +5,13 @@ from __future__ import annotations
 import ast
 import os
 import re
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[2]))  # tutorials/ is not installed; at the end, as of benchmarks/
 
 from tutorials.__main__ import cells, errors_in, printed, read, run, texts
 
