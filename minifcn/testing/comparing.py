@@ -28,11 +28,9 @@ def fault(found: Any, right: Any, names: tuple[str, ...] = ("",), single: bool =
         if not isinstance(found, tuple | list | np.ndarray) or len(found) != len(right):
             return "type", f"returned {_kind(found)}, it should return {brief(right)}"
         names = names if len(names) == len(right) else tuple(f"number {n}" for n in range(1, len(right) + 1))
-        parts = [
-            fault(a, b, (name,), single) for a, b, name in zip(found, right, names, strict=True) if not callable(b)
-        ]
         return _worst(
-            [*parts, *(_function_fault(a, b, right) for a, b in zip(found, right, strict=True) if callable(b))]
+            _function_fault(a, b, right) if callable(b) else fault(a, b, (name,), single)
+            for a, b, name in zip(found, right, names, strict=True)
         )
     if isinstance(right, np.ndarray):
         return _array_fault(found, right, names[0], single)

@@ -76,9 +76,7 @@ def group_norm(x: Any, num_groups: int, weight: Any = None, bias: Any = None, ep
 def group_norm_backward(grad_output: Any, x: Any, num_groups: int, weight: Any, bias: Any,
                         eps: float = 1e-5) -> Gradients:  # fmt: skip
     """The gradients of ⟨group_norm(x), grad_output⟩ with respect to x, weight and bias"""
-    leaves = [Tensor(array, requires_grad=True) for array in (x, weight, bias)]
-    y = F.group_norm(leaves[0], num_groups, leaves[1], leaves[2], eps)
-    return tuple(g.numpy() for g in grad(y, leaves, Tensor(grad_output)))
+    return _normalised_backward(F.group_norm, grad_output, x, num_groups, weight, bias, eps)
 
 
 def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
@@ -89,8 +87,15 @@ def layer_norm(x: Any, normalized_shape: Any, weight: Any = None, bias: Any = No
 def layer_norm_backward(grad_output: Any, x: Any, normalized_shape: Any, weight: Any, bias: Any,
                         eps: float = 1e-5) -> Gradients:  # fmt: skip
     """The gradients of ⟨layer_norm(x), grad_output⟩ with respect to x, weight and bias"""
+    return _normalised_backward(F.layer_norm, grad_output, x, normalized_shape, weight, bias, eps)
+
+
+def _normalised_backward(
+    norm: Any, grad_output: Any, x: Any, rows: Any, weight: Any, bias: Any, eps: float
+) -> Gradients:
+    """What x, weight and bias receive; rows: by which the normalisation knows what it averages over."""
     leaves = [Tensor(array, requires_grad=True) for array in (x, weight, bias)]
-    y = F.layer_norm(leaves[0], normalized_shape, leaves[1], leaves[2], eps)
+    y = norm(leaves[0], rows, leaves[1], leaves[2], eps)
     return tuple(g.numpy() for g in grad(y, leaves, Tensor(grad_output)))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import strategies as st
 
 from minifcn.testing.law import close, equal, law
-from minifcn.testing.laws.optimisers import path
+from minifcn.testing.laws.optimisers import in_words, path, weight_and_gradients
 from minifcn.testing.operations import Operations
-from minifcn.testing.strategies import Draw, count, seeds, shown, whole_numbers
+from minifcn.testing.strategies import Draw
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,14 @@ class AdamCase:
     eps: float
 
     def __str__(self) -> str:
-        steps = {f"gradient {number}": gradient for number, gradient in enumerate(self.gradients, 1)}
-        settings = f"lr {self.lr:g}, betas {self.betas}, eps {self.eps:g}"
-        return f"{count(len(self.gradients), 'step')}, {settings}\n{shown(weight=self.weight, **steps)}"
+        return in_words(f"lr {self.lr:g}, betas {self.betas}, eps {self.eps:g}", self.weight, self.gradients)
 
 
 @st.composite
 def adam_cases(draw: Draw) -> AdamCase:
-    shape, steps, seed = draw(st.sampled_from([(2,), (2, 3), (1, 2)])), draw(st.integers(2, 5)), draw(seeds())
-    source = np.random.default_rng(seed) if seed else 0
-    gradients = [whole_numbers(source, shape) for _ in range(steps)]
+    weight, gradients = weight_and_gradients(draw, 5)
     return AdamCase(
-        whole_numbers(source, shape),
+        weight,
         tuple(np.where(g == 0, 10.0, g) for g in gradients),
         draw(st.sampled_from([0.5, 0.25, 1.0])),
         draw(st.sampled_from([(0.5, 0.75), (0.75, 0.5), (0.9, 0.999), (0.0, 0.5)])),

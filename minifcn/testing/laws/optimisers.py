@@ -15,6 +15,20 @@ from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import Draw, count, seeds, shown, whole_numbers
 
 
+def weight_and_gradients(draw: Draw, most: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Whole numbers: a weight, and its gradient in each of 2 to `most` steps."""
+    shape, steps, seed = draw(st.sampled_from([(2,), (2, 3), (1, 2)])), draw(st.integers(2, most)), draw(seeds())
+    source = np.random.default_rng(seed) if seed else 0
+    gradients = [whole_numbers(source, shape) for _ in range(steps)]
+    return whole_numbers(source, shape), gradients
+
+
+def in_words(settings: str, weight: np.ndarray, gradients: tuple[np.ndarray, ...]) -> str:
+    """A case of an optimiser."""
+    steps = {f"gradient {number}": gradient for number, gradient in enumerate(gradients, 1)}
+    return f"{count(len(gradients), 'step')}, {settings}\n{shown(weight=weight, **steps)}"
+
+
 @dataclass(frozen=True)
 class SgdCase:
     """Whole numbers: a weight and its gradient in each step. Settings that are sums of powers of two."""
@@ -35,22 +49,18 @@ class SgdCase:
         return {**self.options, "weight_decay": 0.0}
 
     def __str__(self) -> str:
-        steps = {f"gradient {number}": gradient for number, gradient in enumerate(self.gradients, 1)}
         words = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in self.options.items())
-        return f"{count(len(self.gradients), 'step')}, {words}\n{shown(weight=self.weight, **steps)}"
+        return in_words(words, self.weight, self.gradients)
 
 
 @st.composite
 def sgd_cases(draw: Draw) -> SgdCase:
     """2 to 4 steps; a gradient is now and then zero. 4 steps with these settings need less than 53 bits."""
-    shape, steps, seed = draw(st.sampled_from([(2,), (2, 3), (1, 2)])), draw(st.integers(2, 4)), draw(seeds())
-    generator = np.random.default_rng(seed)
-    source = generator if seed else 0
-    gradients = [whole_numbers(source, shape) for _ in range(steps)]
+    weight, gradients = weight_and_gradients(draw, 4)
     if draw(st.integers(0, 3)) == 0:
-        gradients[-1] = np.zeros(shape)
+        gradients[-1] = np.zeros(weight.shape)
     return SgdCase(
-        whole_numbers(source, shape),
+        weight,
         tuple(gradients),
         draw(st.sampled_from([0.5, 0.25, 0.125])),
         draw(st.sampled_from([0.5, 0.75, 0.25])),

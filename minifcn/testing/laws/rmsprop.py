@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from minifcn.testing.law import close, demand, equal, law
 from minifcn.testing.laws.adam import steps
-from minifcn.testing.laws.optimisers import path
+from minifcn.testing.laws.optimisers import in_words, path, weight_and_gradients
 from minifcn.testing.operations import Operations
-from minifcn.testing.strategies import Draw, count, seeds, shown, whole_numbers
+from minifcn.testing.strategies import Draw
 
 
 @dataclass(frozen=True)
@@ -31,18 +31,15 @@ class RmspropCase:
         return {name: getattr(self, name) for name in ("lr", "alpha", "eps")}
 
     def __str__(self) -> str:
-        steps = {f"gradient {number}": gradient for number, gradient in enumerate(self.gradients, 1)}
         settings = f"lr {self.lr:g}, alpha {self.alpha:g}, eps {self.eps:g}, momentum {self.momentum:g}"
-        return f"{count(len(self.gradients), 'step')}, {settings}\n{shown(weight=self.weight, **steps)}"
+        return in_words(settings, self.weight, self.gradients)
 
 
 @st.composite
 def rmsprop_cases(draw: Draw) -> RmspropCase:
-    shape, steps, seed = draw(st.sampled_from([(2,), (2, 3), (1, 2)])), draw(st.integers(2, 5)), draw(seeds())
-    source = np.random.default_rng(seed) if seed else 0
-    gradients = [whole_numbers(source, shape) for _ in range(steps)]
+    weight, gradients = weight_and_gradients(draw, 5)
     return RmspropCase(
-        whole_numbers(source, shape),
+        weight,
         tuple(np.where(g == 0, 10.0, g) for g in gradients),
         draw(st.sampled_from([0.5, 0.25, 1.0])),
         draw(st.sampled_from([0.5, 0.75, 0.9])),
