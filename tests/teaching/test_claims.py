@@ -72,3 +72,48 @@ def test_a_mistake_without_a_name_is_given_one() -> None:
     assert [claim.refuted_by for claim in ledger] == ["nothing at all"]
     with pytest.raises(ArgumentError, match="C2 holds for its own twin, too"):
         ledger.claim("C2", "", lambda x: x == 5, right=5, mistake=5, named="its own twin")
+
+
+def test_a_misconception_is_computed_beside_what_is_so(capsys: pytest.CaptureFixture[str]) -> None:
+    ledger = Ledger()
+    x = np.array([1.0, 2.0])
+    ledger.misconception(
+        "M1", "twice undoes half", believed=lambda: x, found=lambda: 2 * (0.25 * x), instead="four times does"
+    )
+    told = capsys.readouterr().out
+    assert told.startswith("M1 is not so: twice undoes half. Believed and found: [1, 2] and [0.5, 1].")
+    assert told.endswith("Instead: four times does\n")
+    assert [(m.number, m.instead) for m in ledger.misconceptions] == [("M1", "four times does")]
+    assert not list(ledger) and "M1" in str(ledger) and "<td>M1</td>" in ledger._repr_html_()
+
+
+@pytest.mark.parametrize(
+    ("believed", "found", "difference"),
+    [
+        (np.zeros((2, 3)), np.zeros((3, 2)), "shape (2, 3) and (3, 2)"),
+        (np.arange(12), np.arange(12) // 2 * 2, "6 of 12 numbers differ"),
+        (True, False, "True and False"),
+        (1 / 3, 2.0, "0.3333 and 2"),
+        ("same", "shifted", "same and shifted"),
+        (np.nan, 0.0, "nan and 0"),
+    ],
+)
+def test_how_far_apart_they_are_is_said(
+    believed: Any, found: Any, difference: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Ledger().misconception("M2", "so", believed=lambda: believed, found=lambda: found, instead="not so")
+    assert f"Believed and found: {difference}.\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("same", [3, np.arange(4.0), np.nan, "word", True])
+def test_a_belief_that_agrees_with_what_is_found_is_none(same: Any) -> None:
+    ledger = Ledger()
+    with pytest.raises(ArgumentError, match="M3 is so, or is not tried"):
+        ledger.misconception("M3", "it is", believed=lambda: same, found=lambda: same, instead="it is not")
+    assert not ledger.misconceptions
+
+
+def test_a_belief_is_computed_and_never_a_constant() -> None:
+    for given in ({"believed": 1, "found": lambda: 2}, {"believed": lambda: 1, "found": 2}):
+        with pytest.raises(ArgumentTypeError, match="is a function that computes it"):
+            Ledger().misconception("M4", "it is", instead="it is not", **given)  # type: ignore[arg-type]
