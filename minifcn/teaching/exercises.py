@@ -38,7 +38,7 @@ def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple
     """`mine` if it is written and right in all `trials`, else `solution`; a line says which, and what is wrong.
 
     trials: the arguments of a call each. What `mine` gives, a number or an array, must be what `solution` gives. So
-    the lesson goes on with right numbers, whatever the reader wrote.
+    the lesson goes on with right numbers, whatever the reader wrote. Without trials it is for what follows to judge.
 
     >>> def double(x):
     ...     return x + 2
@@ -54,7 +54,7 @@ def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple
         if wrong is not None:
             print(f"Not yet: {wrong}; {instead}.")
             return solution
-    print(f"Going on with your {mine.__name__}.")
+    print(f"{'Going on with' if trials else 'Trying'} your {mine.__name__}.")
     return mine
 
 
@@ -79,6 +79,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], right: np.ndarray) 
     except (TypeError, ValueError):
         return f"{call} returns {answer!r:.60}, which is no number and no array of numbers"
     if found.shape != right.shape:
+        if max(found.size, right.size) <= 9 and max(found.ndim, right.ndim) <= 1:  # a few numbers: say which
+            return f"{call} is {_numbers(found)}, it should be {_numbers(right)}"
         return f"{call} has shape {found.shape}, it should have shape {right.shape}"
     differ = np.argwhere(~np.isclose(found, right, rtol=1e-9, atol=0) & ~(np.isnan(found) & np.isnan(right)))
     if not len(differ):
@@ -100,6 +102,12 @@ def _place(mine: Callable[..., Any], error: Exception) -> str:
         if code is not None and frame.filename == code.co_filename and frame.name == code.co_name and frame.lineno
     ]
     return f" in its line {lines[-1]}" if lines else ""
+
+
+def _numbers(array: np.ndarray) -> str:
+    """One number, or a row of them in brackets."""
+    row = ", ".join(f"{number:g}" for number in array.ravel())
+    return f"[{row}]" if array.ndim else row
 
 
 def _short(value: Any) -> str:

@@ -111,6 +111,15 @@ def test_stamps_add_up_to_the_transposed_convolution() -> None:
     assert grid(stamps(*TWIN)[0], "x: 3 x 3") == written(np.zeros(9))
 
 
+def test_a_line_between_what_stays_and_what_is_cut_away_is_a_whole_one() -> None:
+    figure = stamps(np.ones((2, 2)), np.ones((3, 3)), stride=2, padding=1).still()
+    patches = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
+    dashed, whole = (
+        [p.zorder for p in patches if (p.get_linestyle() != "solid") == dashes] for dashes in (True, False)
+    )
+    assert dashed and whole and max(dashed) < min(whole)
+
+
 def test_output_padding_cuts_less_away_and_adds_zeros_only_beyond_the_stamps() -> None:
     y, w = np.array([[1, 10, 100]]), np.array([[1, 2, 3]])
     whole = written([1, 2, 13, 20, 130, 200, 300])

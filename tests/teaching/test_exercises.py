@@ -49,7 +49,7 @@ def test_a_stub_is_not_written(stub: Callable[..., Any], capsys: pytest.CaptureF
 def test_what_has_a_body_is_written(function: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert is_written(function)
     assert yours(function, dots) is function
-    assert "Going on with your" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"Trying your {function.__name__}.\n"  # nothing has been tried yet
 
 
 def test_what_is_no_function_is_refused() -> None:
@@ -104,6 +104,22 @@ def test_what_is_wrong_is_said_and_the_lesson_goes_on_with_the_solution(
     assert yours(mine, doubles, (np.array([[1.0], [2.0]]),)) is doubles
     told = capsys.readouterr().out
     assert f"Not yet: {said}" in told and told.endswith("; going on with the solution, doubles.\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "said"),
+    [
+        (16, range(16, 19), "is 16, it should be [16, 17, 18]"),
+        (range(2), range(0), "is [0, 1], it should be []"),
+        ([[1, 2]], [1, 2], "has shape (1, 2), it should have shape (2,)"),
+        (range(10), range(9), "has shape (10,), it should have shape (9,)"),
+    ],
+)
+def test_a_few_numbers_of_another_shape_are_shown(
+    answer: Any, right: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yours(lambda: answer, lambda: right, ())
+    assert capsys.readouterr().out == f"Not yet: <lambda>() {said}; going on with the solution.\n"
 
 
 def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
