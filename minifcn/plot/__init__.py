@@ -8,6 +8,7 @@ from minifcn.plot.curves import learning_curve
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
 from minifcn.plot.graph import graph, to_dot
+from minifcn.plot.growing import growing
 from minifcn.plot.images import images
 from minifcn.plot.labels import colorize, error_map, overlay, save_image_png, save_label_png
 from minifcn.plot.ladder import ladder
@@ -32,6 +33,7 @@ __all__ = [
     "explained",
     "gallery",
     "graph",
+    "growing",
     "images",
     "ladder",
     "learning_curve",
