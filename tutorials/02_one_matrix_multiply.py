@@ -53,9 +53,7 @@ places = np.array([[1.0, 10.0], [100.0, 1000.0]])
 plot.columns(image, 2)
 
 # %%
-plot.columns(
-    image, 2
-).still()  # the last frame again, for viewers that take sliders away
+plot.columns(image, 2).still()  # the last frame, for viewers that take sliders away
 
 # %%
 windows = [image[i : i + 2, j : j + 2].ravel() for i, j in np.ndindex(2, 3)]
@@ -82,10 +80,10 @@ assert np.array_equal(result.reshape(2, 3), of_01)
 
 # %% [markdown]
 # With $O$ kernels there are $O$ rows instead of one, and the columns are the same. With $C$ channels a column is the
-# window of the first channel, then that of the second, and so on: $C\cdot KH\cdot KW$ numbers.
+# window of the first channel, then that of the second, and so on. Let $K = C\cdot KH\cdot KW$ be the numbers of a
+# column, and $L = OH\cdot OW$ the number of columns:
 #
-# $$\underbrace{y}_{O\;\times\;OH\cdot OW} = \underbrace{w}_{O\;\times\;C\cdot KH\cdot KW}\;\;
-# \underbrace{\text{columns}}_{C\cdot KH\cdot KW\;\times\;OH\cdot OW}$$
+# $$\underset{O\times L}{y} = \underset{O\times K}{w}\;\underset{K\times L}{\text{columns}}$$
 #
 # That is all. Multiplying two large matrices (programmers call it GEMM, *general matrix multiply*) is what processors
 # and their libraries have been made fast at for decades, and a convolution gets it for nothing. Well, not quite for
@@ -228,18 +226,15 @@ layers = {  # channels, size, kernel, stride, padding
     "1x1": (64, (224, 224), 1, 1, 0),
 }
 for name, given in layers.items():
-    before, after = grows(*given)
+    before, after = (4 * numbers for numbers in grows(*given))  # bytes of float32
     k, s = given[2:4]
-    print(
-        f"{name:16} {4 * before / 1e6:7.4g} MB -> {4 * after / 1e6:8.4g} MB:", end=" "
-    )
+    print(f"{name:15} {before:>10,} -> {after:>11,} bytes:", end=" ")
     print(f"times {after / before:5.2f}, k²/s² is {k * k / (s * s):5.2f}")
 
 # %% [markdown]
-# (In float32, 4 bytes a number.) The third line is the second convolution of VGG16, a network that we shall meet
-# again: it makes 115.6 MB of columns from 12.8 MB. That is for one image; for nine it would be a gigabyte, in one
-# layer. A kernel as large as its stride copies each pixel once, and a kernel of 1x1 makes nothing but the image again:
-# that one needs no im2col at all.
+# The third line is the second convolution of VGG16, a network that we shall meet again: it makes 115.6 MB of columns
+# from 12.8 MB. That is for one image; for nine it would be a gigabyte, in one layer. A kernel as large as its stride
+# copies each pixel once, and a kernel of 1x1 makes nothing but the image again: that one needs no im2col at all.
 #
 # **The remedy: blocks.** The product does not need all columns at once. A few rows of windows at a time are made,
 # multiplied, and thrown away. Not only does that save memory; a block that stays in the processor's cache (its small,
@@ -247,10 +242,10 @@ for name, given in layers.items():
 #
 # ## 5. A view that copies nothing
 #
-# Before that, a trick. An array in memory is a row of numbers, and *strides* (in bytes; not ours) that say how far to
-# go for the next row and for the next column. A window is the image seen from another corner, so *all* windows can be
-# seen without a copy: $x[c, i, j, k, l]$ lies at row $i + k$, column $j + l$, and moving the window by one costs the
-# same step as moving the tap by one.
+# Before that, a trick. An array in memory is a row of numbers, and *strides* (another thing than ours, in bytes) say
+# how far to go for the next row and for the next column. A window is the image seen from another corner. So *all*
+# windows can be seen without a copy: `seen[i, j, k, l]` is the pixel in row $i + k$, column $j + l$, and moving the
+# window by one is the same step in memory as moving the tap by one.
 
 # %%
 seen = np.lib.stride_tricks.sliding_window_view(image, (2, 2))  # (OH, OW, KH, KW)
@@ -330,9 +325,7 @@ assert check(unfold=im2col_by_copy, examples=15)
 plot.columns(image, 2, back=True)
 
 # %%
-plot.columns(image, 2, back=True)[
-    9
-]  # on the way back, for viewers that take sliders away
+plot.columns(image, 2, back=True)[9]  # for viewers that take sliders away
 
 # %% [markdown]
 # **Yours to write** (10 minutes), tap by tap again. For *one* tap no pixel occurs twice, so a slice can be added to in
@@ -547,7 +540,7 @@ for name, way in {"windows": conv2d_by_windows, "all columns": conv2d}.items():
 #
 # </details>
 
-# %%
+# %% tags=["solution", "hide-input"]
 assert unfold(np.zeros((1, 3, 4, 5)), (3, 2)).shape == (1, 18, 8)
 copies = there_and_back(np.ones((5, 5)), kernel=3)
 assert copies[2, 2] == 9 and copies[0, 0] == 1

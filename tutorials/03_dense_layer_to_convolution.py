@@ -19,8 +19,8 @@
 #
 # **요약.** 완전 연결층(dense layer)은 특징 맵과 크기가 같은 커널을 가진 합성곱입니다. 가중치를 (출력, 채널, 높이, 너비)로 모양만 바꾸면 같은
 # 숫자가 나옵니다. 이렇게 바꾼 분류기는 더 큰 이미지 위를 미끄러지며 위치마다 점수를 내므로, 무엇이 있는지뿐 아니라 어디에 있는지도 알려 줍니다.
-# VGG16의 fc6은 7x7 합성곱이, fc7은 1x1 합성곱이 됩니다. 입력 크기가 자유로워지지만, 보폭(stride)으로 나누어떨어지지 않는 크기에서는 가장자리 픽셀이
-# 버려집니다.
+# VGG16의 fc6은 7x7 합성곱이, fc7은 1x1 합성곱이 됩니다. 입력 크기가 자유로워지지만, 보폭(stride)의 격자에 맞지 않는 크기에서는 가장자리 픽셀을
+# 보지 못합니다.
 
 # %%
 import numpy as np
@@ -77,12 +77,12 @@ for i, j in np.ndindex(2, 3):
     assert np.array_equal(A @ image[i : i + 2, j : j + 2].ravel(), maps[:, i, j])
 
 # %% [markdown]
-# (All -2: it takes the difference of each pixel and its right neighbour, twice, and that is -1 wherever one looks in
-# this image.) So
+# (All $-2$: it takes the difference of each pixel and its right neighbour, twice, and that is $-1$ wherever one looks
+# in this image.) So
 #
 # > **a dense layer is a convolution whose kernel is as large as the map. It has one place to stand.**
 #
-# The layer is the row of weights of 02, times one column. Give it a larger map and there are more columns; nothing in
+# The layer is the rows of weights of 02, times one column. Give it a larger map and there are more columns; nothing in
 # the weights says how many. Move the slider: the image grows, the weights stay, and so do the results that were there.
 
 # %%
@@ -137,9 +137,7 @@ def kernels_turned(weight, channels, size):
     return weight.reshape(len(weight), channels, *size)[:, :, ::-1, ::-1]
 
 
-numbered = np.arange(12.0)[
-    None
-]  # a weight that says where it comes from: 2 channels of 2x3
+numbered = np.arange(12.0)[None]  # 2 channels of 2x3, each weight numbered
 ways = convert, channels_last, columns_first, kernels_turned
 kept = [way(numbered, 2, (2, 3))[0].reshape(4, 3) for way in ways]
 titles = ["right", "channels last", "columns first", "turned"]
@@ -175,14 +173,11 @@ ledger.claim(
 # %%
 fc6, fc7 = nn.Linear(8 * 7 * 7, 16, generator=rng), nn.Linear(16, 3, generator=rng)
 for layer in (fc6, fc7):
-    layer.weight.data[:], layer.bias.data[:] = (
-        whole(layer.weight.shape),
-        whole(layer.bias.shape),
-    )
+    layer.weight.data[:] = whole(layer.weight.shape)
+    layer.bias.data[:] = whole(layer.bias.shape)
 dense_head = nn.Sequential(nn.Flatten(), fc6, nn.ReLU(), fc7)
-head = nn.Sequential(
-    nn.convolutionalise(fc6, 8, 7), nn.ReLU(), nn.convolutionalise(fc7, 16, 1)
-)
+as_7x7, as_1x1 = nn.convolutionalise(fc6, 8, 7), nn.convolutionalise(fc7, 16, 1)
+head = nn.Sequential(as_7x7, nn.ReLU(), as_1x1)
 print(head)
 
 pool5 = Tensor(whole((2, 8, 7, 7)).astype(np.float32))
@@ -265,10 +260,8 @@ def scene(size, things):
 
 def example(kind):
     """18 x 18 pixels: 1 a cross, 2 a ring; 0 one of them half outside, or nothing."""
-    at, shape = (
-        19 + rng.integers(-2, 3, 2),
-        (cross, ring)[(kind or rng.integers(1, 3)) - 1],
-    )
+    shape = ring if kind == 2 or (kind == 0 and rng.random() < 0.5) else cross
+    at = 19 + rng.integers(-2, 3, 2)
     if kind == 0:
         at[rng.integers(2)] += rng.choice([-1, 1]) * rng.integers(6, 12)
     things = [(shape, *at)] if kind or rng.random() < 0.6 else []
@@ -277,10 +270,8 @@ def example(kind):
 
 labels = rng.integers(0, 3, 1500)
 pictures = np.array([example(kind) for kind in labels])[:, None]  # (1500, 1, 18, 18)
-shown = [
-    pictures[np.flatnonzero(labels == kind)[n], 0] for kind in range(3) for n in (0, 1)
-]
-plot.images(*shown, titles=["0", "0", "1", "1", "2", "2"], low=-0.5, high=1.5)
+chosen = np.concatenate([np.flatnonzero(labels == kind)[:2] for kind in range(3)])
+plot.images(*pictures[chosen, 0], titles=[*"001122"], low=-0.5, high=1.5)
 
 # %% [markdown]
 # It has two convolutions of 3x3 without padding, each followed by a ReLU (what is negative becomes 0) and a max
@@ -351,16 +342,13 @@ titles = ["the scene: 66 x 90", "where it says cross", "where it says ring"]
 plot.images((large + 0.4) / 1.6, *maps, titles=titles, high=1)
 
 # %%
-for shape, i, j in things:
-    place = (
-        round((i - 8.5) / 4),
-        round((j - 8.5) / 4),
-    )  # whose window has it in the middle
-    assert best[place] == (1 if shape is cross else 2)
+for shape, i, j in things:  # at the place whose window has it in the middle
+    row, column = round((i - 8.5) / 4), round((j - 8.5) / 4)
+    assert best[row, column] == (1 if shape is cross else 2)
 
 # %% [markdown]
-# It says where. (Beside a ring it may see a cross: an arc at the edge of a window looks like one, and it was shown few
-# such. At each place it says what it would say of that window alone; no better, and no worse.)
+# It says where. (It is not perfect: of windows such as it was never shown, it may say anything. At each place it says
+# what it would say of that window alone; no better, and no worse.)
 #
 # ### The same, window by window
 #
@@ -423,10 +411,10 @@ ledger.claim(
 # %% [markdown]
 # ## 6. What it saves
 #
-# Both ways give the same numbers. But neighbouring windows share most of their pixels, and window by window the
+# Both ways gave the same numbers. But neighbouring windows share most of their pixels, and window by window the
 # convolutions are computed anew for each. Count the multiplications of VGG16 on a square image: *window by window* is
-# those for 224x224, times the number of places; *the whole image* computes each map once. (Each pooling halves the
-# size, and fc6 needs a map of 7x7.)
+# those for 224x224, times the number of places; *the whole image at once* computes each map once. (Each pooling halves
+# the size, and fc6 needs a map of 7x7.)
 
 # %%
 STAGES = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
@@ -444,11 +432,11 @@ def vgg16_multiplies(n):
 
 
 one, _ = vgg16_multiplies(224)
+print("size  places  by windows  at once   (billions)")
 for n in (224, 256, 320, 448, 672, 1344):
     whole_image, places = vgg16_multiplies(n)
-    by_windows = places * one
-    print(f"{n:4} x {n:4}: {places:5} places, {by_windows / 1e9:8.1f} billion", end=" ")
-    print(f"or {whole_image / 1e9:6.1f}: {by_windows / whole_image:4.1f} times as many")
+    ratio = f"{places * one / whole_image:4.1f} times"
+    print(f"{n:4}  {places:6}  {places * one / 1e9:10.1f}  {whole_image / 1e9:7.1f}   {ratio}")
 
 # %% [markdown]
 # And in seconds, with our small one:
@@ -478,6 +466,9 @@ def takes(network, size, channels=1):
 for name, network in {"dense layers": classifier, "convolutions": sliding}.items():
     taken = [n for n in range(1, 71) if takes(network, (n, n))]
     print(f"with {name}: {taken[0]} to {taken[-1]} pixels, {len(taken)} sizes")
+of_map = [n for n in range(1, 71) if takes(classifier[1:], (n, n), 16)]
+print("the dense layers alone take maps of", of_map)
+assert of_map == [3]
 for network, n in ((classifier, 40), (sliding, 12)):
     try:
         scores_of(network, np.zeros((1, 1, n, n)))
@@ -514,24 +505,16 @@ ledger.claim(
 # each addition rounds. With whole numbers nothing is rounded, and nothing differs.
 #
 # *Any size.* It runs. But a pooling of 2 that meets an odd number drops the last row, without a word. `pixels_seen`
-# walks back from a place of the map to the pixels that it sees; the union over all places is what is looked at at all:
+# walks back from a place of the map to the pixels that it sees; the union over all places is all that is looked at:
 
 # %%
-layers = [
-    (3,),
-    (2, 2),
-    (3,),
-    (2, 2),
-    (3,),
-]  # kernel (and stride) of all layers that have windows
+layers = [(3, 1), (2, 2), (3, 1), (2, 2), (3, 1)]  # kernel and stride, where there are windows
 
 
 def rows_seen(n):
     """How many rows of an image of n rows have a say in any score."""
     places = scores_of(sliding, np.zeros((1, 1, n, 18))).shape[2]
-    return len(
-        {row for place in range(places) for row in pixels_seen(layers, place, n)}
-    )
+    return len(set().union(*(pixels_seen(layers, place, n) for place in range(places))))
 
 
 for n in range(18, 24):
@@ -547,9 +530,7 @@ assert np.array_equal(scores_of(sliding, painted), before)
 def apart(products):
     """How far apart two sums are: channel by channel, and pixel by pixel."""
     orders = products.ravel(), products.transpose(1, 2, 0).ravel()
-    dense, kernel = (
-        np.cumsum(numbers)[-1] for numbers in orders
-    )  # one after the other
+    dense, kernel = (np.cumsum(numbers)[-1] for numbers in orders)  # one by one
     return abs(float(dense - kernel))
 
 
@@ -560,7 +541,7 @@ ledger.misconception(
     "as a convolution a dense layer is only about the same, but any size of image works",
     believed=lambda: [apart(rounded) > 0, len(painted[0, 0])],
     found=lambda: [apart(exact) > 0, rows_seen(len(painted[0, 0]))],
-    instead="it is exactly the same, and rows that the stride leaves over are not looked at",
+    instead="it is exactly the same, and rows that the stride leaves over are not seen",
 )
 
 # %% [markdown]
@@ -578,8 +559,8 @@ ledger.misconception(
 #
 # $$r \leftarrow r + (k-1)\,j, \qquad j \leftarrow j\,s.$$
 #
-# For ours: $1 \to 3 \to 4 \to 8 \to 10 \to 18$, with $j = 1, 2, 2, 4, 4$. The receptive field of the score *is* the
-# picture that the classifier was made for.
+# For ours: $1 \to 3 \to 4 \to 8 \to 10 \to 18$, with $j = 1, 1, 2, 2, 4$ in the five steps. The receptive field of the
+# score *is* the picture that the classifier was made for.
 
 # %%
 assert (receptive_field(layers).size, receptive_field(layers).stride) == (18, 4)
@@ -601,7 +582,7 @@ assert (receptive_field(layers).size, receptive_field(layers).stride) == (18, 4)
 #
 # </details>
 
-# %%
+# %% tags=["solution", "hide-input"]
 assert convolutionalise(np.zeros((5, 48)), 3, (4, 4)).shape == (5, 3, 4, 4)
 assert 64 * 120 * 21 * 120 == 19_353_600
 assert scores_of(sliding, np.zeros((1, 1, 30, 46))).shape[2:] == (4, 8)
@@ -626,9 +607,8 @@ def field_of(layers):
 
 
 # %%
-field = yours(
-    my_receptive_field, field_of, ([(3, 1), (2, 2)],), ([(5, 3), (3, 1), (2, 2)],)
-)
+trials = ([(3, 1), (2, 2)],), ([(5, 3), (3, 1), (2, 2)],)
+field = yours(my_receptive_field, field_of, *trials)
 report = check(receptive_field=field, examples=15)
 print(report)
 assert report, "mend my_receptive_field, or put ... back to go on with the solution"
@@ -699,11 +679,7 @@ quiz(
     ),
     Question(
         "A dense layer for a 2x2 map slides on a map of 5x6. How many places are there?",
-        lambda: (
-            F.conv2d(Tensor(digits[None, None] * 1.0), Tensor(kernels))
-            .numpy()[0, 0]
-            .size
-        ),
+        lambda: len(F.unfold(Tensor(digits[None, None] * 1.0), 2).numpy()[0, 0]),
         "4 · 5: as a kernel of 2x2 has",
     ),
     Question(

@@ -8,6 +8,7 @@ import pytest
 from minifcn import plot
 from minifcn.errors import ArgumentError
 from minifcn.plot.growing import growing
+from tests.plot.test_plot_figures import check_texts
 from tests.plot.test_plot_teaching import grid, numbers, written
 
 PLACES = np.array([[1, 10], [100, 1000]])
@@ -29,6 +30,7 @@ def test_channels_kernels_and_stride_are_drawn_with_their_numbers() -> None:
     assert grid(frames[-1], "y[2]: 2 x 3") == written(np.full(6, 12))
     assert "w[2, 1]" in numbers(frames[-1])
     assert any("stride (2, 1)" in text for text in numbers(frames[0]))
+    check_texts(frames[-1])
 
 
 def test_what_cannot_be_drawn_is_refused() -> None:
