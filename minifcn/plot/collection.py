@@ -12,6 +12,7 @@ from minifcn.plot.arithmetic import CASES
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
 from minifcn.plot.graph import graph
+from minifcn.plot.growing import growing
 from minifcn.plot.ladder import ladder
 from minifcn.plot.sliding import slide
 from minifcn.plot.stamping import spread, stamps
@@ -43,6 +44,7 @@ PICTURES: dict[str, Callable[[], Frames | Figure]] = {
     "spread": lambda: spread(TWIN, KERNEL, stride=2, padding=1),
     "coverage": lambda: coverage((9, 9), 3, 2),
     "coverage-even": lambda: coverage((10, 10), 4, 2, 1),
+    "growing": lambda: growing(np.arange(20).reshape(4, 5), PLACES),
     "ladder": lambda: ladder(250, 260),
     "graph": _recorded,
     **{f"arithmetic-{number:02}": case.frames for number, case in enumerate(CASES, 1)},
