@@ -132,7 +132,7 @@ plot.walk(twice + twice, {"a": leaf}).still()  # the last frame again, for viewe
 # How is one found? Go down from the result; a node is *finished* when all its operands are finished; then write it at
 # the end of a list. Operands are in the list before their users; turn the list round.
 #
-# **Step 2, yours to write** (10 minutes). `operands(node)` gives the operands of a node. Each node once, even if it
+# **Step 2, yours to write** (7 minutes). `operands(node)` gives the operands of a node. Each node once, even if it
 # was used more than once. (Eight lines, with a function that calls itself. In the test a node is a number.)
 
 # %% tags=["exercise"]
@@ -275,7 +275,8 @@ for n in (2, 6, 12):
     received, visits = {}, []
     piece_by_piece(result, 1.0, received, visits)
     nodes = order(result, lambda made: made.operands)
-    print(f"{n:2} doublings: {received[leaf]:4.0f}, {len(visits):4} visits in pieces, {len(nodes):2} in order")
+    assert received[leaf] == 2**n
+    print(f"{n:2} doublings: {len(visits):4} visits, in order {len(nodes)}")
 
 # %% [markdown]
 # In order, each node is visited **once**, however many ways lead to it. That is why a network of a hundred layers
@@ -371,8 +372,8 @@ except RuntimeError as error:
 # %% [markdown]
 # ## 4. Three sums with the same letters
 #
-# Now the convolution. Its formula (01) with a weight that asks for something: multiply each result $y$ by what it
-# receives, and add up. We write $y$ for that, too, since it has the shape of $y$:
+# Now the convolution. Take its formula (01), multiply each result by what it receives, and add everything up. What a
+# result receives we call $y$ here, since it has the shape of the result:
 #
 # $$T(x, w, y) = \sum_{n,o,i,j}\;\sum_{c,k,l} x[n, c, i s + k, j s + l]\; w[o, c, k, l]\; y[n, o, i, j]$$
 #
@@ -517,7 +518,7 @@ plot.Frames(one_asks, 5, "which result asks")
 one_asks(4)  # the last frame again
 
 # %% [markdown]
-# And this is how a convolution enters our engine. Two lines, and everything computed with it can be differentiated:
+# And this is how a convolution enters our engine: with its rule, like the others.
 
 # %%
 def convolve(x, w, stride=1):

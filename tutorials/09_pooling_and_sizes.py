@@ -17,7 +17,7 @@
 # $p$, and the floor forgets a remainder. From 08: what a value *receives* on the way back. A *stream* is a branch of
 # a network.
 #
-# **요약.** 크기가 2인 풀링을 다섯 번 거치면 255는 7이 되고, 7을 다섯 번 두 배로 늘리면 224가 되어 31픽셀이 모자랍니다. 반올림 없이 원래
+# **요약.** 크기가 2인 풀링을 다섯 번 거치면 255는 7이 되고, 7을 다섯 번 두 배로 늘리면 224가 되어 31픽셀이 모자랍니다. 버림 없이 원래
 # 크기로 돌아오는 것은 전체 보폭(stride)인 32의 배수뿐입니다. 배수로 패딩하기, 크게 패딩하고 계산한 만큼 잘라 내기, output_padding, 스킵
 # 특징 맵을 자르거나 크기 바꾸기라는 네 가지 해결책이 각각 무엇을 잃고, 지어내고, 밀리게 하는지 직접 재어 비교합니다.
 
@@ -200,7 +200,7 @@ assert down(255) == [255, 127, 63, 31, 15, 7] and down_and_up_again(255) == 224
 plot.ladder(255, chain=True)[0]
 
 # %% [markdown]
-# 255 loses 31 pixels, one less than the largest possible. 225 loses one, 256 none. When does nothing get lost? Each
+# 255 loses 31 pixels, as many as can be lost. 225 loses one, 256 none. When does nothing get lost? Each
 # of the five halves has to be whole: $n$ is divisible by $2\cdot2\cdot2\cdot2\cdot2 = 32$, the **total stride**. One
 # often reads that sizes must be even, "a multiple of 2". That is enough for one pooling only: 250 is even, and $125$
 # is not.
@@ -417,12 +417,12 @@ def measured(remedy, n):
     return len(M), lost, int((~honest).sum()), float(np.nanmax(np.abs(means)))
 
 
-print("15 pixels         results  lost  invented  shifted by up to")
-table = {remedy.__name__: measured(remedy, 15) for remedy in remedies}
+SHORT = "A", "B", "C", "D crop", "D resize"
+table = {name: measured(remedy, 15) for name, remedy in zip(SHORT, remedies, strict=True)}
+print("15 pixels results lost invented shift")
 for name, (results, lost, invented, shift) in table.items():
-    print(f"{name:<18}{results:>6}{lost:>6}{invented:>9}{shift:>14.2f}")
-assert table["a_pad_to_multiple"] == (15, 0, 3, 0)
-assert table["d_crop_the_skip"][:2] == (12, 3)
+    print(f"{name:<10}{results:>6}{lost:>5}{invented:>8}{shift:>8.2f}")
+assert table["A"] == (15, 0, 3, 0) and table["D crop"][:2] == (12, 3)
 
 # %% [markdown]
 # Read it line by line.
@@ -484,7 +484,7 @@ print("70 sizes, from 1x70 to 70x1")
 # %% [markdown]
 # ## 5. Where zeros leak into valid pixels
 #
-# "Only the padding is padded" is not true: a convolution near the edge sees the zeros beyond it, and the next pooling
+# Does padding stay outside? No: a convolution near the edge sees the zeros beyond it, and the next pooling
 # spreads that. How far? A result can be disturbed as soon as *one* pixel that it sees is padding, and what it sees is
 # its receptive field (03). Prediction and measurement: the first by walking back through the layers, the second by
 # filling the padding with other numbers and looking which results change.
@@ -636,10 +636,10 @@ ledger.misconception(
 # Sizes say where the *ends* are, and there are two ends, rounded in different ways. Places say where the *pixels*
 # are.
 #
-# **And why 100?** fc6 takes six pixels of a map of 1/32 away: without padding an image of less than 193 pixels has
+# **And why 100?** fc6 takes six pixels of a map of 1/32 away: without padding, an image of less than 193 pixels has
 # nothing left. And the offset at the end is $P - 81$, $P - 73$ or $P - 69$; it must not be negative, or the result
-# begins inside the image. So $P \ge 81$. Large enough that the result also *ends* behind the image, for every size,
-# is P = ?
+# begins inside the image. So $P \ge 81$. And how large must it be for the result to *end* behind the image, too,
+# whatever its size?
 
 # %%
 def covers(n, P, ceil=True):
@@ -742,7 +742,7 @@ for row, k, s, p, way in trials:
 
 # %% [markdown]
 # **Break** (●●● 20 minutes). Remedy D (resize) shifts by two pixels at 15. Does that grow with the size of the image?
-# Find the size below 300 that is worst for it, and say how much each of the two streams contributes.
+# Find the size below 100 that is worst for it, and say how much each of the two streams contributes.
 #
 # <details><summary>Answer</summary>
 #
@@ -754,7 +754,7 @@ for row, k, s, p, way in trials:
 # </details>
 
 # %% tags=["solution", "hide-input"]
-worst = max(range(8, 300), key=lambda n: measured(d_resize, n)[3])
+worst = max(range(8, 100), key=lambda n: measured(d_resize, n)[3])
 print(worst, worst % 4, round(measured(d_resize, worst)[3], 2))
 assert worst % 4 == 3
 
