@@ -310,8 +310,8 @@ for way in (backward, keeps_everything):
     print(f"{way.__name__:<17} after one: {first:.0f}   after two: {float(a.grad):.0f}")
 
 # %% [markdown]
-# With everything kept, $b$ has 2 from the first walk, gets 2 more, and hands on 4 over each of its two arrows: $4 + 8
-# = 12$. Right is 8. Our `received` is a dictionary that ends with the walk, and so does the library's.
+# With everything kept, $b$ has 2 from the first walk, gets 2 more, and hands on 4 over each of its two arrows:
+# $4 + 8 = 12$. Right is 8. Our `received` is a dictionary that ends with the walk, and so does the library's.
 #
 # The library does one thing more: after a walk it frees what the operations have remembered, since that is most of
 # the memory of a training. So a second walk over the same graph is refused, unless you asked for it beforehand:
@@ -538,7 +538,8 @@ def a_small_network(x, w, g):
 ours = gradients(a_small_network, image, kernel, asked)
 
 # %% [markdown]
-# The library agrees, to the last digit. (`ToOutput` is its convolution.)
+# The library agrees, to the last digit. Go backward through its graph, too, one step after the other: the convolution
+# (`ToOutput`) waits for both arrows from the product below it.
 
 # %%
 tensors = [Tensor(array, requires_grad=True) for array in (image, kernel, asked)]
@@ -546,7 +547,11 @@ y = F.conv2d(tensors[0], tensors[1])
 loss = (y * y * tensors[2]).sum()
 theirs = minifcn.grad(loss, tensors, retain_graph=True)
 assert all(np.array_equal(a, b.numpy()) for a, b in zip(ours, theirs, strict=True))
-plot.graph(loss, dict(zip(("x", "w", "g"), tensors, strict=True)))
+names = dict(zip(("x", "w", "g"), tensors, strict=True))
+plot.walk(loss, names)
+
+# %%
+plot.walk(loss, names)[4]  # one of the frames, for viewers that take sliders away
 
 # %% [markdown]
 # ## 6. Why people conclude that PyTorch is wrong
@@ -614,10 +619,11 @@ for dtype, step in ((np.float64, 1), (np.float64, 1e-6), (np.float32, 1), (np.fl
 assert np.array_equal(differences(of_image_with(w, g), x, 1), exact)
 
 # %% [markdown]
-# Why is float32 with $10^{-6}$ *entirely* wrong? Between 2048 and 4096 the float32 numbers lie $2^{-12} \approx
-# 0.00024$ apart, and $L$ is there. A step of $10^{-6}$ to both sides changes $L$ by at most $147\cdot2\cdot10^{-6}
-# \approx 0.0003$: by nothing, or by one gap. Divided by $2\cdot10^{-6}$ that is 0 or about 122, whatever the gradient
-# is. With step 1 the error is 0, in both precisions: `array_equal`, no tolerance, no doubt.
+# Why is float32 with $10^{-6}$ *entirely* wrong? Between 2048 and 4096 the float32 numbers lie
+# $2^{-12} \approx 0.00024$ apart, and $L$ is there. A step of $10^{-6}$ to both sides changes $L$ by at most
+# $147\cdot2\cdot10^{-6} \approx 0.0003$: by nothing, or by one gap. Divided by $2\cdot10^{-6}$ that is 0 or about
+# 122, whatever the gradient is. With step 1 the error is 0, in both precisions: `array_equal`, no tolerance, no
+# doubt.
 #
 # ### What should arrive at the result?
 #
@@ -749,9 +755,10 @@ ledger.claim(
 # ## 9. The gradient of a gradient
 #
 # $x$ receives $\text{conv}^T(w, y)$. That is a function of $w$ and $y$, linear in both, and one of our three. So it
-# can be differentiated again with the same three rules: let $v$ (like $x$) be what *it* receives, then $\langle v,
-# \text{conv}^T(w, y)\rangle = T(v, w, y)$, and therefore $w$ receives $\text{weight}(v, y)$ and $y$ receives
-# $\text{conv}(v, w)$. No new formula, to any order. `create_graph=True` asks the library to record the walk itself:
+# can be differentiated again with the same three rules: let $v$ (like $x$) be what *it* receives, then
+# $\langle v, \text{conv}^T(w, y)\rangle = T(v, w, y)$, and therefore $w$ receives $\text{weight}(v, y)$ and $y$
+# receives $\text{conv}(v, w)$. No new formula, to any order. `create_graph=True` asks the library to record the walk
+# itself:
 
 # %%
 x, w, y = whole(1, 2, 5, 6), whole(3, 2, 2, 3), whole(1, 3, 4, 4)
@@ -799,8 +806,8 @@ print(f"our three loops take {ratio:.0f} times as long as the library")
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 5 minutes). One row: $x = (1, 2, 3, 4)$, $w = (1, 10)$, and the three results receive $g = (1, 0,
-# 2)$. (a) What does $w$ receive? (b) What does $x$ receive? (c) Compute $T$ by all three legs.
+# **By hand** (● 5 minutes). One row: $x = (1, 2, 3, 4)$, $w = (1, 10)$, and the three results receive
+# $g = (1, 0, 2)$. (a) What does $w$ receive? (b) What does $x$ receive? (c) Compute $T$ by all three legs.
 #
 # <details><summary>Answers</summary>
 #

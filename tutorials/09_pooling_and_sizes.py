@@ -200,10 +200,9 @@ assert down(255) == [255, 127, 63, 31, 15, 7] and down_and_up_again(255) == 224
 plot.ladder(255, chain=True)[0]
 
 # %% [markdown]
-# 255 loses 31 pixels, as many as can be lost. 225 loses one, 256 none. When does nothing get lost? Each
-# of the five halves has to be whole: $n$ is divisible by $2\cdot2\cdot2\cdot2\cdot2 = 32$, the **total stride**. One
-# often reads that sizes must be even, "a multiple of 2". That is enough for one pooling only: 250 is even, and $125$
-# is not.
+# 255 loses 31 pixels, as many as can be lost. 225 loses one, 256 none. When does nothing get lost? Each of the five
+# halves has to be whole: $n$ is divisible by $2\cdot2\cdot2\cdot2\cdot2 = 32$, the **total stride**. One often reads
+# that sizes must be even, "a multiple of 2". That is enough for one pooling only: 250 is even, and $125$ is not.
 
 # %%
 ledger.claim(
@@ -299,8 +298,8 @@ for n in (15, 14, 13, 12):
         print(n, "->", str(error).strip())
 
 # %% [markdown]
-# **Yours to write** (5 minutes): remedy A needs zeros below and to the right, up to the next multiple of $m$. (`-H %
-# m` is what is missing.)
+# **Yours to write** (5 minutes): remedy A needs zeros below and to the right, up to the next multiple of $m$.
+# (`-H % m` is what is missing.)
 
 # %% tags=["exercise"]
 def my_pad_to_multiple(x, m):
@@ -525,7 +524,7 @@ print(f"a score sees {seen} pixels; half of that is {seen // 2}")
 
 # %% [markdown]
 # The disturbance *can* reach so far; how strong it is there is another question, and usually it is weak. But results
-# near an edge are worse than those inside, and an honest measurement says how they were counted.
+# near an edge know less of the scene than those inside, and an honest measurement counts them, too.
 #
 # ## 6. Why pad by 100, and where does the crop come from?
 #
@@ -746,10 +745,10 @@ for row, k, s, p, way in trials:
 #
 # <details><summary>Answer</summary>
 #
-# It does not grow. The stream from 1/4 misses $n \bmod 4$ pixels, at most 3, and the skip from 1/2 misses $n \bmod
-# 2$, at most 1. Stretched over the whole row, their last results are that far off; the mean of both is $(3+1)/2 = 2$,
-# whatever the size. (What is measured is a little more, as beyond the last centre there is nothing to interpolate
-# with.) The worst sizes are one less than a multiple of the total stride.
+# It does not grow. The stream from 1/4 misses $n \bmod 4$ pixels, at most 3, and the skip from 1/2 misses
+# $n \bmod 2$, at most 1. Stretched over the whole row, their last results are that far off; the mean of both is
+# $(3+1)/2 = 2$, whatever the size. (What is measured is a little more, as beyond the last centre there is nothing to
+# interpolate with.) The worst sizes are one less than a multiple of the total stride.
 #
 # </details>
 
