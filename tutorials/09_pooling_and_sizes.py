@@ -655,9 +655,9 @@ print("of the sizes 1 to 1500, too short with floor pooling and 100:", short, " 
 assert (enough, short) == (97, 577)
 
 # %% [markdown]
-# 97. One hundred is a round number above it. It costs about twice the work on an image of 500x500, so today one pads
-# fc6 by 3 instead, and the first convolution by 1; the crops then are 16; 1, 8; 1, 1, 4 (here the *score* is cropped
-# before it is added).
+# It is 97, and one hundred is a round number above it. It costs about twice the work on an image of 500x500, so today
+# one pads fc6 by 3 instead, and the first convolution by 1; the crops then are 16; 1, 8; 1, 1, 4 (here the *score* is
+# cropped before it is added).
 #
 # ## 7. The library's
 #
