@@ -7,7 +7,7 @@ from minifcn.plot.confusion_matrix import confusion
 from minifcn.plot.curves import learning_curve
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
-from minifcn.plot.graph import graph, to_dot
+from minifcn.plot.graph import graph, to_dot, walk
 from minifcn.plot.growing import growing
 from minifcn.plot.images import images
 from minifcn.plot.labels import colorize, error_map, overlay, save_image_png, save_label_png
@@ -50,4 +50,5 @@ __all__ = [
     "spread",
     "stamps",
     "to_dot",
+    "walk",
 ]

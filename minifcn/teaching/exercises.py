@@ -113,4 +113,6 @@ def _numbers(array: np.ndarray) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{'x'.join(map(str, value.shape))} array"
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))  # not where in memory it lies
     return f"{value!r:.40}"

@@ -130,3 +130,11 @@ def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
     given = np.ones(2)
     assert yours(spoils, doubles, (given,), (given,)) is spoils
     assert given.tolist() == [1, 1]
+
+
+def test_a_function_among_the_arguments_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def applied(function: Callable[[int], int], value: int) -> int:
+        return value
+
+    yours(applied, lambda function, value: function(value), (doubles, 3))
+    assert capsys.readouterr().out.startswith("Not yet: applied(doubles, 3) is 3, it should be 6;")
