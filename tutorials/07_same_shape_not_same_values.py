@@ -143,8 +143,9 @@ hidden = np.array([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0]])
 
 def with_hidden(n):
     x = image + (n - 4) * hidden
+    y = convolve(x)
     titles = [f"x + ({n - 4}) v", "y", "z"]
-    return plot.numbers(x, convolve(x), transposed(convolve(x)), titles=titles, signs=["→", "→"])
+    return plot.numbers(x, y, transposed(y), titles=titles, signs=["→", "→"])
 
 
 plot.Frames(with_hidden, 9, "how much of v")
@@ -205,8 +206,9 @@ print(wide, convolve(wide), sep="\n")
 assert not convolve(wide).any()
 
 # %% [markdown]
-# Five unseen images in whole numbers, the checkerboard and four more. None is a sum of the others: each of the last four
-# has the middle of one side for itself (−3, −2, −2, −12), and the checkerboard alone has the middle of the image.
+# Five unseen images in whole numbers, the checkerboard and four more. They are independent: let a sum of multiples of them be 0.
+# Only the checkerboard has something in the middle of the image, so its multiple is 0. Of the others each has the middle
+# of one side for itself (−3, −2, −2, −12), so theirs are 0, too.
 
 # %%
 column, row = np.array([9.0, -3.0, 1.0]), np.array([4.0, -2.0, 1.0])
@@ -315,8 +317,8 @@ print((ringed @ np.linalg.pinv(ringed) @ asked).reshape(4, 4).round(9))
 #
 # $$C p = \tfrac1\sigma\,CC^T u = \sigma u, \qquad C^T u = \sigma p, \qquad C^T C\, p = \sigma^2 p.$$
 #
-# So the convolution turns the *pattern* $p$ into $u$, made stronger by $\sigma$, its *singular value*; the transpose turns
-# $u$ into $p$ again, and makes it **stronger by σ once more** instead of weaker. There are four such patterns, at right angles to one
+# So the convolution turns the *pattern* $p$ into $u$, multiplied by $\sigma$, its *singular value*; the transpose turns
+# $u$ into $p$ again, and **multiplies by σ once more** where a way back would divide. There are four such patterns, at right angles to one
 # another (as the $u$ are: $\langle p, p'\rangle = \langle u, CC^Tu'\rangle/\sigma\sigma' = 0$), and five unseen ones with
 # gain 0.
 
@@ -327,8 +329,8 @@ sigma = np.sqrt(squares)
 patterns = (C.T @ U / sigma).T  # (4, 9)
 patterns *= np.sign(patterns[np.arange(4), np.abs(patterns).argmax(1)])[:, None]
 print("σ  =", sigma.round(3))
-print("σ² =", squares.round(2), " their sum:", squares.sum().round(6), "= the trace of CCᵀ")
-assert np.isclose(squares.sum(), np.trace(G))
+print("σ² =", squares.round(2))
+assert np.isclose(squares.sum(), np.trace(G))  # 4 · 30: each kernel has the length √30
 hundredths = np.rint(100 * patterns).reshape(4, 3, 3)
 plot.numbers(*hundredths, titles=[f"σ = {s:.3f}" for s in sigma])  # in hundredths
 
@@ -337,7 +339,8 @@ part = patterns @ image.ravel()  # how much of each pattern is in the image
 print("of each pattern  x has", part.round(2))
 print("                 z has", (patterns @ z.ravel()).round(2))
 print("                x⁺ has", (patterns @ x_plus.ravel()).round(2))
-assert np.allclose(patterns @ z.ravel(), squares * part)
+goes_by_squares = np.allclose(patterns @ z.ravel(), squares * part)
+assert goes_by_squares
 assert np.allclose(patterns @ x_plus.ravel(), part)
 
 # %% [markdown]
@@ -353,8 +356,8 @@ assert np.allclose(patterns @ x_plus.ravel(), part)
 # $$x_0 = 0, \qquad x_{n+1} = x_n + \eta\; C^T (y - C x_n)$$
 #
 # A convolution and a transposed convolution in each step; no matrix. **Why does it get there?** Write $x_n$ in patterns.
-# All stamps are of the form $C^T a$, so nothing unseen is ever put in. If $e$ is what is missing of a pattern, the step
-# adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is missing afterwards. It shrinks if
+# All stamps are of the form $C^T a$, so nothing unseen is ever put in. If $e$ is what is missing of a pattern to $x^+$, the step
+# (in which $y$ is $Cx^+$) adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is missing afterwards. It shrinks if
 # $0 < \eta\sigma^2 < 2$. The largest $\sigma^2$ is 60, so $\eta = 1/40$ will do; the slowest pattern shrinks by
 # $1 - 10/40 = 3/4$ in each step. The limit is $x^+$.
 
@@ -414,7 +417,7 @@ print(f"the matrix has {dense.nbytes / seen.nbytes:.0f} times the bytes of y")
 # their factor ½ each, so that all numbers stay whole; there and back that makes a factor of 4.)
 
 # %%
-K = np.array([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])  # a row each
+K = np.array([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
 haar = K.reshape(4, 1, 2, 2)
 assert np.array_equal(K.T @ K, 4 * np.eye(4))
 small = np.array([[5.0, 3, 0, 0], [1, 7, 0, 8], [2, 2, 6, 6], [2, 2, 1, 1]])
@@ -433,7 +436,7 @@ plot.numbers(small, *maps, titles=["x", "sum", "left−right", "up−down", "acr
 # %%
 ledger.claim(
     "C9",
-    "with four orthogonal kernels of 2x2 and stride 2 the transpose does give the image back",
+    "with stride 2 and four orthogonal kernels the transpose does give the image back",
     lambda kernels: np.array_equal(there_and_back(kernels), small),
     right=haar,
     mistake=haar[:3],
@@ -483,9 +486,11 @@ plot.images(
 
 # %%
 gains = np.linalg.svd(B, compute_uv=False)
-print(f"gains from {gains[0]:.3f} to {gains[-1]:.2e}: an error can grow {1 / gains[-1]:,.0f}-fold")
+print(f"gains from {gains[0]:.3f} to {gains[-1]:.2e}")
+print(f"an error can grow {1 / gains[-1]:,.0f}-fold")
 before = np.sqrt(np.mean((rounded - blurred) ** 2))
-print(f"the rounding was off by {before:.2f}, the inverse is off by {error(inverted[1]):.0f}")
+print(f"the rounding was off by {before:.2f}")
+print(f"the inverse is off by {error(inverted[1]):.0f}")
 
 # %% [markdown]
 # **A compromise.** Do not ask for $Cx = y$ exactly, but for a small $|Cx - y|^2 + \lambda|x|^2$: explain the data, and be
@@ -522,8 +527,9 @@ answers = [settle(B, rounded, strength).reshape(16, 16) for strength in strength
 
 def with_strength(n):
     shown = letter, rounded.reshape(16, 16), answers[n]
+    titles = ["x", "y, rounded", f"λ = {strengths[n]:g}"]
     notes = ["", *(f"off by {error(each):.1f}" for each in shown[1:])]
-    return plot.images(*shown, titles=["x", "y, rounded", f"λ = {strengths[n]:g}"], notes=notes)
+    return plot.images(*shown, titles=titles, notes=notes)
 
 
 plot.Frames(with_strength, len(strengths), "strength")
@@ -533,9 +539,10 @@ with_strength(4)
 
 # %%
 best = min(range(len(strengths)), key=lambda n: error(answers[n]))
-print(f"the best of these is λ = {strengths[best]:g}: off by {error(answers[best]):.1f}")
+print(f"the best of these: λ = {strengths[best]:g}, off by {error(answers[best]):.1f}")
 assert 0 < best < len(strengths) - 1  # neither the inverse nor the transpose
-assert np.allclose(1e9 * settle(B, rounded, 1e9), B.T @ rounded)  # far out it is the transpose
+far_out = 1e9 * settle(B, rounded, 1e9)
+assert np.allclose(far_out, B.T @ rounded)  # the transpose
 
 # %% [markdown]
 # What does that mean for a network? A decoder with transposed convolutions cannot invert its encoder, and need not: it
@@ -564,18 +571,31 @@ assert np.allclose(find(of_three, np.array([5.0, 7.0])), [1, 4, 3])
 assert np.array_equal(transposed(np.array([[5.0, 7.0]]), np.ones((1, 2))), [[5, 12, 7]])
 
 # %% [markdown]
-# **Write** (●● 10 minutes). Four kernels of 2x2 that are at right angles and of equal length are easily made of a matrix $Q$
-# with $Q^TQ = I$. Where from? `np.linalg.qr` gives one for any square matrix. Write `orthogonal_kernels(k, channels)`, of
-# shape `(channels·k², channels, k, k)`, and see that the transposed convolution gives back an image of your own.
+# **Write** (●● 10 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
+# rows, one after the other: take away from each what it has of the rows before, then make its length 1. (The part that
+# $a$ has of a row $r$ of length 1 is $\langle a, r\rangle\, r$.) Rows of 18 numbers are kernels of 3x3 for two channels.
+
+# %% tags=["exercise"]
+def my_orthonormal(A):
+    """A (n, n) with independent rows -> rows of length 1 and at right angles."""
+    ...
+
 
 # %% tags=["solution", "hide-input"]
-def orthogonal_kernels(k, channels, rng):
-    n = channels * k * k
-    return np.linalg.qr(rng.standard_normal((n, n)))[0].reshape(n, channels, k, k)
+def orthonormal(A):
+    rows = []
+    for a in A:
+        for r in rows:
+            a = a - (a @ r) * r
+        rows.append(a / np.sqrt(a @ a))
+    return np.array(rows)
 
 
+# %%
 rng = np.random.default_rng(0)
-w = Tensor(orthogonal_kernels(3, 2, rng))
+drawn = rng.standard_normal((18, 18))
+make_rows = yours(my_orthonormal, orthonormal, (drawn[:4, :4],), (drawn[:9, :9],))
+w = Tensor(make_rows(drawn).reshape(18, 2, 3, 3))
 mine = Tensor(rng.integers(0, 9, (1, 2, 6, 9)).astype(float))
 back = F.conv_transpose2d(F.conv2d(mine, w, stride=3), w, stride=3)
 assert np.allclose(back.numpy(), mine.numpy())
@@ -618,13 +638,15 @@ quiz(
     ),
     Question(
         "By what does the transpose multiply a pattern of gain σ, there and back?",
-        lambda: "σ²" if np.allclose(C.T @ (C @ patterns[0]), squares[0] * patterns[0]) else "1",
+        lambda: "σ²" if goes_by_squares else "1",
         "σ on the way there, σ again on the way back",
         choices=("1", "σ", "σ²"),
     ),
     Question(
-        "How many kernels of 2x2 on one channel, stride 2, make the transpose the inverse?",
-        lambda: next(n for n in (1, 2, 3, 4) if np.array_equal(there_and_back(haar[:n]), small)),
+        "How many kernels of 2x2 make the transpose the inverse? (stride 2, one channel)",
+        lambda: next(
+            n for n in range(1, 5) if np.array_equal(there_and_back(haar[:n]), small)
+        ),
         "k² = 4, at right angles to one another",
     ),
     Question(
