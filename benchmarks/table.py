@@ -82,7 +82,7 @@ def measurements(record: Record) -> str:
         )
     mine = said(record["ours"].get("error"))
     note = f"\n\nminifcn's own error: {mine}." if mine else ""
-    return f"### {record['title']}, {record['size']}\n\n{rows(lines)}{note}"
+    return f"## {record['title']}, {record['size']}\n\n{rows(lines)}{note}"
 
 
 def said(errors: dict[str, float] | None) -> str:
@@ -125,4 +125,4 @@ def table(records: list[Record]) -> str:
         "read is compared as if it were an opponent."
     )
     parts = [title, explained, targets(known), *(measurements(record) for record in known)]
-    return "\n\n".join([*parts, "### Machine and versions", notes(known)]) + "\n"
+    return "\n\n".join([*parts, "## Machine and versions", notes(known)]) + "\n"

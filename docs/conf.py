@@ -3,58 +3,30 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-ROOT = HERE.parent
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+import pages  # noqa: E402
 
 import minifcn  # noqa: E402
-from minifcn.testing import LAWS, Operations  # noqa: E402
+
+pages.make()
 
 project = "minifcn"
 author = "the minifcn authors"
 version = release = minifcn.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "sphinx-mathjax-offline"]
-exclude_patterns = ["_site", "jupyter_execute"]
+exclude_patterns = ["_site", "jupyter_execute", "made/site"]
 language = "en"
 
-# The lessons are run by `python -m tutorials`; here they are only shown. Sphinx reads what lies below docs/.
+# The lessons are run by `python -m tutorials`; here they are only shown.
 nb_execution_mode = "off"
 nb_merge_streams = True
 myst_enable_extensions = ["dollarmath", "amsmath"]
-MADE = HERE / "made"  # what is put together here; not part of the repository
-MADE.mkdir(exist_ok=True)
-for notebook in sorted((ROOT / "tutorials").glob("*.ipynb")):
-    target = MADE / notebook.name
-    if not target.exists() or target.read_bytes() != notebook.read_bytes():
-        shutil.copyfile(notebook, target)
-for stale in MADE.glob("*.ipynb"):
-    if not (ROOT / "tutorials" / stale.name).exists():
-        stale.unlink()
-
-# README, with links into the repository as plain names: its files are not pages.
-readme = (ROOT / "README.md").read_text(encoding="utf-8")
-readme = re.sub(r"!\[[^\]]*\]\([^)]+\)\n*", "", readme)
-readme = re.sub(r"\[([^\]]+)\]\((?!https?:)[^)]+\)", r"`\1`", readme)
-(MADE / "readme.md").write_text(readme, encoding="utf-8")
-
-# Every law, from the code that tries it.
-lines = [
-    "# The laws",
-    "",
-    "What every implementation of an operation keeps, ours and yours: `minifcn.testing.check`.",
-    "",
-]
-for operation in Operations.names():
-    lines += [f"## {operation}", ""]
-    for law in LAWS.values():
-        if law.needs[0] == operation:
-            formula = "\n".join(f"    {line}" for line in law.formula.splitlines())
-            lines += [f"`{law.name}`: {law.statement}", "", formula, ""]
-(MADE / "laws.md").write_text("\n".join(lines), encoding="utf-8")
+myst_heading_anchors = 3  # claims.md leads to sections of the lessons
 
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
@@ -78,6 +50,8 @@ def setup(app):
 html_theme = "furo"
 html_title = "minifcn"
 html_static_path = ["_static"]
+html_extra_path = ["made/site"]
 html_css_files = ["minifcn.css"]
 html_copy_source = False
 html_show_sourcelink = False
+html_show_copyright = False

@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn tutorials`, `minifcn doctor`, `minifcn check-data`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -205,6 +205,13 @@ def parser() -> Parser:
         description="Write every picture with numbers in it: a .png of each, and of what moves a .gif and a slider.",
     )
     figures.add_argument("folder", nargs="?", metavar="DIR", default="figures", help="default: figures")
+
+    lessons = commands.add_parser(
+        "tutorials",
+        help="copy the lessons into a folder of yours",
+        description="Copy the notebooks of the lessons into a folder. What you changed in one that is there is kept.",
+    )
+    lessons.add_argument("folder", nargs="?", metavar="DIR", default="tutorials", help="default: tutorials")
 
     commands.add_parser(
         "doctor",

@@ -2,7 +2,7 @@
 
 The text `NN_name.py` is the source: change it there. `NN_name.ipynb` is made from it, with outputs, and is what a
 person opens. `python -m tutorials 05` makes one; `--check` only runs them and says whether
-the cells, and what they print, are the same.
+the cells, and what they print, are the same. claims.md and misconceptions.md are put together from the notebooks.
 """
 
 from __future__ import annotations
@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tutorials import ledger
 
 HERE = Path(__file__).parent
 # Runs before the first cell and is not part of the notebook: a warning is an error, and nothing leaves the machine.
@@ -113,6 +116,11 @@ def printed(notebook: Any) -> list[str]:
     return [output.text for cell in notebook.cells for output in cell.get("outputs", ()) if "text" in output]
 
 
+def told(notebook: Any) -> list[str]:
+    """What the cells print with every decimal fraction left out: the last digits of those depend on the processor."""
+    return [re.sub(r"-?\d+\.\d*(e-?\d+)?", "#", text) for text in printed(notebook)]
+
+
 def errors_in(notebook: Any) -> Iterator[str]:
     """The errors that were stored in a notebook; there must be none."""
     for cell in notebook.cells:
@@ -145,6 +153,13 @@ def main(arguments: list[str] | None = None) -> int:
             wrong += 1
         elif printed(read(made)) != printed(notebook):
             print(f"{made.name} prints what was so when it was made, not now; run python -m tutorials {path.name[:2]}.")
+            wrong += 1
+    for name, text in ledger.pages(ledger.everything()).items():
+        page = HERE / name
+        if not options.check:
+            page.write_text(text, encoding="utf-8")
+        elif not page.exists() or page.read_text(encoding="utf-8") != text:
+            print(f"{name} is not what the notebooks show; run python -m tutorials.")
             wrong += 1
     return 1 if wrong else 0
 

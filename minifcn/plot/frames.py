@@ -82,7 +82,8 @@ class Frames(Sequence["Figure"]):
         for figure in self:
             buffer = io.BytesIO()
             figure.savefig(buffer, format="png", dpi=dpi, facecolor="white")
-            pictures.append(Image.open(buffer).convert("P", palette=Image.Palette.ADAPTIVE, colors=128))
+            drawn = Image.open(buffer).convert("RGB")
+            pictures.append(drawn.quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE))
         stay = [round(1000 * seconds)] * (len(pictures) - 1) + [round(2500 * seconds)]  # the end is looked at longer
         with atomic_path(path) as temporary:
             pictures[0].save(temporary, format="GIF", save_all=True, append_images=pictures[1:], duration=stay, loop=0)

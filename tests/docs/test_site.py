@@ -28,7 +28,11 @@ if MISSING and os.environ.get("MINIFCN_REQUIRE_SITE") == "1":
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}")
 
 LESSONS = sorted(path.stem for path in (ROOT / "tutorials").glob("*.ipynb"))
-PAGES = ["index", "api", "made/readme", "made/laws", *(f"made/{name}" for name in LESSONS)]
+sys.path.append(str(ROOT / "docs"))
+
+from pages import TEXTS  # noqa: E402
+
+PAGES = ["index", "api", *(f"made/{name}" for name in ("laws", "korean", "gallery", *TEXTS.values(), *LESSONS))]
 WIDTHS = (390, 1280)  # a telephone and a screen
 
 
@@ -149,3 +153,47 @@ def test_every_law_is_told(site: Path) -> None:
 
     text = (site / "made" / "laws.html").read_text(encoding="utf-8")
     assert [name for name in LAWS if name not in text] == []
+
+
+def test_every_claim_and_belief_leads_into_a_lesson(browser: Any, site: Path) -> None:
+    for page in ("claims", "misconceptions"):
+        opened(browser, site, f"made/{page}")
+        links = browser.execute_script(
+            "return [...document.querySelectorAll('article a.reference.internal')].map(link => link.href)"
+        )
+        lessons = [link for link in links if re.search(r"/made/\d\d_\w+\.html#.+", link)]
+        assert lessons
+        for link in set(lessons):
+            target, _, anchor = link.rpartition("#")
+            assert f'id="{anchor}"' in (site / "made" / target.rpartition("/")[2]).read_text(encoding="utf-8"), link
+
+
+def test_every_figure_is_in_the_gallery_and_what_moves_has_a_slider(browser: Any, site: Path) -> None:
+    from minifcn.plot.collection import PICTURES
+
+    opened(browser, site, "made/gallery")
+    browser.execute_script("document.querySelectorAll('img').forEach(image => image.loading = 'eager')")
+    drawn = browser.execute_script(
+        "return Promise.all([...document.querySelectorAll('.gallery img')]"
+        ".map(image => image.decode().then(() => [image.src, image.naturalWidth])))"
+    )
+    assert [Path(source).stem for source, width in drawn if width > 100] == list(PICTURES)
+    moving = sorted((site / "figures").glob("*.html"))
+    assert len(moving) > 20
+    for page in (moving[0], moving[-1]):
+        browser.get(page.as_uri())
+        assert browser.execute_script("return document.querySelectorAll('.minifcn-frames input').length") == 1
+        assert browser.execute_script("return document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_the_front_page_leads_to_the_first_lesson_and_moves(browser: Any, site: Path) -> None:
+    opened(browser, site, "index", 390)
+    assert browser.execute_script("return document.querySelector('article img').naturalWidth") > 100
+    text = browser.execute_script("return document.querySelector('article').innerText")
+    assert text.index("lesson 01") < 900  # in the first screens of a telephone
+    assert "한국어" in text
+
+
+def test_the_korean_page_has_every_lesson(site: Path) -> None:
+    text = (site / "made" / "korean.html").read_text(encoding="utf-8")
+    assert [name for name in LESSONS if f'href="{name}.html"' not in text] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,12 @@ def test_a_moving_picture_is_saved_as_gif_html_or_a_still(tmp_path: Path) -> Non
         made.save(tmp_path / name)
     with Image.open(tmp_path / "a.gif") as gif:
         assert gif.n_frames == 5
+        for number in (0, 4):  # its few colours are those that were drawn
+            gif.seek(number)
+            buffer = io.BytesIO()
+            made[number].savefig(buffer, format="png", dpi=100, facecolor="white")
+            shown, drawn = (np.asarray(picture.convert("RGB"), np.int64) for picture in (gif, Image.open(buffer)))
+            assert np.abs(shown - drawn).max() < 40
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == made._repr_html_()
     assert ">1234</text>" in svg_of(made.still())
     with pytest.raises(ArgumentError, match="0.02 to 60 seconds, got 0"):
