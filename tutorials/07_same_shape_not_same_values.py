@@ -252,7 +252,7 @@ print("independent rows of C:     ", np.linalg.matrix_rank(C))
 # convolution. But it does not stamp $y$. It first finds out **how hard to stamp** so that the sum, with all its overlaps,
 # comes out right.
 #
-# **Yours to write** (5 minutes). `np.linalg.solve(A, b)` solves $A a = b$.
+# **Yours to write** (3 minutes; one line is enough). `np.linalg.solve(A, b)` solves $A a = b$.
 
 # %% tags=["exercise"]
 def my_shortest(C, y):
@@ -506,7 +506,7 @@ print(f"the inverse is off by {error(inverted[1]):.0f}")
 # answer lies in between. (*Tikhonov* regularisation. The *Wiener filter* does the same with a λ of its own for each pattern:
 # how strong the noise is there, compared with the image.)
 #
-# **Yours to write** (5 minutes).
+# **Yours to write** (3 minutes, one line again).
 
 # %% tags=["exercise"]
 def my_compromise(C, y, strength):
@@ -553,7 +553,7 @@ assert np.allclose(far_out, B.T @ rounded)  # the transpose
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 8 minutes). A row of three pixels, the kernel $(1, 1)$, $y = (5, 7)$. (a) The transposed convolution? (b) Which
+# **By hand** (● 6 minutes). A row of three pixels, the kernel $(1, 1)$, $y = (5, 7)$. (a) The transposed convolution? (b) Which
 # images are not seen? (c) All images that explain $y$? (d) The shortest of them, by $C^T(CC^T)^{-1}y$? (e) How large is the null
 # space for 6x7 pixels and a kernel of 3x3?
 #
@@ -571,7 +571,7 @@ assert np.allclose(find(of_three, np.array([5.0, 7.0])), [1, 4, 3])
 assert np.array_equal(transposed(np.array([[5.0, 7.0]]), np.ones((1, 2))), [[5, 12, 7]])
 
 # %% [markdown]
-# **Write** (●● 10 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
+# **Write** (●● 8 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
 # rows, one after the other: take away from each what it has of the rows before, then make its length 1. (The part that
 # $a$ has of a row $r$ of length 1 is $\langle a, r\rangle\, r$.) Rows of 18 numbers are kernels of 3x3 for two channels.
 

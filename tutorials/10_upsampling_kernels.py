@@ -207,7 +207,7 @@ plot.numbers(16 * ones, titles=["from 3x4 ones, in sixteenths"])
 # and as the kernel is a product of one along each, they are equal. The second needs no larger image, and works for every
 # kernel, as long as what arrives is not 0.
 #
-# **Yours to write** (5 minutes), one of the two. `np.pad(y, 1, mode="edge")` repeats the border.
+# **Yours to write** (4 minutes), one of the two. `np.pad(y, 1, mode="edge")` repeats the border.
 
 # %% tags=["exercise"]
 def my_repaired(y, s):
@@ -336,7 +336,7 @@ ledger.misconception(
 # when divided by $s$. How many are there? If $s$ divides $k$: $k/s$ for every remainder. If not, some remainders have
 # one more than others. So the count is flat, away from the border, **just if $k$ is a multiple of $s$**.
 #
-# **Yours to write** (5 minutes): count the stamps.
+# **Yours to write** (3 minutes): count the stamps.
 
 # %% tags=["exercise"]
 def my_coverage(n, k, s):
@@ -542,7 +542,7 @@ print(f"                         {9 / 4} times the multiplications")
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 8 minutes). (a) The tent for $s = 5$, with its $k$ and $p$? (b) Why has an odd stride no symmetric tent with $k = 2s$?
+# **By hand** (● 6 minutes). (a) The tent for $s = 5$, with its $k$ and $p$? (b) Why has an odd stride no symmetric tent with $k = 2s$?
 # (c) What is left of 1 at the border and in the corner, for $s = 4$? (d) Which counts has kernel 7 with stride 3, along an axis and in
 # two dimensions? (e) Which remainder sums has $(1, 2, 1)$ with stride 2?
 #
@@ -562,7 +562,7 @@ assert np.allclose(fourfold[0, [0, 5]], [25 / 64, 5 / 8])
 assert np.array_equal(remainder_sums(np.array([[1.0, 2, 1]]), 2).sum(0), [2, 2])
 
 # %% [markdown]
-# **Write** (●● 10 minutes). The *gradient* of a convolution is a transposed convolution (08). So a convolution with stride 2 and a kernel of 3 has a
+# **Write** (●● 6 minutes). The *gradient* of a convolution is a transposed convolution (08). So a convolution with stride 2 and a kernel of 3 has a
 # checkerboard in what it sends back: some pixels of the image are used more often than others. Without automatic differentiation: all
 # taps are 1, the loss is the sum of all results. What is its gradient with respect to an image of $n\times n$?
 
