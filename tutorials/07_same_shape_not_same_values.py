@@ -2,18 +2,19 @@
 # # 07 Same shape is not the same values
 # ## 07 크기가 같다고 값까지 같은 것은 아니다
 #
-# **Question.** A convolution makes 2x2 of 3x3, and a transposed convolution makes 3x3 of 2x2. Do we get the image back? If
-# not, what is lost, who could get it back, and is there a convolution for which the transpose *does* undo it?
+# **Question.** A convolution makes 2x2 of 3x3, and a transposed convolution makes 3x3 of 2x2. Do we get the image
+# back? If not, what is lost, who could get it back, and is there a convolution for which the transpose *does* undo it?
 #
-# In 05 the transposed convolution was $C^T y$, and in 06 it gave back every size. Now we look at the values. You will find
-# images that a convolution cannot see, the shortest image that explains a result, and the one way in which a transposed
-# convolution and a *deconvolution* belong together: the first is one step of the second.
+# In 05 the transposed convolution was $C^T y$, and in 06 it gave back every size. Now we look at the values. You will
+# find images that a convolution cannot see, the shortest image that explains a result, and the one way in which a
+# transposed convolution and a *deconvolution* belong together: the first is one step of the second.
 #
 # *45 minutes. Before this: 06, size arithmetic. After it: 08, autograd and the gradient equivalence.*
 # (Exercises marked ●●● are not counted.)
 #
 # You need a first course in linear algebra: the product of matrices, independence, dimension, and eigenvectors of a
-# symmetric matrix. As before, $x$ is the large image, $y$ the small one, and $C$ the matrix of the convolution, $y = Cx$.
+# symmetric matrix. As before, $x$ is the large image, $y$ the small one, and $C$ the matrix of the convolution, $y =
+# Cx$.
 #
 # **요약.** 전치 합성곱은 원래 이미지의 크기를 되돌려 주지만 값은 되돌려 주지 못합니다. 3x3 이미지의 픽셀은 아홉 개인데 합성곱 결과는 네
 # 개뿐이므로, 합성곱이 전혀 보지 못하는 이미지(영공간)가 5차원이나 있습니다. 결과를 설명하는 이미지 가운데 가장 짧은 것은 유사역행렬이 주며, 전치
@@ -34,8 +35,8 @@ ledger = Ledger()
 # ## 1. Commit yourself
 #
 # The image has the pixels 0 to 8, the kernel is $\begin{pmatrix}1&2\\3&4\end{pmatrix}$, and in 04 the convolution made
-# $y = \begin{pmatrix}27&37\\57&67\end{pmatrix}$ of them. Now $y$ goes through the *transposed* convolution with the same
-# kernel. **Which nine numbers come out?** Stamp them on paper, or guess.
+# $y = \begin{pmatrix}27&37\\57&67\end{pmatrix}$ of them. Now $y$ goes through the *transposed* convolution with the
+# same kernel. **Which nine numbers come out?** Stamp them on paper, or guess.
 
 # %% tags=["prediction"]
 prediction = None  # for example [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
@@ -43,8 +44,8 @@ prediction = None  # for example [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
 # %% [markdown]
 # ## 2. Numbers that fit on paper
 #
-# 27 stamps alone in the upper left corner: $27\cdot1 = 27$. To the right of it two stamps meet: $27\cdot2 + 37\cdot1 = 91$.
-# In the middle all four do: $27\cdot4 + 37\cdot3 + 57\cdot2 + 67\cdot1 = 400$.
+# 27 stamps alone in the upper left corner: $27\cdot1 = 27$. To the right of it two stamps meet: $27\cdot2 + 37\cdot1 =
+# 91$. In the middle all four do: $27\cdot4 + 37\cdot3 + 57\cdot2 + 67\cdot1 = 400$.
 
 # %%
 image, kernel = np.arange(9.0).reshape(3, 3), np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -83,7 +84,7 @@ assert np.array_equal(z, [[27, 91, 74], [138, 400, 282], [171, 429, 268]])
 # %%
 ledger.misconception(
     "M1",
-    "a transposed convolution (“deconvolution”) undoes the convolution",
+    "a transposed convolution, or deconvolution, undoes the convolution",
     believed=lambda: image,
     found=lambda: transposed(convolve(image)),
     instead="it gives back the size; the values are CᵀC x",
@@ -174,10 +175,10 @@ ledger.claim(
 #
 # $$1\,v_{i,j} + 2\,v_{i,j+1} + 3\,v_{i+1,j} + 4\,v_{i+1,j+1} = 0$$
 #
-# Choose the first row and the first column as you like: 5 numbers. Then solve the first equation for $v_{1,1}$, the next
-# for $v_{1,2}$, and so on: each window determines the one pixel that was not known yet. So five numbers are free, the
-# other four follow, and the null space has **dimension 5**. For an image of $H\times W$ and a kernel of 2x2 it is $H + W - 1$
-# (as long as the last tap is not 0, since it is divided by).
+# Choose the first row and the first column as you like: 5 numbers. Then solve the first equation for $v_{1,1}$, the
+# next for $v_{1,2}$, and so on: each window determines the one pixel that was not known yet. So five numbers are free,
+# the other four follow, and the null space has **dimension 5**. For an image of $H\times W$ and a kernel of 2x2 it is
+# $H + W - 1$ (as long as the last tap is not 0, since it is divided by).
 #
 # **Yours to write** (5 minutes): the image that is not seen, from its first row and its first column.
 
@@ -206,9 +207,9 @@ print(wide, convolve(wide), sep="\n")
 assert not convolve(wide).any()
 
 # %% [markdown]
-# Five unseen images in whole numbers, the checkerboard and four more. They are independent: let a sum of multiples of them be 0.
-# Only the checkerboard has something in the middle of the image, so its multiple is 0. Of the others each has the middle
-# of one side for itself (−3, −2, −2, −12), so theirs are 0, too.
+# Five unseen images in whole numbers, the checkerboard and four more. They are independent: let a sum of multiples of
+# them be 0. Only the checkerboard has something in the middle of the image, so its multiple is 0. Of the others each
+# has the middle of one side for itself (−3, −2, −2, −12), so theirs are 0, too.
 
 # %%
 column, row = np.array([9.0, -3.0, 1.0]), np.array([4.0, -2.0, 1.0])
@@ -238,19 +239,19 @@ print("independent rows of C:     ", np.linalg.matrix_rank(C))
 # Infinitely many images explain $y$. Which one shall we take? The *shortest*, the one with the smallest sum of squares
 # $|x|^2$: it contains nothing that $y$ does not ask for. It can be found in three steps.
 #
-# **A right angle.** Images of the form $C^T a$, that is, transposed convolutions, stand at right angles to all that is not
-# seen: if $Cv = 0$, then $\langle C^T a, v\rangle = \langle a, Cv\rangle = 0$. (That is the adjoint of 05.)
+# **A right angle.** Images of the form $C^T a$, that is, transposed convolutions, stand at right angles to all that is
+# not seen: if $Cv = 0$, then $\langle C^T a, v\rangle = \langle a, Cv\rangle = 0$. (That is the adjoint of 05.)
 #
 # **Which of them explains y?** $C(C^T a) = y$ is four equations for the four numbers $a$. The matrix $CC^T$ can be
 # inverted: if $CC^T a = 0$, then $0 = \langle a, CC^T a\rangle = |C^T a|^2$, so $C^T a = 0$, a sum of the independent
 # rows of $C$; so $a = 0$. Hence $x^+ = C^T (CC^T)^{-1} y$.
 #
-# **Why is it the shortest?** Let $x$ be another image with $Cx = y$. The difference $v = x - x^+$ is not seen, so it is at
-# right angles to $x^+$, and Pythagoras says $|x|^2 = |x^+|^2 + |v|^2 \ge |x^+|^2$.
+# **Why is it the shortest?** Let $x$ be another image with $Cx = y$. The difference $v = x - x^+$ is not seen, so it
+# is at right angles to $x^+$, and Pythagoras says $|x|^2 = |x^+|^2 + |v|^2 \ge |x^+|^2$.
 #
 # The matrix $C^T(CC^T)^{-1}$ is the *pseudo-inverse* of $C$. Read it from the right: it does end with a transposed
-# convolution. But it does not stamp $y$. It first finds out **how hard to stamp** so that the sum, with all its overlaps,
-# comes out right.
+# convolution. But it does not stamp $y$. It first finds out **how hard to stamp** so that the sum, with all its
+# overlaps, comes out right.
 #
 # **Yours to write** (3 minutes; one line is enough). `np.linalg.solve(A, b)` solves $A a = b$.
 
@@ -300,8 +301,8 @@ print("of the shortest", (shown @ shown / D**2).round(2))
 print("of the unseen  ", (unshown @ unshown / D**2).round(2))
 
 # %% [markdown]
-# And where the rows are *not* independent? Then some $y$ come from no image at all, and not even the pseudo-inverse finds
-# one. It is easily made: with a kernel of 1x1 and padding 1 the border of the result is always 0.
+# And where the rows are *not* independent? Then some $y$ come from no image at all, and not even the pseudo-inverse
+# finds one. It is easily made: with a kernel of 1x1 and padding 1 the border of the result is always 0.
 
 # %%
 ringed = matrix(np.ones((1, 1)), (2, 2), padding=1)
@@ -311,16 +312,16 @@ print((ringed @ np.linalg.pinv(ringed) @ asked).reshape(4, 4).round(9))
 # %% [markdown]
 # ## 5. Four patterns, four gains
 #
-# What exactly does $C^T C$ do to an image, then? Let $u$ be an eigenvector of the symmetric matrix $CC^T$, of length 1,
-# with eigenvalue $\sigma^2$ (not negative: $\sigma^2 = \langle u, CC^Tu\rangle = |C^Tu|^2$). Put $p = C^T u/\sigma$. It is
-# an image of length 1, and
+# What exactly does $C^T C$ do to an image, then? Let $u$ be an eigenvector of the symmetric matrix $CC^T$, of length
+# 1, with eigenvalue $\sigma^2$ (not negative: $\sigma^2 = \langle u, CC^Tu\rangle = |C^Tu|^2$). Put $p = C^T
+# u/\sigma$. It is an image of length 1, and
 #
 # $$C p = \tfrac1\sigma\,CC^T u = \sigma u, \qquad C^T u = \sigma p, \qquad C^T C\, p = \sigma^2 p.$$
 #
-# So the convolution turns the *pattern* $p$ into $u$, multiplied by $\sigma$, its *singular value*; the transpose turns
-# $u$ into $p$ again, and **multiplies by σ once more** where a way back would divide. There are four such patterns, at right angles to one
-# another (as the $u$ are: $\langle p, p'\rangle = \langle u, CC^Tu'\rangle/\sigma\sigma' = 0$), and five unseen ones with
-# gain 0.
+# So the convolution turns the *pattern* $p$ into $u$, multiplied by $\sigma$, its *singular value*; the transpose
+# turns $u$ into $p$ again, and **multiplies by σ once more** where a way back would divide. There are four such
+# patterns, at right angles to one another (as the $u$ are: $\langle p, p'\rangle = \langle u,
+# CC^Tu'\rangle/\sigma\sigma' = 0$), and five unseen ones with gain 0.
 
 # %%
 squares, U = np.linalg.eigh(G)
@@ -345,8 +346,8 @@ assert np.allclose(patterns @ x_plus.ravel(), part)
 
 # %% [markdown]
 # There is the whole difference. The way there multiplies by $\sigma$. A *deconvolution* divides by $\sigma$ on the way
-# back; the *transpose* multiplies by $\sigma$ again. It would be the same if all $\sigma$ were 1. What was not seen is gone in
-# both.
+# back; the *transpose* multiplies by $\sigma$ again. It would be the same if all $\sigma$ were 1. What was not seen is
+# gone in both.
 #
 # ## 6. The transposed convolution is one step of the way
 #
@@ -355,11 +356,11 @@ assert np.allclose(patterns @ x_plus.ravel(), part)
 #
 # $$x_0 = 0, \qquad x_{n+1} = x_n + \eta\; C^T (y - C x_n)$$
 #
-# A convolution and a transposed convolution in each step; no matrix. **Why does it get there?** Write $x_n$ in patterns.
-# All stamps are of the form $C^T a$, so nothing unseen is ever put in. If $e$ is what is missing of a pattern to $x^+$, the step
-# (in which $y$ is $Cx^+$) adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is missing afterwards. It shrinks if
-# $0 < \eta\sigma^2 < 2$. The largest $\sigma^2$ is 60, so $\eta = 1/40$ will do; the slowest pattern shrinks by
-# $1 - 10/40 = 3/4$ in each step. The limit is $x^+$.
+# A convolution and a transposed convolution in each step; no matrix. **Why does it get there?** Write $x_n$ in
+# patterns. All stamps are of the form $C^T a$, so nothing unseen is ever put in. If $e$ is what is missing of a
+# pattern to $x^+$, the step (in which $y$ is $Cx^+$) adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is missing
+# afterwards. It shrinks if $0 < \eta\sigma^2 < 2$. The largest $\sigma^2$ is 60, so $\eta = 1/40$ will do; the slowest
+# pattern shrinks by $1 - 10/40 = 3/4$ in each step. The limit is $x^+$.
 
 # %%
 def mend(y, w, steps, eta):
@@ -408,13 +409,14 @@ print(f"the matrix has {dense.nbytes / seen.nbytes:.0f} times the bytes of y")
 # ## 7. When the transpose is the inverse
 #
 # $C^T C = I$ is possible. Let the windows not overlap: stride $s$ = kernel $k$. Then each window has $k^2$ pixels to
-# itself (one channel), and its results are $K$ times these pixels, where the rows of $K$ are the kernels. Sorted by windows, $C$ is nothing but
-# $K$ again and again along the diagonal. So $C^TC = I$ just if $K^T K = I$. An $O\times k^2$ matrix with that property has
-# independent columns, so $O \ge k^2$; with $O = k^2$ it is square, $K^T$ is its inverse, and $KK^T = I$, too: the kernels
-# are of length 1 and at right angles. (With several channels in, $k^2$ becomes channels times $k^2$.)
+# itself (one channel), and its results are $K$ times these pixels, where the rows of $K$ are the kernels. Sorted by
+# windows, $C$ is nothing but $K$ again and again along the diagonal. So $C^TC = I$ just if $K^T K = I$. An $O\times
+# k^2$ matrix with that property has independent columns, so $O \ge k^2$; with $O = k^2$ it is square, $K^T$ is its
+# inverse, and $KK^T = I$, too: the kernels are of length 1 and at right angles. (With several channels in, $k^2$
+# becomes channels times $k^2$.)
 #
-# For $k = 2$: sum, difference from left to right, difference downwards, difference across. (The *Haar* kernels, here without
-# their factor ½ each, so that all numbers stay whole; there and back that makes a factor of 4.)
+# For $k = 2$: sum, difference from left to right, difference downwards, difference across. (The *Haar* kernels, here
+# without their factor ½ each, so that all numbers stay whole; there and back that makes a factor of 4.)
 
 # %%
 K = np.array([[1.0, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]])
@@ -448,14 +450,15 @@ plot.numbers(
 )
 
 # %% [markdown]
-# With fewer kernels $C^TC = I$ is impossible, but $CC^T = I$ still holds (up to the factor), and then the pseudo-inverse
-# $C^T(CC^T)^{-1}$ *is* $C^T$: the best that can be done. In the picture on the right each block of 2x2 has become its mean.
+# With fewer kernels $C^TC = I$ is impossible, but $CC^T = I$ still holds (up to the factor), and then the
+# pseudo-inverse $C^T(CC^T)^{-1}$ *is* $C^T$: the best that can be done. In the picture on the right each block of 2x2
+# has become its mean.
 #
 # ## 8. What a real deconvolution fights with
 #
-# Suppose nothing is lost: stride 1 and padding 1, as many results as pixels, and a $C$ that can be inverted. The kernel
-# is the blur $\frac1{16}\begin{pmatrix}1&2&1\\2&4&2\\1&2&1\end{pmatrix}$, and the result is rounded to whole numbers, as
-# a file of an image has them.
+# Suppose nothing is lost: stride 1 and padding 1, as many results as pixels, and a $C$ that can be inverted. The
+# kernel is the blur $\frac1{16}\begin{pmatrix}1&2&1\\2&4&2\\1&2&1\end{pmatrix}$, and the result is rounded to whole
+# numbers, as a file of an image has them.
 
 # %%
 letter = np.full((16, 16), 40.0)
@@ -479,10 +482,10 @@ plot.images(
 )  # fmt: skip
 
 # %% [markdown]
-# The rounding changed no pixel by more than ½, yet of the letter a checkerboard is left. The singular values say why: what
-# has gain $\sigma$ on the way there is divided by $\sigma$ on the way back, **and so is the noise**. The finest pattern, the
-# checkerboard, has the smallest gain: nearly nothing of it had come through. (The ratio of the largest gain to the
-# smallest, the *condition number*, tells what to expect.)
+# The rounding changed no pixel by more than ½, yet of the letter a checkerboard is left. The singular values say why:
+# what has gain $\sigma$ on the way there is divided by $\sigma$ on the way back, **and so is the noise**. The finest
+# pattern, the checkerboard, has the smallest gain: nearly nothing of it had come through. (The ratio of the largest
+# gain to the smallest, the *condition number*, tells what to expect.)
 
 # %%
 gains = np.linalg.svd(B, compute_uv=False)
@@ -493,18 +496,18 @@ print(f"the rounding was off by {before:.2f}")
 print(f"the inverse is off by {error(inverted[1]):.0f}")
 
 # %% [markdown]
-# **A compromise.** Do not ask for $Cx = y$ exactly, but for a small $|Cx - y|^2 + \lambda|x|^2$: explain the data, and be
-# short. Its gradient is $2C^T(Cx - y) + 2\lambda x$; where it is zero,
+# **A compromise.** Do not ask for $Cx = y$ exactly, but for a small $|Cx - y|^2 + \lambda|x|^2$: explain the data, and
+# be short. Its gradient is $2C^T(Cx - y) + 2\lambda x$; where it is zero,
 #
 # $$x_\lambda = (C^TC + \lambda I)^{-1}\, C^T y.$$
 #
-# (For $\lambda > 0$ that matrix can be inverted: $\langle x, (C^TC + \lambda I)x\rangle = |Cx|^2 + \lambda|x|^2 > 0$ unless $x = 0$. And it is the
-# smallest value, not only a flat place, as the sum of squares curves upwards in every direction.) A pattern of $y$ that the
-# inverse would divide by $\sigma$ is multiplied by $\sigma/(\sigma^2+\lambda)$: nearly $1/\sigma$ where
-# $\sigma^2$ is far above $\lambda$, and nearly $\sigma/\lambda$ where it is far below. That is the transpose again, but for
-# the factor. So λ leads from the inverse ($\lambda = 0$) to the **transposed convolution** ($\lambda\to\infty$), and the best
-# answer lies in between. (*Tikhonov* regularisation. The *Wiener filter* does the same with a λ of its own for each pattern:
-# how strong the noise is there, compared with the image.)
+# (For $\lambda > 0$ that matrix can be inverted: $\langle x, (C^TC + \lambda I)x\rangle = |Cx|^2 + \lambda|x|^2 > 0$
+# unless $x = 0$. And it is the smallest value, not only a flat place, as the sum of squares curves upwards in every
+# direction.) A pattern of $y$ that the inverse would divide by $\sigma$ is multiplied by $\sigma/(\sigma^2+\lambda)$:
+# nearly $1/\sigma$ where $\sigma^2$ is far above $\lambda$, and nearly $\sigma/\lambda$ where it is far below. That is
+# the transpose again, but for the factor. So λ leads from the inverse ($\lambda = 0$) to the **transposed
+# convolution** ($\lambda\to\infty$), and the best answer lies in between. (*Tikhonov* regularisation. The *Wiener
+# filter* does the same with a λ of its own for each pattern: how strong the noise is there, compared with the image.)
 #
 # **Yours to write** (3 minutes, one line again).
 
@@ -546,22 +549,22 @@ assert np.allclose(far_out, B.T @ rounded)  # the transpose
 
 # %% [markdown]
 # What does that mean for a network? A decoder with transposed convolutions cannot invert its encoder, and need not: it
-# has *learnt* kernels, and is asked for labels, not for the image. But it has nothing to work on except what came through.
-# What pooling and strides have thrown away must come from elsewhere: from the skips (11).
+# has *learnt* kernels, and is asked for labels, not for the image. But it has nothing to work on except what came
+# through. What pooling and strides have thrown away must come from elsewhere: from the skips (11).
 #
 # ## 9. Exercises
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 6 minutes). A row of three pixels, the kernel $(1, 1)$, $y = (5, 7)$. (a) The transposed convolution? (b) Which
-# images are not seen? (c) All images that explain $y$? (d) The shortest of them, by $C^T(CC^T)^{-1}y$? (e) How large is the null
-# space for 6x7 pixels and a kernel of 3x3?
+# **By hand** (● 6 minutes). A row of three pixels, the kernel $(1, 1)$, $y = (5, 7)$. (a) The transposed convolution?
+# (b) Which images are not seen? (c) All images that explain $y$? (d) The shortest of them, by $C^T(CC^T)^{-1}y$? (e)
+# How large is the null space for 6x7 pixels and a kernel of 3x3?
 #
 # <details><summary>Answers</summary>
 #
 # (a) (5, 12, 7). (b) Multiples of (1, −1, 1). (c) $(t, 5-t, 2+t)$. (d) $CC^T = \begin{pmatrix}2&1\\1&2\end{pmatrix}$,
-# $a = \frac13\begin{pmatrix}2&-1\\-1&2\end{pmatrix}\begin{pmatrix}5\\7\end{pmatrix} = (1, 3)$, stamped: (1, 4, 3). It is (c) with
-# $t = 1$, and its product with (1, −1, 1) is 0. (e) 42 pixels, 4·5 results: 22.
+# $a = \frac13\begin{pmatrix}2&-1\\-1&2\end{pmatrix}\begin{pmatrix}5\\7\end{pmatrix} = (1, 3)$, stamped: (1, 4, 3). It
+# is (c) with $t = 1$, and its product with (1, −1, 1) is 0. (e) 42 pixels, 4·5 results: 22.
 #
 # </details>
 
@@ -573,7 +576,8 @@ assert np.array_equal(transposed(np.array([[5.0, 7.0]]), np.ones((1, 2))), [[5, 
 # %% [markdown]
 # **Write** (●● 8 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
 # rows, one after the other: take away from each what it has of the rows before, then make its length 1. (The part that
-# $a$ has of a row $r$ of length 1 is $\langle a, r\rangle\, r$.) Rows of 18 numbers are kernels of 3x3 for two channels.
+# $a$ has of a row $r$ of length 1 is $\langle a, r\rangle\, r$.) Rows of 18 numbers are kernels of 3x3 for two
+# channels.
 
 # %% tags=["exercise"]
 def my_orthonormal(A):
@@ -601,17 +605,18 @@ back = F.conv_transpose2d(F.conv2d(mine, w, stride=3), w, stride=3)
 assert np.allclose(back.numpy(), mine.numpy())
 
 # %% [markdown]
-# **Break** (●●● 20 minutes). (a) Are there kernels, not all zero, for which the rows of $C$ are *not* independent, without
-# padding and with one channel? Try to find one, for any stride; then prove that there is none. (b) With two kernels there are. Which?
+# **Break** (●●● 20 minutes). (a) Are there kernels, not all zero, for which the rows of $C$ are *not* independent,
+# without padding and with one channel? Try to find one, for any stride; then prove that there is none. (b) With two
+# kernels there are. Which?
 #
 # <details><summary>Answer</summary>
 #
-# (a) Independent rows means: if $C^Ty = 0$, then $y = 0$. So let $y \ne 0$. In reading order (row by row), take its *first*
-# pixel that is not 0, at $(i, j)$, and the first tap of $w$ that is not 0, at $(k, l)$. Their product lands on pixel
-# $(is + k, js + l)$ of $C^Ty$. Does anything else that is not zero land there? It would come from a pixel $(i', j')$ that is
-# not earlier, and a tap $(k', l')$ that is not earlier; but if one is later, then the sum is later, too. So the product
-# stands there alone, and is not 0. (b) Two equal kernels: each row is there twice. Or $k^2 + 1$ kernels with $s = k$: more
-# rows than columns.
+# (a) Independent rows means: if $C^Ty = 0$, then $y = 0$. So let $y \ne 0$. In reading order (row by row), take its
+# *first* pixel that is not 0, at $(i, j)$, and the first tap of $w$ that is not 0, at $(k, l)$. Their product lands on
+# pixel $(is + k, js + l)$ of $C^Ty$. Does anything else that is not zero land there? It would come from a pixel $(i',
+# j')$ that is not earlier, and a tap $(k', l')$ that is not earlier; but if one is later, then so is $(i's + k', j's +
+# l')$. So the product stands there alone, and is not 0. (b) Two equal kernels: each row is there twice. Or $k^2 + 1$
+# kernels with $s = k$: more rows than columns.
 #
 # </details>
 
@@ -659,8 +664,9 @@ quiz(
 # %% [markdown]
 # ## What was shown here
 #
-# A transposed convolution gives back the size; of the values it gives $C^TC\,x$. It is the first step of a deconvolution. It
-# is also something else that has nothing to do with undoing: the *gradient* of a convolution. That is 08.
+# A transposed convolution gives back the size; of the values it gives $C^TC\,x$. It is the first step of a
+# deconvolution. It is also something else that has nothing to do with undoing: the *gradient* of a convolution. That
+# is 08.
 
 # %%
 assert [claim.number for claim in ledger] == ["C9"] * 4

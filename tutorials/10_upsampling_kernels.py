@@ -2,16 +2,16 @@
 # # 10 Upsampling kernels: bilinear, learned, checkerboards
 # ## 10 업샘플링 커널: 쌍선형 보간, 학습, 체커보드
 #
-# **Question.** A transposed convolution makes an image larger. *Which kernel* should it stamp with? Where does the bilinear
-# kernel of FCN come from, why is its result too dark at the border, and why do some kernels leave a checkerboard behind,
-# even in a network that has never been trained?
+# **Question.** A transposed convolution makes an image larger. *Which kernel* should it stamp with? Where does the
+# bilinear kernel of FCN come from, why is its result too dark at the border, and why do some kernels leave a
+# checkerboard behind, even in a network that has never been trained?
 #
-# From 05 you know the stamps, from 06 the sizes, from 07 that no kernel brings back what is lost. You will derive the bilinear
-# kernel for every stride, repair its border, find out which kernels leave a flat image flat, and see the others
-# by their pattern in a picture and in a spectrum.
+# From 05 you know the stamps, from 06 the sizes, from 07 that no kernel brings back what is lost. You will derive the
+# bilinear kernel for every stride, repair its border, find out which kernels leave a flat image flat, and see the
+# others by their pattern in a picture and in a spectrum.
 #
-# *45 minutes. Before this: 09, pooling, unpooling and the size problem. After it: 11, build and train FCN-32s / 16s / 8s.*
-# (Exercises marked ●●● are not counted.)
+# *45 minutes. Before this: 09, pooling, unpooling and the size problem. After it: 11, build and train FCN-32s / 16s /
+# 8s.* (Exercises marked ●●● are not counted.)
 #
 # **요약.** 쌍선형(bilinear) 보간은 전치 합성곱으로 계산할 수 있으며, 그 커널은 보폭(stride) s에서 곧바로 유도됩니다. 보폭이 2이면
 # [1 3 3 1]/4입니다. 이미지 안쪽에서는 도장의 합이 항상 1이지만 가장자리에서는 모자라 어두워지므로 따로 고쳐 주어야 합니다. 커널 크기가 보폭으로
@@ -33,8 +33,8 @@ ledger = Ledger()
 # %% [markdown]
 # ## 1. Commit yourself
 #
-# One row of three pixels, $y = (4, 8, 0)$, is to become twice as long. The kernel is $\frac14(1, 3, 3, 1)$, the stride 2, the
-# padding 1 (which cuts away one result at each end). **Which six numbers come out?**
+# One row of three pixels, $y = (4, 8, 0)$, is to become twice as long. The kernel is $\frac14(1, 3, 3, 1)$, the stride
+# 2, the padding 1 (which cuts away one result at each end). **Which six numbers come out?**
 
 # %% tags=["prediction"]
 prediction = None  # six numbers, for example [4, 4, 8, 8, 0, 0]
@@ -42,8 +42,8 @@ prediction = None  # six numbers, for example [4, 4, 8, 8, 0, 0]
 # %% [markdown]
 # ## 2. Numbers that fit on paper
 #
-# 4 stamps (1, 3, 3, 1), and two places further on 8 stamps (2, 6, 6, 2); the last pixel stamps four zeros. Stamps overlap in two
-# places: 1, 3, 3 + 2, 1 + 6, 6, 2, 0, 0. Cut away the first and the last of these eight.
+# 4 stamps (1, 3, 3, 1), and two places further on 8 stamps (2, 6, 6, 2); the last pixel stamps four zeros. Stamps
+# overlap in two places: 1, 3, 3 + 2, 1 + 6, 6, 2, 0, 0. Cut away the first and the last of these eight.
 
 # %%
 def stamped(y, w, stride, padding=0):
@@ -70,13 +70,15 @@ predict(prediction, made, "the row")
 assert np.array_equal(made, [3, 5, 7, 6, 2, 0])
 
 # %% [markdown]
-# 5 and 7 stand between 4 and 8, on a straight line: it is *linear interpolation* (in two dimensions, *bilinear*: linear along
-# both). Only the first number is strange: next to the border one would expect 4, and there is 3. We come back to it.
+# 5 and 7 stand between 4 and 8, on a straight line: it is *linear interpolation* (in two dimensions, *bilinear*:
+# linear along both). Only the first number is strange: next to the border one would expect 4, and there is 3. We come
+# back to it.
 #
 # ### Where does the kernel come from?
 #
-# A pixel is a small square. Pixel $j$ reaches from $j$ to $j+1$, its centre is at $j + \frac12$. Made $s$ times as large,
-# pixel $i$ of the result has its centre at $(i + \frac12)/s$, measured in pixels of $y$. Counted from the centre of pixel 0 it is
+# A pixel is a small square. Pixel $j$ reaches from $j$ to $j+1$, its centre is at $j + \frac12$. Made $s$ times as
+# large, pixel $i$ of the result has its centre at $(i + \frac12)/s$, measured in pixels of $y$. Counted from the
+# centre of pixel 0 it is
 #
 # $$u_i = \frac{i + \frac12}{s} - \frac12 .$$
 #
@@ -85,8 +87,8 @@ assert np.array_equal(made, [3, 5, 7, 6, 2, 0])
 #
 # $$t_m = 1 - \frac{|2m + 1 - s|}{2s} = \frac{2s - |2m + 1 - s|}{2s}, \quad\text{if that is positive.}$$
 #
-# It depends on $m$ alone, not on $j$: every pixel gives in the same way, $s$ places further on. **That is a stamp.** It is a
-# *tent*, highest in its middle. Which $m$ are there?
+# It depends on $m$ alone, not on $j$: every pixel gives in the same way, $s$ places further on. **That is a stamp.**
+# It is a *tent*, highest in its middle. Which $m$ are there?
 #
 # - **s even:** $2m+1-s$ is odd; the odd numbers from $-(2s-1)$ to $2s-1$ are $2s$ of them. So $k = 2s$. The first is at
 #   $m = -\frac s2$, which is outside of the image to the left of pixel 0: padding $p = \frac s2$ cuts it away.
@@ -120,8 +122,8 @@ for s in (2, 3, 4, 8):
 sheet.figure()
 
 # %% [markdown]
-# For $s = 3$ that is $\frac13, \frac23, 1, \frac23, \frac13$. In two dimensions the weights of rows and columns are multiplied.
-# The library has it as `bilinear_kernel`, and for the whole weight of a layer as `nn.init.bilinear_`:
+# For $s = 3$ that is $\frac13, \frac23, 1, \frac23, \frac13$. In two dimensions the weights of rows and columns are
+# multiplied. The library has it as `bilinear_kernel`, and for the whole weight of a layer as `nn.init.bilinear_`:
 
 # %%
 for s in range(1, 10):
@@ -130,8 +132,8 @@ for s in range(1, 10):
 plot.numbers(16 * bilinear_kernel(4), titles=["stride 2: 16 times the kernel"])
 
 # %% [markdown]
-# Is it linear interpolation? NumPy has one of its own, `np.interp`, that knows nothing of stamps. Inside, between the centres of
-# the first and the last pixel, the two agree:
+# Is it linear interpolation? NumPy has one of its own, `np.interp`, that knows nothing of stamps. Inside, between the
+# centres of the first and the last pixel, the two agree:
 
 # %%
 rng = np.random.default_rng(0)
@@ -168,9 +170,10 @@ ledger.claim(
 # %% [markdown]
 # ### Three wrong kernels, and how they come about
 #
-# The first is the one that the claim was tried on. Its results lie on the line, too, but half a pixel (of the
-# result) too far to the right. The second makes the sum of the kernel 1, as one is used to for a blur: but the sum must be $s$ (in two dimensions $s^2$),
-# as there are $s$ times as many results. The third is a kernel of ones with $k = s$, which repeats: nearest, not linear.
+# The first is the one that the claim was tried on. Its results lie on the line, too, but half a pixel (of the result)
+# too far to the right. The second makes the sum of the kernel 1, as one is used to for a blur: but the sum must be $s$
+# (in two dimensions $s^2$), as there are $s$ times as many results. The third is a kernel of ones with $k = s$, which
+# repeats: nearest, not linear.
 
 # %%
 ramp = np.array([8.0, 16.0, 24.0, 32.0])
@@ -196,16 +199,17 @@ plot.numbers(16 * ones, titles=["from 3x4 ones, in sixteenths"])
 
 # %% [markdown]
 # **Inside it is 1.** The weights $1 - |u - j|$ of the two neighbours of $u$ add up to 1, wherever $u$ lies between
-# them. In the kernel: tap $m$ and tap $m + s$ meet in one place, and $t_m + t_{m+s} = 1$. One calls that a *partition of unity*.
+# them. In the kernel: tap $m$ of a pixel and tap $m + s$ of the one before meet in one place, so $t_m + t_{m+s} = 1$.
+# (For odd $s$ the tap in the middle is alone, and 1.) One calls that a *partition of unity*.
 #
-# **At the border one of the two neighbours is missing.** The first result has $u = \frac1{2s} - \frac12 < 0$; there is no pixel $-1$, and
-# the weight of pixel 0 alone is $1 - |u| = \frac12 + \frac1{2s}$. That is 0.75 for $s = 2$, the corner has $0.75^2 = 0.5625$; and for
-# $s = 32$ the corner is left with 0.27.
+# **At the border one of the two neighbours is missing.** The first result has $u = \frac1{2s} - \frac12 < 0$; there is
+# no pixel $-1$, and the weight of pixel 0 alone is $1 - |u| = \frac12 + \frac1{2s}$. That is 0.75 for $s = 2$, the
+# corner has $0.75^2 = 0.5625$; and for $s = 32$ the corner is left with 0.27.
 #
-# There are two repairs. **Repeat the border**: put one more pixel around $y$, equal to its neighbour, and cut away $s$ more. **Divide by what arrived**: the
-# transposed convolution of ones says how much weight each place got. Both give pixel 0 the whole weight, along either axis,
-# and as the kernel is a product of one along each, they are equal. The second needs no larger image, and works for every
-# kernel, as long as what arrives is not 0.
+# There are two repairs. **Repeat the border**: put one more pixel around $y$, equal to its neighbour, and cut away $s$
+# more. **Divide by what arrived**: the transposed convolution of ones says how much weight each place got. Both give
+# pixel 0 the whole weight, along either axis, and as the kernel is a product of one along each, they are equal. The
+# second needs no larger image, and works for every kernel, as long as what arrives is not 0.
 #
 # **Yours to write** (4 minutes), one of the two. `np.pad(y, 1, mode="edge")` repeats the border.
 
@@ -275,9 +279,10 @@ title = "8, 16, 24, 32 made twice as long"
 plot.lines(np.arange(s * n), results, title, "pixel of the result", "value")
 
 # %% [markdown]
-# The transposed convolution is the half-pixel one, but for its border. The asymmetric one is a *shift*: its $u$ is larger by
-# $\frac12 - \frac1{2s}$ pixels of $y$, which is $\frac{s-1}2$ pixels of the result. With $s = 32$, the stride of FCN-32s, that is 15.5 pixels: all
-# labels beside their objects. Align corners is off by as much at either end, in opposite directions.
+# The transposed convolution is the half-pixel one, but for its border. The asymmetric one is a *shift*: its $u$ is
+# larger by $\frac12 - \frac1{2s}$ pixels of $y$, which is $\frac{s-1}2$ pixels of the result. With $s = 32$, the
+# stride of FCN-32s, that is 15.5 pixels: all labels beside their objects. Align corners is off by as much at either
+# end, in opposite directions.
 
 # %%
 ledger.misconception(
@@ -291,9 +296,9 @@ ledger.misconception(
 # %% [markdown]
 # ## 5. Channels
 #
-# The weight of a transposed convolution has a kernel for each *pair* of channels, (in, out). Which of them get the tent? "Bilinear
-# initialisation: fill the weight with the bilinear kernel", it is often said, and so one writes `weight[:] = kernel`. Then
-# every channel of the result is the sum of *all* channels. See what becomes of colours:
+# The weight of a transposed convolution has a kernel for each *pair* of channels, (in, out). Which of them get the
+# tent? "Bilinear initialisation: fill the weight with the bilinear kernel", it is often said, and so one writes
+# `weight[:] = kernel`. Then every channel of the result is the sum of *all* channels. See what becomes of colours:
 
 # %%
 flag = np.zeros((3, 6, 6))
@@ -314,8 +319,8 @@ plot.images(
 )  # fmt: skip
 
 # %% [markdown]
-# Red, green and blue have all become the same grey. If the channels are scores of classes, all classes have the same score
-# everywhere, and the first class wins every pixel:
+# Red, green and blue have all become the same grey. If the channels are scores of classes, all classes have the same
+# score everywhere, and the first class wins every pixel:
 
 # %%
 ledger.misconception(
@@ -331,10 +336,11 @@ ledger.misconception(
 #
 # ## 6. How often is each place stamped?
 #
-# Forget the weights for a moment and count. Along one axis a kernel of $k$ with stride $s$ stamps place $i$ from every pixel $j$ with
-# $0 \le i - sj \le k - 1$. So the taps that come to place $i$ are those $m$ from 0 to $k-1$ that leave the same **remainder** as $i$
-# when divided by $s$. How many are there? If $s$ divides $k$: $k/s$ for every remainder. If not, some remainders have
-# one more than others. So the count is flat, away from the border, **just if $k$ is a multiple of $s$**.
+# Forget the weights for a moment and count. Along one axis a kernel of $k$ with stride $s$ stamps place $i$ from every
+# pixel $j$ with $0 \le i - sj \le k - 1$. So the taps that come to place $i$ are those $m$ from 0 to $k-1$ that leave
+# the same **remainder** as $i$ when divided by $s$. How many are there? If $s$ divides $k$: $k/s$ for every remainder.
+# If not, some remainders have one more than others. So the count is flat, away from the border, **just if $k$ is a
+# multiple of $s$**.
 #
 # **Yours to write** (3 minutes): count the stamps.
 
@@ -385,7 +391,8 @@ plot.coverage((9, 9), 3, 2)  # the library's picture of the same, with all borde
 
 # %% [markdown]
 # **Before any training.** Checkerboards in the output of a network are often put down to training: too short, too high
-# a learning rate. Take a layer with random weights that has seen nothing, and give it an image that is the same everywhere:
+# a learning rate. Take a layer with random weights that has seen nothing, and give it an image that is the same
+# everywhere:
 
 # %%
 start = np.random.default_rng(1)
@@ -404,8 +411,8 @@ ledger.misconception(
 )
 
 # %% [markdown]
-# **Stacks compound.** The pattern of one layer is stamped by the next. Three layers of ones with kernel 3 and stride 2 along one axis
-# count from 1 to 5, and in two dimensions from 1 to 25. With kernel 4 it is 8 everywhere:
+# **Stacks compound.** The pattern of one layer is stamped by the next. Three layers of ones with kernel 3 and stride 2
+# along one axis count from 1 to 5, and in two dimensions from 1 to 25. With kernel 4 it is 8 everywhere:
 
 # %%
 def stack(kernel, layers, y):
@@ -444,11 +451,12 @@ plot.images(
 # %% [markdown]
 # ## 7. Counts are not yet weights
 #
-# With weights, place $i$ of a flat image gets the **sum** of the taps with its remainder. So a flat image stays flat just if
-# these $s$ sums (in two dimensions $s^2$) are equal. Ones with $k = 4$: 2 and 2. The tent: $\frac14 + \frac34$ twice. Even
-# (1, 2, 1) with stride 2: its remainder sums are $1 + 1$ and 2, although 3 is no multiple of 2. And random weights of
-# 4x4: hardly ever. So "$k$ is a multiple of $s$" is about counts. It is neither needed nor enough; what it does is to favour no
-# place *before* training. A layer that begins with the tent begins flat; when it learns, nothing but the data keeps it so.
+# With weights, place $i$ of a flat image gets the **sum** of the taps with its remainder. So a flat image stays flat
+# just if these $s$ sums (in two dimensions $s^2$) are equal. Ones with $k = 4$: 2 and 2. The tent: $\frac14 + \frac34$
+# twice. Even (1, 2, 1) with stride 2: its remainder sums are $1 + 1$ and 2, although 3 is no multiple of 2. And random
+# weights of 4x4: hardly ever. So "$k$ is a multiple of $s$" is about counts. It is neither needed nor enough; what it
+# does is to favour no place *before* training. A layer that begins with the tent begins flat; when it learns, nothing
+# but the data keeps it so.
 
 # %%
 def remainder_sums(w, s):
@@ -472,16 +480,17 @@ middle = stamped(np.ones((6, 6)), random, 2)[4:6, 4:6]
 assert np.array_equal(middle, remainder_sums(random, 2))
 
 # %% [markdown]
-# **As a spectrum.** Write $X(f) = \sum_m x_m e^{-2\pi i f m}$ for how much of the frequency $f$ is in a row ($f$ in waves per pixel, from 0 to
-# ½, where every second pixel differs). For $x_m = \sum_j y_j\, w_{m - sj}$ put $m = sj + r$:
+# **As a spectrum.** Write $X(f) = \sum_m x_m e^{-2\pi i f m}$ for how much of the frequency $f$ is in a row ($f$ in
+# waves per pixel, from 0 to ½, where every second pixel differs). For $x_m = \sum_j y_j\, w_{m - sj}$ put $m = sj +
+# r$:
 #
 # $$X(f) = \sum_j y_j e^{-2\pi i f s j}\, \sum_r w_r e^{-2\pi i f r} = Y(sf)\; W(f)$$
 #
-# $Y(sf)$ repeats when $f$ grows by $1/s$: with everything in $y$ there comes a copy at $f + 1/s$, $f + 2/s$, ... The brightness of $y$
-# (frequency 0) has copies at $1/s, 2/s, \dots$, which are the checkerboard. The kernel must silence them: $W(1/s) = W(2/s) = \dots = 0$.
-# And $W(q/s) = \sum_r w_r e^{-2\pi i q r/s}$ only depends on the remainder of $r$: it is the Fourier transform of the $s$ remainder sums. It is 0 for
-# all $q$ but 0 just if these are equal (a constant has the frequency 0 and no other, and whatever has no other is constant).
-# The two sentences are one.
+# $Y(sf)$ repeats when $f$ grows by $1/s$: with everything in $y$ there comes a copy at $f + 1/s$, $f + 2/s$, ... The
+# brightness of $y$ (frequency 0) has copies at $1/s, 2/s, \dots$, which are the checkerboard. The kernel must silence
+# them: $W(1/s) = W(2/s) = \dots = 0$. And $W(q/s) = \sum_r w_r e^{-2\pi i q r/s}$ only depends on the remainder of
+# $r$: it is the Fourier transform of the $s$ remainder sums. It is 0 for all $q$ but 0 just if these are equal (a
+# constant has the frequency 0 and no other, and whatever has no other is constant). The two sentences are one.
 
 # %%
 f = np.linspace(0, 0.5, 101)
@@ -509,9 +518,9 @@ assert np.allclose([curve[-1] for curve in curves.values()], [1 / 3, 0, 0])
 # ## 8. Resize, then convolve
 #
 # Another way out: make the image larger without learning (each pixel repeated, or bilinear), then let a convolution of
-# stride 1 learn. Every result of it sees *all* taps, so a flat image stays flat, whatever the weights. The price: all taps
-# are multiplied at the large size. For each result (and pair of channels) a transposed convolution multiplies $(k/s)^2$ times, 4 for $k = 4$, $s = 2$; a
-# convolution of 3x3 multiplies 9 times.
+# stride 1 learn. Every result of it sees *all* taps, so a flat image stays flat, whatever the weights. The price: all
+# taps are multiplied at the large size. For each result (and pair of channels) a transposed convolution multiplies
+# $(k/s)^2$ times, 4 for $k = 4$, $s = 2$; a convolution of 3x3 multiplies 9 times.
 
 # %%
 def resize_then_convolve(y, w):
@@ -542,16 +551,16 @@ print(f"                         {9 / 4} times the multiplications")
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 6 minutes). (a) The tent for $s = 5$, with its $k$ and $p$? (b) Why has an odd stride no symmetric tent with $k = 2s$?
-# (c) What is left of 1 at the border and in the corner, for $s = 4$? (d) Which counts has kernel 7 with stride 3, along an axis and in
-# two dimensions? (e) Which remainder sums has $(1, 2, 1)$ with stride 2?
+# **By hand** (● 6 minutes). (a) The tent for $s = 5$, with its $k$ and $p$? (b) Why has an odd stride no symmetric
+# tent with $k = 2s$? (c) What is left of 1 at the border and in the corner, for $s = 4$? (d) Which counts has kernel 7
+# with stride 3, along an axis and in two dimensions? (e) Which remainder sums has $(1, 2, 1)$ with stride 2?
 #
 # <details><summary>Answers</summary>
 #
-# (a) (1, 2, 3, 4, 5, 4, 3, 2, 1)/5, $k = 9$, $p = 2$. (b) Its middle would lie between two taps. But with odd $s$ the middle of a pixel falls *on* the
-# centre of a result ($m = \frac{s-1}2$ is a whole number), so the tent has a tap there. In other words, $k = s + 2p$ would need $p = s/2$.
-# (c) $\frac58$ and $\frac{25}{64}$. (d) 2 and 3; 4, 6 and 9. (e) 2 and 2: it is twice the tent
-# with its peak on a tap. It leaves flat images flat, and moves them by half a pixel.
+# (a) (1, 2, 3, 4, 5, 4, 3, 2, 1)/5, $k = 9$, $p = 2$. (b) Its middle would lie between two taps. But with odd $s$ the
+# middle of a pixel falls *on* the centre of a result ($m = \frac{s-1}2$ is a whole number), so the tent has a tap
+# there. In other words, $k = s + 2p$ would need $p = s/2$. (c) $\frac58$ and $\frac{25}{64}$. (d) 2 and 3; 4, 6 and 9.
+# (e) 2 and 2: it is twice the tent with its peak on a tap. It leaves flat images flat.
 #
 # </details>
 
@@ -562,9 +571,10 @@ assert np.allclose(fourfold[0, [0, 5]], [25 / 64, 5 / 8])
 assert np.array_equal(remainder_sums(np.array([[1.0, 2, 1]]), 2).sum(0), [2, 2])
 
 # %% [markdown]
-# **Write** (●● 6 minutes). The *gradient* of a convolution is a transposed convolution (08). So a convolution with stride 2 and a kernel of 3 has a
-# checkerboard in what it sends back: some pixels of the image are used more often than others. Without automatic differentiation: all
-# taps are 1, the loss is the sum of all results. What is its gradient with respect to an image of $n\times n$?
+# **Write** (●● 6 minutes). The *gradient* of a convolution is a transposed convolution (08). So a convolution with
+# stride 2 and a kernel of 3 has a checkerboard in what it sends back: some pixels of the image are used more often
+# than others. Without automatic differentiation: all taps are 1, the loss is the sum of all results. What is its
+# gradient with respect to an image of $n\times n$?
 
 # %% tags=["exercise"]
 def my_gradient(n, k, s):
@@ -590,18 +600,19 @@ assert np.array_equal(back(7, 3, 2), automatic)
 plot.numbers(automatic, titles=["the gradient at the image"])
 
 # %% [markdown]
-# So a pixel in an odd row and column is heard once where its neighbours in even rows and columns are heard four times, in every step of
-# training. VGG avoids it: its convolutions have stride 1, and its poolings $k = s = 2$.
+# So a pixel in an odd row and column is heard once where its neighbours in even rows and columns are heard four times,
+# in every step of training. VGG avoids it: its convolutions have stride 1, and its poolings $k = s = 2$.
 #
-# **Break** (●●● 20 minutes). "Resize, then convolve" *is* a transposed convolution. Repeat each pixel twice and convolve with $w$ (3x3, padding 1):
-# find the kernel of 4x4 that does the same with stride 2 and padding 1. How many of its 16 weights can be chosen freely, and
-# what are its remainder sums? So what has been given up for the peace?
+# **Break** (●●● 20 minutes). "Resize, then convolve" *is* a transposed convolution. Repeat each pixel twice and
+# convolve with $w$ (3x3, padding 1): find the kernel of 4x4 that does the same with stride 2 and padding 1. How many
+# of its 16 weights can be chosen freely, and what are its remainder sums? So what has been given up for the peace?
 #
 # <details><summary>Answer</summary>
 #
-# Repeating is a transposed convolution with 2x2 ones, and a convolution of stride 1 is one with the kernel turned by 180°. One after the other, 2x2 ones are
-# stamped with the turned kernel: each tap of $w$ goes to four places. The 16 weights come from 9, and all four remainder sums are the
-# sum of $w$. Given up are 7 of 16 weights: kernels with unequal sums, among others, cannot be expressed any more.
+# Repeating is a transposed convolution with 2x2 ones, and a convolution of stride 1 is one with the kernel turned by
+# 180°. One after the other, 2x2 ones are stamped with the turned kernel: each tap of $w$ goes to four places. The 16
+# weights come from 9, and all four remainder sums are the sum of $w$. Given up are 7 of 16 weights: kernels with
+# unequal sums, among others, cannot be expressed any more.
 #
 # </details>
 
@@ -649,8 +660,8 @@ quiz(
 # %% [markdown]
 # ## What was shown here
 #
-# A tent for each class, one for each channel by itself, the border cut off: that is all the upsampling that FCN has. In 11 it
-# joins three score maps with it.
+# A tent for each class, one for each channel by itself, the border cut off: that is all the upsampling that FCN has.
+# In 11 it joins three score maps with it.
 
 # %%
 assert [claim.number for claim in ledger] == ["C5"]
