@@ -82,7 +82,7 @@ def test_a_stub_that_is_async_is_not_written() -> None:
 
 
 def test_what_is_right_in_all_trials_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    mine = lambda x: [2 * n for n in x]  # noqa: E731
+    mine = lambda x: np.add(x, x)  # noqa: E731
     assert yours(mine, lambda x: 2 * np.asarray(x), ([1, 2],), ([math.nan],), ([],)) is mine
     assert capsys.readouterr().out == "Going on with your <lambda>.\n"
 
@@ -120,6 +120,15 @@ def test_a_few_numbers_of_another_shape_are_shown(
 ) -> None:
     yours(lambda: answer, lambda: right, ())
     assert capsys.readouterr().out == f"Not yet: <lambda>() {said}; going on with the solution.\n"
+
+
+def test_a_list_is_no_array_but_where_the_solution_gives_none_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(x: Any) -> Any:
+        return [2 * n for n in x]
+
+    assert yours(listed, doubles, (np.ones(2),)) is doubles  # the lesson may slice it next, or ask for its dtype
+    assert "listed(2 array) is right, but a list; end with return np.array(...)" in capsys.readouterr().out
+    assert yours(listed, lambda x: [x[0] + x[0], x[1] + x[1]], (np.ones(2),)) is listed
 
 
 def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
