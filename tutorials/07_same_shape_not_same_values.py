@@ -394,10 +394,10 @@ for n in (1, 2, 6, 12, 24):
 # The first step, $\eta\,C^T y$, **is** the transposed convolution. It points the right way, and it is only the
 # beginning of a deconvolution.
 #
-# For how large an image does it pay to have no matrix? Time and memory on your machine, for 24x24 pixels:
+# For how large an image does it pay to have no matrix? Time and memory on your machine, for as few as 16x16 pixels:
 
 # %% tags=["no-output"]
-picture = np.random.default_rng(0).integers(0, 256, (24, 24)).astype(float)
+picture = np.random.default_rng(0).integers(0, 256, (16, 16)).astype(float)
 seen = convolve(picture)
 dense = matrix(kernel, picture.shape)
 by_matrix = seconds(lambda: np.linalg.pinv(dense) @ seen.ravel(), repeats=2)
