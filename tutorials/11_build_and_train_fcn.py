@@ -55,7 +55,7 @@ def halved(n, times):
 
 
 sizes = [[halved(100, times), halved(130, times)] for times in (3, 4, 5)]
-print(dict(zip(("pool3", "pool4", "score"), sizes)))
+print("pool3 {}, pool4 {}, score {}".format(*sizes))
 predict(prediction, sizes, "the answer")
 
 # %% [markdown]
@@ -76,17 +76,26 @@ predict(prediction, sizes, "the answer")
 
 # %%
 def enlarged(score, factor):
-    """(N, C, h, w) -> (N, C, (h − 1)·factor + 2·factor, ...): the tent of lesson 10, every class for itself."""
-    return BilinearUpsampling(score.shape[1], 2 * factor, factor).requires_grad_(False)(score)
+    """(N, C, h, w) -> (N, C, (h + 1)·factor, ...): the tent of 10, class by class."""
+    tent = BilinearUpsampling(score.shape[1], 2 * factor, factor)
+    return tent.requires_grad_(False)(score)
 
 
 paper_score = np.array([[0.0, 16.0], [32.0, 48.0]])
-paper_skip = np.array([[0.0, 20.0, 0.0, 0.0], [0.0, 20.0, 0.0, 0.0], [0.0, 20.0, 0.0, 0.0], [0.0, 0.0, 0.0, -9.0]])
+paper_skip = np.zeros((4, 4))
+paper_skip[:3, 1] = 20
+paper_skip[3, 3] = -9
 doubled = enlarged(Tensor(paper_score[None, None], dtype=np.float32), 2)
 cut = F.crop(doubled, (4, 4), 1).numpy()[0, 0]
-assert np.array_equal(cut, [[0, 3, 9, 9], [6, 12, 20, 18], [18, 28, 36, 30], [18, 27, 33, 27]])
+assert np.array_equal(
+    cut, [[0, 3, 9, 9], [6, 12, 20, 18], [18, 28, 36, 30], [18, 27, 33, 27]]
+)
 plot.numbers(
-    cut, paper_skip, cut + paper_skip, titles=["the score, doubled and cut", "score of pool4", "fused"], signs=["+", "="]
+    cut,
+    paper_skip,
+    cut + paper_skip,
+    titles=["the score, doubled and cut", "score of pool4", "fused"],
+    signs=["+", "="],
 )
 
 # %% [markdown]
@@ -101,17 +110,17 @@ def my_fuse(score, skip):
     """score (N, C, h, w), skip (N, C, H, W) -> (N, C, H, W)"""
     ...
 
-
 # %% tags=["solution", "hide-input"]
 def fuse_solution(score, skip):
     return F.crop_like(enlarged(score, 2), skip, 1) + skip
-
 
 # %%
 rng = np.random.default_rng(0)
 four_by_five = Tensor(rng.integers(-9, 10, (1, 2, 4, 5)), dtype=np.float32)
 seven_by_nine = Tensor(rng.integers(-9, 10, (1, 2, 7, 9)), dtype=np.float32)
-of_paper = [Tensor(values[None, None], dtype=np.float32) for values in (paper_score, paper_skip)]
+of_paper = [
+    Tensor(values[None, None], dtype=np.float32) for values in (paper_score, paper_skip)
+]
 fuse = yours(my_fuse, fuse_solution, of_paper, (four_by_five, seven_by_nine))
 
 # %% [markdown]
@@ -129,7 +138,9 @@ class Parts(nn.Module):
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = trunk.stages
         self.head = trunk.head
         channels = trunk.head_channels, trunk.pool4_channels, trunk.pool3_channels
-        self.score, self.score4, self.score3 = (nn.Conv2d(n, classes, 1, generator=rng) for n in channels)
+        self.score, self.score4, self.score3 = (
+            nn.Conv2d(n, classes, 1, generator=rng) for n in channels
+        )
 
 
 parts = Parts(small(width=0.5, generator=rng), 8).eval()
@@ -142,14 +153,23 @@ print(f"{sum(p.numel() for p in parts.parameters()):,} parameters")
 # %%
 model, card = pretrained("fcn8s-scenes")
 renamed = {
-    name.replace("fuse_pool4.skip", "score4").replace("fuse_pool3.skip", "score3"): values
+    name.replace("fuse_pool4.skip", "score4").replace(
+        "fuse_pool3.skip", "score3"
+    ): values
     for name, values in model.state_dict().items()
     if ".up." not in name  # the tents are not ours to load: they are always the same
 }
 print(parts.load_state_dict(renamed))
 scenes = Scenes(200, (96, 128), seed=0, split="test")  # of which training has seen none
 scene = scenes[3]
-image = Tensor(normalize(scene.image, card.mean, card.std)[None])  # (1, 3, 96, 128)
+
+
+def prepared(image):
+    """uint8 (H, W, 3) -> (1, 3, H, W), as the networks were trained on it."""
+    return Tensor(normalize(image, card.mean, card.std)[None])
+
+
+image = prepared(scene.image)  # (1, 3, 96, 128)
 print(pretrained_record("fcn8s-scenes")["command"])
 
 # %% [markdown]
@@ -162,7 +182,6 @@ def my_fcn8s(parts, image):
     """image (N, 3, H, W) -> scores (N, C, H, W)"""
     ...
 
-
 # %% tags=["solution", "hide-input"]
 def fcn8s_solution(parts, image):
     pool3 = parts.stage3(parts.stage2(parts.stage1(image)))  # 1/8
@@ -171,7 +190,6 @@ def fcn8s_solution(parts, image):
     score = fuse(score, parts.score4(pool4))  # 1/16
     score = fuse(score, parts.score3(pool3))  # 1/8
     return F.crop_like(enlarged(score, 8), image, 4)  # 1
-
 
 # %%
 odd = Tensor(image.numpy()[:, :, :33, :61])  # 33x61: no size divides
@@ -207,7 +225,8 @@ plot.gallery([scene.image], [scene.label], [found], card.classes, card.palette)
 def half_of_the_excess(parts, image):
     """Centred, as it looks natural."""
     made = made_of(parts, image)
-    return F.crop_like(made, image, tuple((a - b) // 2 for a, b in zip(made.shape[2:], image.shape[2:])))
+    rows, columns = (made.shape[axis] - image.shape[axis] for axis in (2, 3))
+    return F.crop_like(made, image, (rows // 2, columns // 2))
 
 
 def from_the_corner(parts, image):
@@ -231,16 +250,17 @@ hundred = Scenes(12, (100, 130), seed=0, split="test")
 
 
 def mean_iu(way, dataset):
-    """The mean IU of a way to compute scores, over a whole data set. (What it is: lesson 12.)"""
+    """The mean IU of a way to compute scores, over a whole data set (see 12)."""
     matrix = ConfusionMatrix(8)
     with no_grad():
         for sample in dataset:
-            matrix.update(labels_of(way(Tensor(normalize(sample.image, card.mean, card.std)[None]))), sample.label)
+            matrix.update(labels_of(way(prepared(sample.image))), sample.label)
     return matrix.mean_iu()
 
 
 for way in (fcn8s, half_of_the_excess, from_the_corner, resized):
-    print(f"{way.__name__:20} mean IU {100 * mean_iu(lambda x, way=way: way(parts, x), hundred):.1f} %")
+    score = mean_iu(lambda x, way=way: way(parts, x), hundred)
+    print(f"{way.__name__:20} mean IU {100 * score:.1f} %")
 
 # %% [markdown]
 # All four have the right shape, and none raises an error. A crop is a question of *where*, and only numbers tell. The library
@@ -257,7 +277,10 @@ def convolutions(before, *table, groups=1):
     """A convolution and a ReLU for each (channels, kernel, stride, padding)."""
     layers = []
     for channels, k, s, p in table:
-        layers += [nn.Conv2d(before, channels, k, s, p, groups=groups, generator=rng), nn.ReLU()]
+        layers += [
+            nn.Conv2d(before, channels, k, s, p, groups=groups, generator=rng),
+            nn.ReLU(),
+        ]
         before = channels
     return layers
 
@@ -275,11 +298,13 @@ def alexnet(wide=64):  # 4096 in the original: 38 million weights that show noth
         [*convolutions(384, (256, 3, 1, 1), groups=2), pool()],
     )
     head = nn.Sequential(*convolutions(256, (wide, 6, 1, 0), (wide, 1, 1, 0)))
-    return Backbone(tuple(nn.Sequential(*stage) for stage in stages), head, 384, 384, wide)
+    return Backbone(
+        tuple(nn.Sequential(*stage) for stage in stages), head, 384, 384, wide
+    )
 
 
 class Inception(nn.Window):
-    """Four branches side by side, their channels one after the other. None moves anything; the widest sees 5x5."""
+    """Four branches side by side. None moves anything; the widest sees 5x5."""
 
     kernel_size, stride, padding, dilation = (5, 5), (1, 1), (2, 2), (1, 1)
 
@@ -300,23 +325,46 @@ def googlenet():
     stages = (
         convolutions(3, (64, 7, 2, 3)),
         [pool(), nn.LocalResponseNorm(5)],
-        [*convolutions(64, (64, 1, 1, 0), (192, 3, 1, 1)), nn.LocalResponseNorm(5), pool()],
-        [Inception(192, 64, 96, 128, 16, 32, 32), Inception(256, 128, 128, 192, 32, 96, 64), pool()],
         [
-            Inception(480, 192, 96, 208, 16, 48, 64), Inception(512, 160, 112, 224, 24, 64, 64),
-            Inception(512, 128, 128, 256, 24, 64, 64), Inception(512, 112, 144, 288, 32, 64, 64),
-            Inception(528, 256, 160, 320, 32, 128, 128), pool(),
-            Inception(832, 256, 160, 320, 32, 128, 128), Inception(832, 384, 192, 384, 48, 128, 128),
+            *convolutions(64, (64, 1, 1, 0), (192, 3, 1, 1)),
+            nn.LocalResponseNorm(5),
+            pool(),
+        ],
+        [
+            Inception(192, 64, 96, 128, 16, 32, 32),
+            Inception(256, 128, 128, 192, 32, 96, 64),
+            pool(),
+        ],
+        [
+            Inception(480, 192, 96, 208, 16, 48, 64),
+            Inception(512, 160, 112, 224, 24, 64, 64),
+            Inception(512, 128, 128, 256, 24, 64, 64),
+            Inception(512, 112, 144, 288, 32, 64, 64),
+            Inception(528, 256, 160, 320, 32, 128, 128),
+            pool(),
+            Inception(832, 256, 160, 320, 32, 128, 128),
+            Inception(832, 384, 192, 384, 48, 128, 128),
         ],
     )
-    return Backbone(tuple(nn.Sequential(*stage) for stage in stages), nn.Sequential(), 192, 480, 1024)
+    return Backbone(
+        tuple(nn.Sequential(*stage) for stage in stages),
+        nn.Sequential(),
+        192,
+        480,
+        1024,
+    )
 
 
-trunks = {"AlexNet": alexnet(), "VGG16": vgg16("caffe", width=1 / 16, generator=rng), "GoogLeNet": googlenet()}
+trunks = {
+    "AlexNet": alexnet(),
+    "VGG16": vgg16("caffe", width=1 / 16, generator=rng),
+    "GoogLeNet": googlenet(),
+}
 for name, trunk in trunks.items():
     net = FCN(trunk, num_classes=21, stride=32)
     up, sees = net.upscore.up.kernel_size[0], net.traces["score"].field.size
-    print(f"{name:10} kernel {up}, stride 32; crop from {net.upscore.alignment.first:2}; a score sees {sees} pixels")
+    crop = net.upscore.alignment.first
+    print(f"{name:10} kernel {up}, crop from {crop:2}; a score sees {sees} pixels")
 
 # %% [markdown]
 # The crops are those of the authors' code: 18 for AlexNet, 19 for VGG16. (The numbers 4 and 1 of above belong to `small`,
@@ -327,7 +375,9 @@ for name, trunk in trunks.items():
 # %%
 def dense(trunk):
     """What it was before: one answer for the whole image."""
-    return nn.Sequential(*trunk.stages, trunk.head, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    return nn.Sequential(
+        *trunk.stages, trunk.head, nn.AdaptiveAvgPool2d(1), nn.Flatten()
+    )
 
 
 small_image = Tensor(rng.standard_normal((1, 3, 97, 131)), dtype=np.float32)
@@ -357,7 +407,9 @@ streams = {32: {"score"}, 16: {"score", "pool4"}, 8: {"score", "pool4", "pool3"}
 
 
 def built(stride):
-    return FCN("small", 8, stride, width=0.25, generator=np.random.default_rng(0)).eval()
+    return FCN(
+        "small", 8, stride, width=0.25, generator=np.random.default_rng(0)
+    ).eval()
 
 
 def names_of(net):
@@ -368,7 +420,9 @@ def names_of(net):
 ledger.claim(
     "C13",
     "one parameter makes FCN-32s (no skip), FCN-16s (pool4) and FCN-8s (pool4 and pool3)",
-    lambda build: all(names_of(build(stride)) == names for stride, names in streams.items()),
+    lambda build: all(
+        names_of(build(stride)) == names for stride, names in streams.items()
+    ),
     right=built,
     mistake=lambda stride: built(8),
     named="a function that ignores the parameter",
@@ -390,8 +444,13 @@ labels = scene.label[None]
 first_loss = F.cross_entropy(fresh(image), labels)
 first_loss.backward()
 print(f"loss {first_loss.item():.6f}, ln 8 = {np.log(8):.6f}")
-for name, layer in (("score", fresh.score), ("pool3's score", fresh.fuse_pool3.skip), ("stage 1", fresh.stage1[0])):
-    print(f"largest gradient of {name:14} {np.abs(layer.weight.grad.numpy()).max():.4f}")
+layers = {
+    "score": fresh.score,
+    "score of pool3": fresh.fuse_pool3.skip,
+    "stage 1": fresh.stage1[0],
+}
+for name, layer in layers.items():
+    print(f"largest gradient: {name:15} {np.abs(layer.weight.grad.numpy()).max():.4f}")
 
 # %% [markdown]
 # In the first step only the score layers learn: what goes back through a weight of zero is zero. From the second on, all do.
@@ -405,40 +464,46 @@ for name, layer in (("score", fresh.score), ("pool3's score", fresh.fuse_pool3.s
 
 # %%
 truth = np.array([[[0, 1], [2, 7]]])
-certain = Tensor(100.0 * np.moveaxis(np.eye(8)[truth[0]], -1, 0)[None])  # (1, 8, 2, 2): 100 for the right class, else 0
+certain = Tensor(
+    100 * np.moveaxis(np.eye(8)[truth], -1, 1)
+)  # (1, 8, 2, 2): 100 if right, else 0
 
 ledger.misconception(
     "M17",
     "it does no harm to apply softmax before cross_entropy",
     believed=lambda: F.cross_entropy(certain, truth).item(),
     found=lambda: F.cross_entropy(F.softmax(certain, 1), truth).item(),
-    instead="scores go in, as cross_entropy has its own softmax: after two of them a perfect answer costs ln(e + 7) - 1 = 1.274.",
+    instead="cross_entropy has its own softmax; after two a perfect answer costs ln(e + 7) − 1.",
 )
 
 # %% [markdown]
 # **Sum or mean.** The authors' code adds the losses of all pixels, and takes a learning rate of $10^{-10}$; the library takes
 # their mean, and $10^{-3}$. Whoever mixes the two, a rate from a paper and a loss from a framework, is wrong by the number of
-# pixels: a sum of N has N times the gradient of the mean. Here N = 4096, and one step, in numbers that are exact. (With weight
-# decay there is a second trap: it is multiplied by the rate, but not by N.)
+# pixels: a sum of N has N times the gradient of the mean. Here N = 4096, and one step. ($10^{-10}$ for a sum over 500x375 pixels is
+# $1.9\cdot10^{-5}$ for a mean. Weight decay is a second trap: it is multiplied by the rate, but not by N.)
 
 # %%
 def after_one_step(reduction, rate):
     """The weights of a score layer after one step of gradient descent."""
     layer = nn.Conv2d(3, 8, 1, generator=np.random.default_rng(0))
-    given = Tensor(np.random.default_rng(1).standard_normal((1, 3, 64, 64)), dtype=np.float32)
+    given = Tensor(
+        np.random.default_rng(1).standard_normal((1, 3, 64, 64)), dtype=np.float32
+    )
     target = np.random.default_rng(2).integers(0, 8, (1, 64, 64))
     F.cross_entropy(layer(given), target, reduction=reduction).backward()
     optim.SGD(layer.parameters(), rate).step()
     return layer.weight.detach().numpy().ravel()
 
 
-assert np.allclose(after_one_step("sum", 0.25 / 4096), after_one_step("mean", 0.25), rtol=1e-4)
+assert np.allclose(
+    after_one_step("sum", 0.25 / 4096), after_one_step("mean", 0.25), rtol=1e-4
+)
 ledger.misconception(
     "M19",
     "a learning rate can be taken over, whether the loss is summed or averaged over the pixels",
     believed=lambda: np.abs(after_one_step("mean", 0.25)).max(),
     found=lambda: np.abs(after_one_step("sum", 0.25)).max(),
-    instead="a sum over N pixels has N times the gradient, so its rate is N times smaller: 1e-10 of a sum over 187,500 pixels is 1.9e-5.",
+    instead="a sum over N pixels has N times the gradient: its rate must be N times smaller.",
 )
 
 # %% [markdown]
@@ -457,7 +522,8 @@ thing = int(shares[1:].argmax()) + 1
 print(f"{card.classes[thing]}, {shares[thing]} of {scene.label.size} pixels")
 plot.numbers(
     *(maps[name][thing].round(1) for name in ("score", "pool4", "fused4")),
-    titles=["score (3x4)", "pool4 (6x8)", "fused4 = score, doubled + pool4"], signs=["+", "="],
+    titles=["score (3x4)", "pool4 (6x8)", "fused4 = score, doubled + pool4"],
+    signs=["+", "="],
 )
 
 # %%
@@ -477,12 +543,18 @@ def label_maps(labels):
         figure = new_figure(0.1 + (width + 0.1) * len(labels), height + 0.45)
         for n, (title, label) in enumerate(labels.items()):
             axes = picture_axes(figure, 0.1 + n * (width + 0.1), 0.1, width, height)
-            axes.imshow(plot.colorize(label.astype(np.uint8), card.palette), interpolation="nearest")
+            axes.imshow(
+                plot.colorize(label.astype(np.uint8), card.palette),
+                interpolation="nearest",
+            )
             axes.set_title(title, fontsize=9)
     return figure
 
 
-whole = {name: np.kron(maps[name].argmax(0), np.ones((96 // maps[name].shape[1],) * 2, int)) for name in order}
+whole = {}
+for name in order:
+    side = 96 // maps[name].shape[1]  # pixels to a place
+    whole[name] = maps[name].argmax(0).repeat(side, 0).repeat(side, 1)
 label_maps({"truth": scene.label, **whole, "the network": found})
 
 # %% [markdown]
@@ -491,8 +563,9 @@ label_maps({"truth": scene.label, **whole, "the network": found})
 # pool4 and pool3; it corrects them, and they decide. An FCN-32s, which has nothing else, was asked:
 
 # %%
+nets = {stride: pretrained(f"fcn{stride}s-scenes")[0] for stride in (32, 16, 8)}
 with no_grad():
-    alone = {f"FCN-{stride}s": labels_of(pretrained(f"fcn{stride}s-scenes")[0](image)) for stride in (32, 16, 8)}
+    alone = {f"FCN-{stride}s": labels_of(net(image)) for stride, net in nets.items()}
 label_maps({"truth": scene.label, **alone})
 
 # %% [markdown]
@@ -516,8 +589,10 @@ weighing.still()  # one half
 
 # %%
 some = [scenes[i] for i in range(20)]
-for weights in ({}, {"pool3": 0.5}, {"pool3": 0}, {"pool4": 0}, {"score": 0}, {"pool3": 0, "pool4": 0}):
-    print(f"{str(weights):28} mean IU {100 * mean_iu(lambda x, w=weights: model(x, w), some):.1f} %")
+none, half, no_skips = {}, {"pool3": 0.5}, {"pool3": 0, "pool4": 0}
+for weights in (none, half, {"pool3": 0}, {"pool4": 0}, {"score": 0}, no_skips):
+    score = mean_iu(lambda x, weights=weights: model(x, weights), some)
+    print(f"{weights!s:28} mean IU {100 * score:.1f} %")
 
 # %% [markdown]
 # Read this with care. Without pool3 the network is much worse than an FCN-16s, which never had it: the streams were trained
@@ -529,9 +604,18 @@ for weights in ({}, {"pool3": 0.5}, {"pool3": 0}, {"pool4": 0}, {"score": 0}, {"
 # %%
 def as_32s(upsampling):
     """An FCN-32s with the weights of the trained FCN-8s, but for its skips."""
-    coarse = FCN("small", 8, 32, width=0.5, upsampling=upsampling, generator=np.random.default_rng(0))
+    coarse = FCN(
+        "small",
+        8,
+        32,
+        width=0.5,
+        upsampling=upsampling,
+        generator=np.random.default_rng(0),
+    )
     known = coarse.state_dict()
-    mine = {k: v for k, v in model.state_dict().items() if k in known and ".up." not in k}
+    mine = {
+        k: v for k, v in model.state_dict().items() if k in known and ".up." not in k
+    }
     coarse.load_state_dict(mine, strict=False)
     return coarse.eval()
 
@@ -541,7 +625,7 @@ with no_grad():
 
     ledger.claim(
         "C14",
-        "streams are summed: with weights of zero for pool4 and pool3, an FCN-8s is an FCN-32s that doubles in stages",
+        "streams are summed: with zero weights for the skips, an FCN-8s is an FCN-32s in stages",
         lambda way: np.array_equal(as_32s(way)(image).numpy(), only_the_score),
         right="staged",
         mistake="single",
@@ -561,7 +645,7 @@ with no_grad():
         "with zero skips an FCN-8s is an FCN-32s, in whatever way it enlarges",
         believed=lambda: as_32s("single")(image).numpy().max(),
         found=lambda: only_the_score.max(),
-        instead='it is one if both enlarge in the same steps (upsampling="staged"); tents of 2, 2 and 8 are not one tent of 32.',
+        instead="it is one if both enlarge in the same steps: tents of 2, 2 and 8 are not one of 32.",
     )
 
 # %% [markdown]
@@ -574,20 +658,22 @@ with no_grad():
 # %%
 large = Scenes(1, (384, 448), seed=0, split="test")[0].image
 pixels = normalize(large, card.mean, card.std)[None]
-inside = (..., slice(128, -128), slice(128, -128))  # farther from the border than a score sees
+inside = (..., slice(128, -128), slice(128, -128))  # a score sees less than that far
 
 
 def moved_error(net, step):
     """The largest difference of scores, inside, between the moved image's and the moved ones."""
     with no_grad():
         still = net(Tensor(pixels[:, :, 32:, 32:])).numpy()
-        moved = net(Tensor(pixels[:, :, 32 - step :, 32 - step :])).numpy()[:, :, step:, step:]
+        moved = net(Tensor(pixels[:, :, 32 - step :, 32 - step :])).numpy()[
+            :, :, step:, step:
+        ]
     return float(np.abs(still - moved)[inside].max())
 
 
-nets = {stride: pretrained(f"fcn{stride}s-scenes")[0] for stride in (32, 16, 8)}
 for stride, net in nets.items():
-    print(f"FCN-{stride}s moved by 8, 16, 32: off by", *(f"{moved_error(net, step):.4f}" for step in (8, 16, 32)))
+    errors = (f"{moved_error(net, step):.4f}" for step in (8, 16, 32))
+    print(f"FCN-{stride}s moved by 8, 16, 32: off by", *errors)
 
 # %%
 ledger.misconception(
@@ -621,14 +707,18 @@ for step in range(61):
     if step == 60:
         break
     batch = [learned[8 * step + n] for n in range(8)]
-    batch_images = Tensor(np.stack([normalize(s.image, learned.mean, learned.std) for s in batch]))
+    batch_images = Tensor(
+        np.stack([normalize(s.image, learned.mean, learned.std) for s in batch])
+    )
     loss = F.cross_entropy(net(batch_images), np.stack([s.label for s in batch]))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     schedule.step()
     history.append({"step": step, "loss": loss.item()})
-print(f"loss of the first step {history[0]['loss']:.4f}, of the last {history[-1]['loss']:.4f}")
+print(
+    f"loss of the first step {history[0]['loss']:.4f}, of the last {history[-1]['loss']:.4f}"
+)
 plot.learning_curve(history)
 
 # %% [markdown]
@@ -637,11 +727,19 @@ plot.learning_curve(history)
 
 # %%
 plot.Frames(
-    lambda n: label_maps({"truth": watched.label, f"after {6 * n} steps": film[n]}), len(film), "6 steps more each"
+    lambda n: label_maps({"truth": watched.label, f"after {6 * n} steps": film[n]}),
+    len(film),
+    "6 steps more each",
 )
 
 # %%
-plot.gallery([watched.image] * 3, [watched.label] * 3, [film[1], film[4], film[-1]], card.classes, card.palette)
+plot.gallery(
+    [watched.image] * 3,
+    [watched.label] * 3,
+    [film[1], film[4], film[-1]],
+    card.classes,
+    card.palette,
+)
 
 # %% [markdown]
 # (After 6, 24 and 60 steps.) A real training is this loop, for longer: `minifcn train` takes 1000 steps of 96x128. The
@@ -654,13 +752,21 @@ plot.gallery([watched.image] * 3, [watched.label] * 3, [film[1], film[4], film[-
 
 # %%
 only = learned[3]
-only_image, only_label = Tensor(normalize(only.image, learned.mean, learned.std)[None]), only.label[None]
+only_image, only_label = (
+    Tensor(normalize(only.image, learned.mean, learned.std)[None]),
+    only.label[None],
+)
 
 
 def by_heart(stride, learn_upsampling=False):
     """The labels after 100 steps on one picture, and the mean IU on it."""
     net = FCN(
-        "small", 8, stride, width=0.25, learn_upsampling=learn_upsampling, generator=np.random.default_rng(0)
+        "small",
+        8,
+        stride,
+        width=0.25,
+        learn_upsampling=learn_upsampling,
+        generator=np.random.default_rng(0),
     )
     optimizer = optim.Adam([p for p in net.parameters() if p.requires_grad], 0.02)
     for _ in range(100):
@@ -682,7 +788,11 @@ for name, (_, score) in hearts.items():
 
 # %%
 plot.gallery(
-    [only.image] * 4, [only.label] * 4, [label for label, _ in hearts.values()], card.classes, card.palette
+    [only.image] * 4,
+    [only.label] * 4,
+    [label for label, _ in hearts.values()],
+    card.classes,
+    card.palette,
 )
 
 # %% [markdown]
@@ -704,10 +814,10 @@ assert not any(p.requires_grad for p in frozen.upscore.parameters())
 
 ledger.misconception(
     "M10",
-    "FCN's upsampling must be learned: through a frozen kernel no gradient comes, and nothing before it learns",
+    "FCN's upsampling must be learned: a frozen kernel lets no gradient through",
     believed=lambda: 0.0,
     found=lambda: np.abs(frozen.score.weight.grad.numpy()).max(),
-    instead="frozen tents pass the gradient on; the paper's networks and all trained ones of these lessons have them.",
+    instead="frozen tents pass the gradient on; every trained network of these lessons has them.",
 )
 
 # %% [markdown]
@@ -753,7 +863,8 @@ with no_grad():
     pool2 = parts.stage2(parts.stage1(image))
     fused3 = model.streams(image)["fused3"]
     fcn4s = F.crop_like(enlarged(fuse(fused3, score2(pool2)), 4), image, 2)
-    print(f"labels that differ: {100 * (labels_of(fcn4s) != labels_of(model(image))).mean():.2f} %")
+    differ = labels_of(fcn4s) != labels_of(model(image))
+    print(f"labels that differ: {100 * differ.mean():.2f} %")
 
 # %% [markdown]
 # **Break** (●●● 20 minutes). Write a `my_fcn8s` that is wrong, and right for every image whose sides are multiples of 32. Then one that is
@@ -794,13 +905,16 @@ quiz(
     ),
     Question(
         "How many of the parameters of a new FCN-8s learn in the first step of training?",
-        lambda: "those of the score layers"
-        if all(
-            (p.grad is not None and bool(p.grad.numpy().any())) == ("score" in name or "skip" in name)
-            for name, p in fresh.named_parameters()
-            if p.requires_grad
-        )
-        else "all",
+        lambda: (
+            "those of the score layers"
+            if all(
+                (p.grad is not None and bool(p.grad.numpy().any()))
+                == ("score" in name or "skip" in name)
+                for name, p in fresh.named_parameters()
+                if p.requires_grad
+            )
+            else "all"
+        ),
         "what goes back through weights of zero is zero",
         choices=("all", "those of the score layers"),
     ),
@@ -814,5 +928,11 @@ quiz(
 
 # %%
 assert [claim.number for claim in ledger] == ["C1", "C13", "C14"]
-assert [belief.number for belief in ledger.misconceptions] == ["M17", "M19", "M23", "M21", "M10"]
+assert [belief.number for belief in ledger.misconceptions] == [
+    "M17",
+    "M19",
+    "M23",
+    "M21",
+    "M10",
+]
 ledger
