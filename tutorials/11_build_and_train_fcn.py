@@ -679,8 +679,8 @@ for stride, net in nets.items():
 ledger.misconception(
     "M21",
     "an FCN-8s moved by 8 pixels gives its result moved by 8",
-    believed=lambda: moved_error(nets[8], 32),
-    found=lambda: moved_error(nets[8], 8),
+    believed=lambda: round(moved_error(nets[8], 32), 3),
+    found=lambda: round(moved_error(nets[8], 8), 3),
     instead="it does so for 32 pixels, as FCN-32s and 16s do: the coarsest stream decides.",
 )
 
