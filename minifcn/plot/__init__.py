@@ -7,10 +7,13 @@ from minifcn.plot.confusion_matrix import confusion
 from minifcn.plot.curves import learning_curve
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
-from minifcn.plot.graph import graph, to_dot
+from minifcn.plot.graph import graph, to_dot, walk
+from minifcn.plot.growing import growing
+from minifcn.plot.images import images
 from minifcn.plot.labels import colorize, error_map, overlay, save_image_png, save_label_png
 from minifcn.plot.ladder import ladder
 from minifcn.plot.legend import explained
+from minifcn.plot.lines import lines
 from minifcn.plot.pictures import gallery
 from minifcn.plot.profile import profile_bars
 from minifcn.plot.samples import samples
@@ -30,8 +33,11 @@ __all__ = [
     "explained",
     "gallery",
     "graph",
+    "growing",
+    "images",
     "ladder",
     "learning_curve",
+    "lines",
     "matrix",
     "numbers",
     "overlay",
@@ -44,4 +50,5 @@ __all__ = [
     "spread",
     "stamps",
     "to_dot",
+    "walk",
 ]

@@ -11,7 +11,8 @@ from minifcn import functional as F
 from minifcn.plot.arithmetic import CASES
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
-from minifcn.plot.graph import graph
+from minifcn.plot.graph import graph, walk
+from minifcn.plot.growing import growing
 from minifcn.plot.ladder import ladder
 from minifcn.plot.sliding import slide
 from minifcn.plot.stamping import spread, stamps
@@ -31,6 +32,13 @@ def _recorded() -> Figure:
     return graph(loss, {"x": x, "weight": weight, "bias": bias})
 
 
+def _walked() -> Frames:
+    """backward through a diamond, in which every value is used twice."""
+    a = Tensor(1.0, requires_grad=True)
+    b = a + a
+    return walk(b + b, {"a": a})
+
+
 PICTURES: dict[str, Callable[[], Frames | Figure]] = {
     "slide": lambda: slide(IMAGE, PLACES),
     "slide-stride-2": lambda: slide(np.arange(25).reshape(5, 5), KERNEL - 5, stride=2, padding=1),
@@ -43,7 +51,9 @@ PICTURES: dict[str, Callable[[], Frames | Figure]] = {
     "spread": lambda: spread(TWIN, KERNEL, stride=2, padding=1),
     "coverage": lambda: coverage((9, 9), 3, 2),
     "coverage-even": lambda: coverage((10, 10), 4, 2, 1),
+    "growing": lambda: growing(np.arange(20).reshape(4, 5), PLACES),
     "ladder": lambda: ladder(250, 260),
     "graph": _recorded,
+    "walk": _walked,
     **{f"arithmetic-{number:02}": case.frames for number, case in enumerate(CASES, 1)},
 }

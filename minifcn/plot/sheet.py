@@ -29,8 +29,8 @@ WINDOW = "#d55e00"  # the frame around what is being looked at
 OWNERS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#999999")
 
 EDGES: dict[str, dict[str, Any]] = {
-    "plain": {"edgecolor": EDGE},
-    "faint": {"edgecolor": FAINT, "linestyle": (0, (2, 2))},
+    "plain": {"edgecolor": EDGE, "zorder": 2},  # a line that both kinds share is a whole one
+    "faint": {"edgecolor": FAINT, "zorder": 1, "linestyle": (0, (2, 2))},
 }
 
 Box = tuple[float, float, float, float]  # left, top, width, height
@@ -176,7 +176,7 @@ class Sheet:
             for colour, boxes in self._fills.items():
                 axes.add_patch(PathPatch(_outlines(boxes), facecolor=colour, alpha=0.45, linewidth=0, zorder=0))
             for style, boxes in self._edges.items():
-                axes.add_patch(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, zorder=1, **EDGES[style]))
+                axes.add_patch(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, **EDGES[style]))
             for (x, y, w, h), colour in self._frames:
                 axes.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=2.4, zorder=3))
             for start, end, colour in self._arrows:
