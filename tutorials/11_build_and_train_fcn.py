@@ -268,8 +268,8 @@ for way in (fcn8s, half_of_the_excess, from_the_corner, resized):
 #
 # ## 4. From any classifier, and by one parameter
 #
-# The paper (Long, Shelhamer and Darrell, 2015) turned three classifiers into FCNs: AlexNet, VGG16 and GoogLeNet. Nothing in
-# what you wrote knows which trunk it has. The library has VGG16 by name; the other two are written here as tables, with the
+# The paper (Long, Shelhamer and Darrell, 2015) turned three classifiers into FCNs: AlexNet, VGG16 and GoogLeNet. But for
+# its crops, nothing in what you wrote knows which trunk it has. The library has VGG16 by name; the other two are written here as tables, with the
 # strides, paddings and (but for the wide dense layers) the channels of the originals.
 
 # %%
@@ -322,37 +322,28 @@ class Inception(nn.Window):
 
 
 def googlenet():
+    second = [*convolutions(64, (64, 1, 1, 0), (192, 3, 1, 1)), nn.LocalResponseNorm(5)]
+    third = Inception(192, 64, 96, 128, 16, 32, 32), Inception(256, 128, 128, 192, 32, 96, 64)
+    fourth = (
+        Inception(480, 192, 96, 208, 16, 48, 64),
+        Inception(512, 160, 112, 224, 24, 64, 64),
+        Inception(512, 128, 128, 256, 24, 64, 64),
+        Inception(512, 112, 144, 288, 32, 64, 64),
+        Inception(528, 256, 160, 320, 32, 128, 128),
+    )
+    fifth = (
+        Inception(832, 256, 160, 320, 32, 128, 128),
+        Inception(832, 384, 192, 384, 48, 128, 128),
+    )
     stages = (
         convolutions(3, (64, 7, 2, 3)),
         [pool(), nn.LocalResponseNorm(5)],
-        [
-            *convolutions(64, (64, 1, 1, 0), (192, 3, 1, 1)),
-            nn.LocalResponseNorm(5),
-            pool(),
-        ],
-        [
-            Inception(192, 64, 96, 128, 16, 32, 32),
-            Inception(256, 128, 128, 192, 32, 96, 64),
-            pool(),
-        ],
-        [
-            Inception(480, 192, 96, 208, 16, 48, 64),
-            Inception(512, 160, 112, 224, 24, 64, 64),
-            Inception(512, 128, 128, 256, 24, 64, 64),
-            Inception(512, 112, 144, 288, 32, 64, 64),
-            Inception(528, 256, 160, 320, 32, 128, 128),
-            pool(),
-            Inception(832, 256, 160, 320, 32, 128, 128),
-            Inception(832, 384, 192, 384, 48, 128, 128),
-        ],
+        [*second, pool()],
+        [*third, pool()],
+        [*fourth, pool(), *fifth],
     )
-    return Backbone(
-        tuple(nn.Sequential(*stage) for stage in stages),
-        nn.Sequential(),
-        192,
-        480,
-        1024,
-    )
+    stages = tuple(nn.Sequential(*stage) for stage in stages)
+    return Backbone(stages, nn.Sequential(), 192, 480, 1024)
 
 
 trunks = {
@@ -473,12 +464,12 @@ ledger.misconception(
     "it does no harm to apply softmax before cross_entropy",
     believed=lambda: F.cross_entropy(certain, truth).item(),
     found=lambda: F.cross_entropy(F.softmax(certain, 1), truth).item(),
-    instead="cross_entropy has its own softmax; after two a perfect answer costs ln(e + 7) − 1.",
+    instead="scores go in: after a second softmax a perfect answer costs ln(e + 7) − 1.",
 )
 
 # %% [markdown]
 # **Sum or mean.** The authors' code adds the losses of all pixels, and takes a learning rate of $10^{-10}$; the library takes
-# their mean, and $10^{-3}$. Whoever mixes the two, a rate from a paper and a loss from a framework, is wrong by the number of
+# their mean, and rates of about $10^{-3}$. Whoever mixes the two, a rate from a paper and a loss from a framework, is wrong by the number of
 # pixels: a sum of N has N times the gradient of the mean. Here N = 4096, and one step. ($10^{-10}$ for a sum over 500x375 pixels is
 # $1.9\cdot10^{-5}$ for a mean. Weight decay is a second trap: it is multiplied by the rate, but not by N.)
 
@@ -535,7 +526,7 @@ plot.numbers(maps["fused3"][thing].round(), titles=["fused3 = fused4, doubled + 
 # %% [markdown]
 # Which class wins at each place of each map? Each place is drawn as large as it is; only the last is enlarged bilinearly.
 
-# %%
+# %% tags=["hide-input"]
 def label_maps(labels):
     """Label maps side by side, by title, in the colours of the classes."""
     width, height = 2.4, 1.8
@@ -796,13 +787,12 @@ plot.gallery(
 )
 
 # %% [markdown]
-# The tents are *frozen*: they are what they were in 10, and are not learned. Whatever the score is, an FCN-32s can only draw what
-# two tents per 64 pixels can draw, and a pole is thinner. With kernels that learn, the same network knows the picture by heart,
+# The tents are *frozen*: they are what they were in 10, and are not learned. Whatever the score is, an FCN-32s draws sums of
+# tents that are 64 pixels wide and stand 32 apart, and a pole is thinner. With kernels that learn, the same network knows the picture by heart,
 # to the last pixel.
 #
-# So must the upsampling be learned? That would be the wrong lesson. What is wanted is not one picture but the next one; the authors
-# froze all their tents and saw no significant difference, and every number of the trained networks in these lessons was reached
-# with frozen ones. Freezing stops the *kernel* from learning, and not what lies before it: the gradient goes through, as it
+# So must the upsampling be learned? That would be the wrong lesson. What is wanted is not one picture but the next one; the authors'
+# code freezes all tents, as learning them made no significant difference. Freezing stops the *kernel* from learning, and not what lies before it: the gradient goes through, as it
 # does through the convolution matrix of 08, of which nobody asks whether it learns. That is where the belief comes from: in
 # Caffe, whose setting for it is a learning rate of zero, people thought that it stops the gradient.
 

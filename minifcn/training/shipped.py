@@ -43,6 +43,7 @@ def pretrained_record(name: str = "fcn8s-scenes") -> dict[str, Any]:
     ships      the seed that comes with the package: the first, whatever it reached
     seeds      one entry for each seed: `seed`, `val_mean_iu` (of the epoch that was kept), `test`: the four metrics and
                those of each class, and `confusion`, on 200 scenes of that seed, which training never saw
+    learned_upsampling    of FCN-8s only: the same for networks whose bilinear kernels were learned, which do not ship
 
     >>> pretrained_record("fcn32s-scenes")["options"]["width"]
     0.5

@@ -85,6 +85,7 @@ def test_it_reaches_what_is_said_of_it(name: str) -> None:
 
 def test_finer_networks_reach_more_for_every_seed() -> None:
     scores = [[entry["test"]["mean_iu"] for entry in pretrained_record(name)["seeds"]] for name in PRETRAINED]
+    assert [len(each) for each in scores] == [len(shipping.SEEDS)] * 3
     for fine, middle, coarse in zip(*scores, strict=True):
         assert fine > middle > coarse
 
