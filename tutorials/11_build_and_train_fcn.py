@@ -678,63 +678,58 @@ ledger.misconception(
 # %% [markdown]
 # ## 8. Watch it learn
 #
-# A narrow FCN-8s, scenes of 48x64, eight at a time, 60 steps: a few seconds. Every sixth step it labels a scene that it does
-# not learn from.
+# As the authors did: take a trained FCN-32s, and add two skips that are zero. That changes nothing (in stages, as you know now), so
+# the new FCN-8s begins with what the old network knew. Then train all of it: 60 steps of four scenes each, some seconds. Every
+# sixth step it labels the scene of above, from which it does not learn.
 
 # %%
-learned = Scenes(480, (48, 64), seed=0)
-watched = Scenes(1, (48, 64), seed=0, split="val")[0]
-watched_image = Tensor(normalize(watched.image, learned.mean, learned.std)[None])
-net = FCN("small", 8, 8, width=0.25, generator=np.random.default_rng(0))
-optimizer = optim.AdamW(net.parameters(), 1e-2, weight_decay=1e-4)
+grown = FCN("small", 8, 8, width=0.5, upsampling="staged", generator=np.random.default_rng(0))
+known = grown.state_dict()
+of_32s = {
+    name: values
+    for name, values in nets[32].state_dict().items()
+    if name in known and ".up." not in name
+}
+missing, _ = grown.load_state_dict(of_32s, strict=False)
+print("new:", *(name for name in missing if "skip" in name))
+learned = Scenes(240, (96, 128), seed=1)
+learning = [p for p in grown.parameters() if p.requires_grad]
+optimizer = optim.AdamW(learning, 3e-3, weight_decay=1e-4)
 schedule = optim.PolynomialLR(optimizer, 60, power=0.9)
+before = mean_iu(grown.eval(), some)
 history, film = [], []
 for step in range(61):
     if step % 6 == 0:
-        net.eval()
         with no_grad():
-            film.append(labels_of(net(watched_image)))
-        net.train()
+            film.append(labels_of(grown.eval()(image)))
+        grown.train()
     if step == 60:
         break
-    batch = [learned[8 * step + n] for n in range(8)]
-    batch_images = Tensor(
-        np.stack([normalize(s.image, learned.mean, learned.std) for s in batch])
-    )
-    loss = F.cross_entropy(net(batch_images), np.stack([s.label for s in batch]))
+    batch = [learned[4 * step + n] for n in range(4)]
+    images = np.stack([normalize(s.image, card.mean, card.std) for s in batch])
+    loss = F.cross_entropy(grown(Tensor(images)), np.stack([s.label for s in batch]))
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
     schedule.step()
     history.append({"step": step, "loss": loss.item()})
-print(
-    f"loss of the first step {history[0]['loss']:.4f}, of the last {history[-1]['loss']:.4f}"
-)
+after = mean_iu(grown.eval(), some)
+print(f"mean IU on 20 other scenes {100 * before:.1f} % -> {100 * after:.1f} %")
 plot.learning_curve(history)
-
-# %% [markdown]
-# The curve begins at $\ln 8$ and falls at once: that all is background is learned in a few steps. Watch how objects come out of
-# it, first as clouds, then with a contour.
 
 # %%
 plot.Frames(
-    lambda n: label_maps({"truth": watched.label, f"after {6 * n} steps": film[n]}),
+    lambda n: label_maps({"truth": scene.label, f"after {6 * n} steps": film[n]}),
     len(film),
     "6 steps more each",
 )
 
 # %%
-plot.gallery(
-    [watched.image] * 3,
-    [watched.label] * 3,
-    [film[1], film[4], film[-1]],
-    card.classes,
-    card.palette,
-)
+label_maps({"truth": scene.label, **{f"after {6 * n} steps": film[n] for n in (0, 2, 5, 10)}})
 
 # %% [markdown]
-# (After 6, 24 and 60 steps.) A real training is this loop, for longer: `minifcn train` takes 1000 steps of 96x128. The
-# gradients come from the engine of 08.
+# Contours come loose, and thin things appear that the old network could not draw. (It is not yet as good as the FCN-8s of the
+# package, which had 1000 steps.) The same loop, for longer, is `minifcn train`; its gradients come from the engine of 08.
 #
 # ## 9. One picture by heart
 #
@@ -742,11 +737,8 @@ plot.gallery(
 # said, and for an FCN it is wrong: 100 steps on one scene, until the loss no longer falls.
 
 # %%
-only = learned[3]
-only_image, only_label = (
-    Tensor(normalize(only.image, learned.mean, learned.std)[None]),
-    only.label[None],
-)
+only = Scenes(4, (48, 64), seed=0)[3]
+only_image, only_label = prepared(only.image), only.label[None]
 
 
 def by_heart(stride, learn_upsampling=False):
@@ -791,24 +783,40 @@ plot.gallery(
 # tents that are 64 pixels wide and stand 32 apart, and a pole is thinner. With kernels that learn, the same network knows the picture by heart,
 # to the last pixel.
 #
-# So must the upsampling be learned? That would be the wrong lesson. What is wanted is not one picture but the next one; the authors'
-# code freezes all tents, as learning them made no significant difference. Freezing stops the *kernel* from learning, and not what lies before it: the gradient goes through, as it
-# does through the convolution matrix of 08, of which nobody asks whether it learns. That is where the belief comes from: in
-# Caffe, whose setting for it is a learning rate of zero, people thought that it stops the gradient.
+# So must the upsampling be learned? That would be the wrong lesson. What is wanted is not one picture by heart but the next one. The
+# authors' code freezes all tents, as learning them made no significant difference. We have tried it: the FCN-8s of the package was
+# trained with frozen tents and with learned ones, from the same three seeds, and tested on scenes that it had not seen.
 
 # %%
-frozen = built(8)
-frozen.fuse_pool4.skip.bias.requires_grad = False
-F.cross_entropy(frozen(image), labels).backward()
-assert not any(p.requires_grad for p in frozen.upscore.parameters())
+record = pretrained_record("fcn8s-scenes")
+frozen, learnt = (
+    np.array([100 * entry["test"]["mean_iu"] for entry in record[key]])
+    for key in ("seeds", "learned_upsampling")
+)
+for name, scores in (("frozen", frozen), ("learned", learnt)):
+    print(f"{name:8}", *(f"{score:.1f}" for score in scores), f"  mean {scores.mean():.1f}")
+gain, by_chance = (learnt - frozen).mean(), np.ptp(frozen)
+print(f"learning the tents: {gain:+.1f}; another seed: up to {by_chance:.1f}")
 
 ledger.misconception(
     "M10",
-    "FCN's upsampling must be learned: a frozen kernel lets no gradient through",
-    believed=lambda: 0.0,
-    found=lambda: np.abs(frozen.score.weight.grad.numpy()).max(),
-    instead="frozen tents pass the gradient on; every trained network of these lessons has them.",
+    "FCN's upsampling must be learned",
+    believed=lambda: "it decides",
+    found=lambda: "it decides" if gain > by_chance else "another seed changes more",
+    instead="tents that stay frozen do nearly as well on new images, as in the paper.",
 )
+
+# %% [markdown]
+# (A small gain for each seed may well be real. With three seeds one cannot say; lesson 12 comes back to that.) A second belief is
+# behind the first: that a frozen kernel lets no gradient through, so that nothing before it learns. Freezing stops the *kernel*
+# from learning. The gradient goes on, as it goes through the matrix of a bilinear enlargement, of which nobody asks whether it
+# learns.
+
+# %%
+still = built(8)
+F.cross_entropy(still(image), labels).backward()
+assert not any(p.requires_grad for p in still.upscore.parameters())
+print(f"behind frozen tents: {np.abs(still.score.weight.grad.numpy()).max():.4f}")
 
 # %% [markdown]
 # And the speed of what you wrote? It is made of the library's own layers, so there is nothing to gain: the ratio is about 1.
