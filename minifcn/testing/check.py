@@ -101,8 +101,8 @@ def examined(name: str, function: Callable[..., Any], asked: Asked) -> Finding:
     except Ended as ended:
         found = Finding(name, cause=f"{name} {ended}.", last_call=_last_call(name, ended))
     notes = [] if found.unwritten else adapted.notes
-    if asked.laws is not None:
-        notes.append(f"Only {count(len(laws), 'law')} of {len(laws_about(name))} about it were asked for.")
+    if asked.laws is not None and not found.unwritten:
+        notes.append(f"Only {len(laws)} of the {count(len(laws_about(name)), 'law')} about it were asked for.")
     seconds = time.monotonic() - began
     return replace(found, missing=adapted.missing, excused=excused, notes=tuple(notes), seconds=seconds)
 
