@@ -10,7 +10,7 @@ import pytest
 from matplotlib.patches import PathPatch
 from PIL import Image
 
-from minifcn.plot import palette, sheet
+from minifcn.plot import palette, sheet, skips
 from minifcn.plot.collection import PICTURES
 from minifcn.plot.palette import Paint
 from tests.plot import pictures
@@ -48,7 +48,9 @@ def test_kept_pictures_are_small() -> None:
     assert {path.stem for path in pictures.KEPT.iterdir()} == set(pictures.CHOSEN)
 
 
-def test_a_lost_colour_a_lost_mark_and_lost_dashes_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_colour_a_lost_mark_a_lost_ring_and_a_lost_paleness_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def drawn(name: str) -> str:
         return pictures.compared(name, pictures.coarse(pictures.pixels_of(pictures.chosen(name))), tmp_path)
 
@@ -56,11 +58,14 @@ def test_a_lost_colour_a_lost_mark_and_lost_dashes_are_seen(tmp_path: Path, monk
         changed.setattr(palette, "MARKS", ((),) * len(palette.MARKS))
         assert "slide-stride-2 has changed" in drawn("slide-stride-2")
     with monkeypatch.context() as changed:
-        changed.setattr(palette, "OWNERS", palette.OWNERS[:2] * 4)
+        changed.setattr(palette, "OWNERS", (*palette.OWNERS[:4], "#ffffff", *palette.OWNERS[5:]))  # the palest but one
         said = drawn("slide-stride-2")
     with monkeypatch.context() as changed:
         changed.setattr(sheet, "lighter", lambda colour: colour)
         assert "stamps-output-padding has changed" in drawn("stamps-output-padding")
+    with monkeypatch.context() as changed:
+        changed.setattr(skips, "_rings", lambda *at: None)
+        assert "alignment-off-by-one has changed" in drawn("alignment-off-by-one")
     path = Path(re.findall(r"; (.*?) shows", said)[0])
     with Image.open(path) as picture:
         assert path.parent == tmp_path and picture.size[0] > 100 and "python -m tests.plot.pictures" in said
