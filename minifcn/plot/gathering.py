@@ -12,7 +12,7 @@ from minifcn.functional import convolution_matrix
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, settings, shown, title
-from minifcn.plot.palette import Fill, owner, shade
+from minifcn.plot.palette import Fill, colour_of, owner, shade
 from minifcn.plot.sheet import Sheet
 from minifcn.tensor import Tensor
 
@@ -71,7 +71,7 @@ def columns(
         sheet.frame(matrix, 0, n, len(taps), 1)
         verb = "is added back to" if adding else "is"
         sheet.lines(["", f"column {n} {verb} the window of y[{i}, {j}]"])
-        sheet.lines(["A colour is a tap, in the window and in the column."])
+        sheet.lines([f"{colour_of(KH * KW)} is a tap, in the window and in the column."])
         sheet.lines([f"kernel {shown((KH, KW))}, {settings(geometry)}"])
         return sheet
 
@@ -128,7 +128,7 @@ def matrix(x: Any, weight: Any, stride: Any = 1, padding: Any = 0, dilation: Any
                             fills=lit, faint=C == 0)  # fmt: skip
         sheet.frame(C_grid, n, 0, 1, C.shape[1])
         sheet.lines(["", f"row {n} of C is the kernel under the window of y[{i}, {j}]"])
-        sheet.lines(["A colour is a tap of w, in the window, the kernel and the row.", settings(geometry)])
+        sheet.lines([f"{colour_of(KH * KW)} is a tap of w, in the window, the kernel and the row.", settings(geometry)])
         return sheet
 
     return of_sheets(draw, len(places), "row")

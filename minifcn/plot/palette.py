@@ -56,6 +56,11 @@ def owner(number: int) -> Paint:
     return Paint(OWNERS[number % len(OWNERS)], number // len(OWNERS) % len(MARKS))
 
 
+def colour_of(count: int) -> str:
+    """How captions begin that say what the paint of `count` things means."""
+    return "A colour" if count <= len(OWNERS) else "A colour with its bars"
+
+
 def lighter(colour: str, part: float = 0.5) -> str:
     """The colour mixed with white."""
     return _hex(np.array(_rgb(colour)) * part + 255 * (1 - part))

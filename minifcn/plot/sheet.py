@@ -26,7 +26,7 @@ TITLE_ROOM, LINE_ROOM, GAP, MARGIN = 0.75, 0.5, 1.3, 0.35  # in squares
 FAINT = "#b6bcc4"  # what is there only in thought: padding, a zero put in, a pixel that is cut away
 EDGE = "#8b929b"  # the lines of squares
 GHOST, GHOST_ON_COLOUR = "#6b7280", "#424851"  # numbers in squares that are faint, and of those the coloured ones
-WINDOW = "#d55e00"  # the frame around what is being looked at
+WINDOW = "#a94a00"  # the frame around what is being looked at: darker than every colour of a square
 EDGES: dict[str, dict[str, Any]] = {
     "plain": {"edgecolor": EDGE},
     "faint": {"edgecolor": FAINT, "linestyle": (0, (2, 2))},

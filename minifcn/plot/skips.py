@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 WIDTH, TALLEST, MARGIN, LINE, TYPE, INDEX = 6.6, 3.6, 0.2, 0.22, 9.0, 7.5  # inches; the last two in points
 RULER = 0.34  # inches from one row of the ruler to the next
 APART = 0.3  # inches from one pair that is drawn to the next, or more
-DOT, RING_NAME = "#0072b2", "#a94a00"  # the dots; WINDOW, darker, for text
+DOT = "#0072b2"
 MOST_OFF = 1000
 
 
@@ -160,7 +160,7 @@ def _ruled(
 ) -> None:  # fmt: skip
     """The same along the columns, above the score and below the other map, with the numbers of features."""
     upper, lower = top + 0.55 * RULER, top + 1.35 * RULER
-    axes.text(MARGIN, upper, crop.name, size=TYPE, color=RING_NAME, va="center_baseline")
+    axes.text(MARGIN, upper, crop.name, size=TYPE, color=WINDOW, va="center_baseline")
     axes.text(MARGIN, lower, crop.other_name, size=TYPE, color=DOT, va="center_baseline")
     first, second = crop.cropped(off_by)
     dropped = [(m, float(crop.score.map.inverse()(m)), upper) for m in range(first - every, -1, -every)]

@@ -10,7 +10,7 @@ from minifcn import functional as F
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, factor, settings, title
-from minifcn.plot.palette import Fill, owner
+from minifcn.plot.palette import Fill, colour_of, owner
 from minifcn.plot.sheet import Sheet, written
 from minifcn.tensor import Tensor
 
@@ -62,7 +62,7 @@ def _drawn(x: np.ndarray, w: np.ndarray, y: np.ndarray, geometry: Geometry, o: i
             sheet.frame(grid, i, j, 1, 1)
     window = padded[first : first + CG, i * sh :: dh, j * sw :: dw][:, :KH, :KW]
     sheet.lines(["", *_sum(window, w[o], y[o, i, j], (o, i, j) if O > 1 else (i, j))])
-    sheet.lines(["A colour is a tap of w, in the window and in the kernel.", settings(geometry)])
+    sheet.lines([f"{colour_of(KH * KW)} is a tap of w, in the window and in the kernel.", settings(geometry)])
     return sheet
 
 

@@ -10,7 +10,7 @@ from minifcn import functional as F
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, extra, factor, settings, shown, title
-from minifcn.plot.palette import Fill, Paint, owner
+from minifcn.plot.palette import Fill, Paint, colour_of, owner
 from minifcn.plot.sheet import Sheet, written
 from minifcn.tensor import Tensor
 
@@ -84,7 +84,7 @@ def _after(n: int, y: np.ndarray, w: np.ndarray, geometry: Geometry, canvas_of: 
         sheet.frame(result, i * sh, j * sw, (KH - 1) * dh + 1, (KW - 1) * dw + 1)
         value = float(y[i, j])
         said += f": y[{i}, {j}] = {written(value)} stamps {factor(value)} · w at x[{i * sh - p}, {j * sw - q}]"
-    sheet.lines(["", said, "A colour is a pixel of y and its stamp. Stripes: stamps that are added."])
+    sheet.lines(["", said, f"{colour_of(y.size)} is a pixel of y and its stamp. Stripes: stamps that are added."])
     sheet.lines([settings(geometry, output_padding=extra(geometry))])
     return sheet
 
@@ -140,7 +140,7 @@ def spread(
             sheet.frame(grid, top + i, left + j, (KH - 1) * dh + 1, (KW - 1) * dw + 1)
             sheet.frame(made, i, j, 1, 1)
             said = f"x[{i}, {j}] = {written(result[i, j])}: the window moves by one, whatever the stride"
-        sheet.lines(["", said, "A colour is a tap of w, in the window and in the kernel."])
+        sheet.lines(["", said, f"{colour_of(kernel.size)} is a tap of w, in the window and in the kernel."])
         sheet.lines([settings(geometry, output_padding=extra(geometry))])
         return sheet
 

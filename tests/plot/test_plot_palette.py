@@ -41,6 +41,16 @@ def test_words_and_faint_numbers_are_readable_on_white() -> None:
         assert contrast(colour, "#ffffff") >= READABLE
 
 
+def test_the_frame_stands_out_from_every_colour() -> None:
+    assert min(contrast(sheet.WINDOW, colour) for colour in (*OWNERS, "#ffffff")) > 2
+
+
+def test_captions_speak_of_bars_where_there_are_some() -> None:
+    for size, words in ((2, "A colour is a tap of w"), (3, "A colour with its bars is a tap of w")):
+        figure = slide(np.ones((4, 4)), np.ones((size, size)))[0]
+        assert any(text.get_text().startswith(words) for text in figure.axes[0].texts)
+
+
 def test_numbers_are_readable_on_every_shade_and_every_score() -> None:
     for row in shade(np.arange(12).reshape(3, 4)):
         assert all(isinstance(paint, Paint) and contrast(paint.colour, INK) >= READABLE for paint in row)
