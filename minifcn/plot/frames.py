@@ -113,13 +113,13 @@ class Frames(Sequence["Figure"]):
             "all.forEach((frame,n)=>frame.hidden=n!=this.value);"
             "this.nextElementSibling.textContent=(+this.value+1)+' / '+all.length"
         )
-        return (
-            f'<div class="minifcn-frames" style="{CARD}">'
+        control = (
             f'<label style="font:13px sans-serif;color:inherit">{escape(self.label)} '
             f'<input type="range" min="0" max="{len(self) - 1}" value="0" aria-label="{escape(self.label)}" '
             f'oninput="{move}" style="vertical-align:middle;width:180px;accent-color:#0072b2"> '
-            f"<output>1 / {len(self)}</output></label>{frames}</div>"
+            f"<output>1 / {len(self)}</output></label>"
         )
+        return f'<div class="minifcn-frames" style="{CARD}">{control if len(self) > 1 else ""}{frames}</div>'
 
 
 def of_sheets(draw: Callable[[int], Sheet], count: int, label: str, still: int = -1) -> Frames:

@@ -158,18 +158,18 @@ class Sheet:
             figure = new_figure(width * SQUARE, height * SQUARE)
             axes = figure.add_axes((0, 0, 1, 1))
             axes.set(xlim=(-MARGIN, width - MARGIN), ylim=(height - MARGIN, -MARGIN))
-            axes.axis("off")
+            axes.axis("off")  # and artists, not patches, below: the limits stay, so nobody need measure them
             for colour, boxes in self._fills.items():
-                axes.add_patch(PathPatch(_outlines(boxes), facecolor=colour, linewidth=0, zorder=0))
+                axes.add_artist(PathPatch(_outlines(boxes), facecolor=colour, linewidth=0, zorder=0))
             if self._bars:
-                axes.add_patch(PathPatch(_outlines(self._bars), facecolor=INK, linewidth=0, zorder=1))
+                axes.add_artist(PathPatch(_outlines(self._bars), facecolor=INK, linewidth=0, zorder=1))
             for style, boxes in self._edges.items():
-                axes.add_patch(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, zorder=1, **EDGES[style]))
+                axes.add_artist(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, zorder=1, **EDGES[style]))
             for (x, y, w, h), colour in self._frames:
-                axes.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=2.4, zorder=3))
+                axes.add_artist(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=2.4, zorder=3))
             for start, end, colour in self._arrows:
                 head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
-                axes.add_patch(FancyArrowPatch(start, end, color=colour, linewidth=1.0, zorder=5, **head))
+                axes.add_artist(FancyArrowPatch(start, end, color=colour, linewidth=1.0, zorder=5, **head))
             for x, y, text, how in self._texts:
                 axes.text(x, y, text, parse_math=False, zorder=4, **how)
         return figure
