@@ -31,7 +31,6 @@ from minifcn.data import Scenes, normalize
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import FCN, Backbone, small, vgg16
 from minifcn.models.upsampling import BilinearUpsampling
-from minifcn.plot.style import new_figure, picture_axes, styled
 from minifcn.teaching import Ledger, Question, predict, quiz, seconds, yours
 from minifcn.training import pretrained, pretrained_record
 
@@ -502,58 +501,38 @@ ledger.misconception(
 #
 # Back to the trained FCN-8s. `model.streams` gives every map on the way: the score at 1/32, the score of pool4 at 1/16, their
 # sum `fused4`, the score of pool3 at 1/8, and `fused3`, which is enlarged by 8. Here is one class of them, of the object that
-# has most pixels. A number above zero speaks for it; the class with the largest number wins.
+# has most pixels. Light speaks for the class, dark against it. Each frame lets one more stream join.
 
 # %%
 with no_grad():
-    maps = {name: values.numpy()[0] for name, values in model.streams(image).items()}
-order = ["score", "fused4", "fused3"]
+    tensors = model.streams(image)
 shares = np.bincount(scene.label[scene.label < 8], minlength=8)
 thing = int(shares[1:].argmax()) + 1
 print(f"{card.classes[thing]}, {shares[thing]} of {scene.label.size} pixels")
-plot.numbers(
-    *(maps[name][thing].round(1) for name in ("score", "pool4", "fused4")),
-    titles=["score (3x4)", "pool4 (6x8)", "fused4 = score, doubled + pool4"],
-    signs=["+", "="],
-)
+plot.streams(scene.image, tensors, thing)
 
 # %%
-plot.numbers(maps["pool3"][thing].round(), titles=["pool3 (12x16), rounded"])
-
-# %%
-plot.numbers(maps["fused3"][thing].round(), titles=["fused3 = fused4, doubled + pool3"])
+plot.streams(scene.image, tensors, thing)[1]  # when pool4 has joined
 
 # %% [markdown]
-# Which class wins at each place of each map? Each place is drawn as large as it is; only the last is enlarged bilinearly.
+# The class with the largest number wins. Which is it, at each place of each map?
 
-# %% tags=["hide-input"]
+# %%
+plot.streams(scene.image, tensors, classes=card.classes, palette=card.palette).still()
+
+# %% [markdown]
+# Look at the streams one by one, on the left and in the middle. None of them is a segmentation: the score sees crosses
+# and boxes, pool3 rings and crosses, and only pool4 looks a little like the truth. That is not because they are coarse. It is because
+# nobody ever asked *them* to be right: only the sum was trained, and the sum is. An FCN-32s has nothing but its score, so that
+# one was asked:
+
+# %%
 def label_maps(labels):
     """Label maps side by side, by title, in the colours of the classes."""
-    width, height = 2.4, 1.8
-    with styled():
-        figure = new_figure(0.1 + (width + 0.1) * len(labels), height + 0.45)
-        for n, (title, label) in enumerate(labels.items()):
-            axes = picture_axes(figure, 0.1 + n * (width + 0.1), 0.1, width, height)
-            axes.imshow(
-                plot.colorize(label.astype(np.uint8), card.palette),
-                interpolation="nearest",
-            )
-            axes.set_title(title, fontsize=9)
-    return figure
+    coloured = [plot.colorize(label.astype(np.uint8), card.palette) for label in labels.values()]
+    return plot.images(*(each.transpose(2, 0, 1) for each in coloured), titles=list(labels))
 
 
-whole = {}
-for name in order:
-    side = 96 // maps[name].shape[1]  # pixels to a place
-    whole[name] = maps[name].argmax(0).repeat(side, 0).repeat(side, 1)
-label_maps({"truth": scene.label, **whole, "the network": found})
-
-# %% [markdown]
-# The score alone is no segmentation at all. (The colours are those of the legend above.) That is not because it is coarse. It is
-# because nobody ever asked *it* to be right: only the sum was trained. In this network its numbers are small beside those of
-# pool4 and pool3; it corrects them, and they decide. An FCN-32s, which has nothing else, was asked:
-
-# %%
 nets = {stride: pretrained(f"fcn{stride}s-scenes")[0] for stride in (32, 16, 8)}
 with no_grad():
     alone = {f"FCN-{stride}s": labels_of(net(image)) for stride, net in nets.items()}

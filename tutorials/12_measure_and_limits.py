@@ -351,17 +351,11 @@ plot.gallery(
 # Assume a network that never makes a mistake, but decides only once for each block of $s$ x $s$ pixels: it gives a block the label that
 # most of its pixels have. `coarsened(label, s)` is its answer, `upper_bound(label, s)` its mean IU. Move the slider.
 
-# %% tags=["hide-input"]
+# %%
 def label_maps(labels):
     """Label maps side by side, by title, in the colours of the classes."""
-    width, height = 2.6, 1.95
-    with styled():
-        figure = new_figure(0.1 + (width + 0.1) * len(labels), height + 0.45)
-        for n, (title, label) in enumerate(labels.items()):
-            axes = picture_axes(figure, 0.1 + n * (width + 0.1), 0.1, width, height)
-            axes.imshow(plot.colorize(label, card.palette), interpolation="nearest")
-            axes.set_title(title, fontsize=9)
-    return figure
+    coloured = [plot.colorize(label, card.palette) for label in labels.values()]
+    return plot.images(*(each.transpose(2, 0, 1) for each in coloured), titles=list(labels))
 
 
 def at_stride(n):
