@@ -32,7 +32,8 @@ from minifcn import functional as F
 from minifcn.geometry import WindowLayer, pixels_seen, receptive_field
 from minifcn.models import FCN
 from minifcn.plot.frames import of_sheets
-from minifcn.plot.sheet import Sheet, owner_colour
+from minifcn.plot.palette import owner
+from minifcn.plot.sheet import Sheet
 from minifcn.teaching import Ledger, Question, predict, quiz, seconds, yours
 from minifcn.testing import check
 
@@ -387,7 +388,7 @@ def side_by_side(image):
     for name, remedy in zip(NAMES, remedies, strict=True):
         row, invented = remedy(image), ~np.isclose(remedy(np.ones(n)), 1)
         missing = np.arange(n)[None] >= len(row)
-        colours = [[owner_colour(1) if wrong else None for wrong in [*invented, *[False] * (n - len(row))]]]
+        colours = [[owner(1) if wrong else None for wrong in [*invented, *[False] * (n - len(row))]]]
         sheet.grid(np.pad(row, (0, n - len(row)))[None], name, fills=colours, faint=missing, blank=missing)
     return sheet
 

@@ -25,7 +25,8 @@ import minifcn
 from minifcn import Tensor, nn, plot
 from minifcn import functional as F
 from minifcn.arrays.resampling import bilinear_kernel
-from minifcn.plot.sheet import Sheet, shade
+from minifcn.plot.palette import shade
+from minifcn.plot.sheet import Sheet
 from minifcn.teaching import Ledger, Question, predict, quiz, seconds, yours
 
 ledger = Ledger()

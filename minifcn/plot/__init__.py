@@ -5,6 +5,7 @@ from __future__ import annotations
 from minifcn.plot.arithmetic import CASES
 from minifcn.plot.confusion_matrix import confusion
 from minifcn.plot.curves import learning_curve
+from minifcn.plot.field import field
 from minifcn.plot.frames import Frames
 from minifcn.plot.gathering import columns, coverage, matrix
 from minifcn.plot.graph import graph, to_dot, walk
@@ -18,19 +19,23 @@ from minifcn.plot.pictures import gallery
 from minifcn.plot.profile import profile_bars
 from minifcn.plot.samples import samples
 from minifcn.plot.sheet import numbers
+from minifcn.plot.skips import alignment
 from minifcn.plot.sliding import slide
 from minifcn.plot.stamping import spread, stamps
+from minifcn.plot.streams import streams
 from minifcn.plot.style import save_figure
 
 __all__ = [
     "CASES",
     "Frames",
+    "alignment",
     "colorize",
     "columns",
     "confusion",
     "coverage",
     "error_map",
     "explained",
+    "field",
     "gallery",
     "graph",
     "growing",
@@ -49,6 +54,7 @@ __all__ = [
     "slide",
     "spread",
     "stamps",
+    "streams",
     "to_dot",
     "walk",
 ]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from minifcn.autograd.engine import steps
 from minifcn.autograd.operation import Operation
+from minifcn.autograd.steps import steps
 from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError
 from minifcn.plot.frames import Frames
 from minifcn.plot.sheet import WINDOW, written
-from minifcn.plot.style import BLUE, INK, QUIET, new_figure, styled, text_width
+from minifcn.plot.style import BLUE, INK, QUIET, paper, styled, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,10 +73,7 @@ def _drawn(
     widths = {node: text_width([widest[node]], TYPE) + 0.3 for level in levels for node in level}
     total = max(sum(widths[node] + SPACE for node in level) for level in levels) + SPACE
     with styled():
-        figure = new_figure(total, LEVEL * len(levels))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, total), ylim=(LEVEL * len(levels), 0))
-        axes.axis("off")
+        figure, axes = paper(total, LEVEL * len(levels))
         at: dict[int, tuple[float, float]] = {}
         for depth, level in enumerate(levels):
             x = (total - sum(widths[node] + SPACE for node in level) + SPACE) / 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from minifcn.arguments import integer
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames
-from minifcn.plot.style import BLUE, INK, ORANGE, QUIET, RED, new_figure, styled
+from minifcn.plot.style import BLUE, INK, ORANGE, QUIET, RED, paper, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -53,10 +53,7 @@ def _drawn(size: int, stages: int, ceil_mode: bool, chain: bool) -> Figure:
     down, up = ladder_sizes(size, stages, ceil_mode, chain)
     height = LEVEL * (len(down) + 1) + 2 * MARGIN
     with styled():
-        figure = new_figure(WIDTH, height)
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, WIDTH), ylim=(height, 0))
-        axes.axis("off")
+        figure, axes = paper(WIDTH, height)
         room = 2.3  # inches for the longest bar, to either side of the middle
         middle = WIDTH / 2 - 0.3
         for level, n in enumerate(down):
@@ -77,6 +74,6 @@ def _drawn(size: int, stages: int, ceil_mode: bool, chain: bool) -> Figure:
             )
         how = "ceil" if ceil_mode else "floor"
         below = "the size below it" if chain else "the size left below it"
-        said = f"to the left {how}(n / 2) each time, to the right {below}, doubled"
+        said = f"left: {how}(n / 2) at each pooling; right: {below}, doubled; hatched: the two do not meet"
         axes.text(MARGIN, height - MARGIN, said, color=QUIET, va="bottom")
     return figure

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn.errors import ArgumentError
-from minifcn.plot.sheet import OWNERS
 from minifcn.plot.style import new_figure, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = (OWNERS[5], OWNERS[6], OWNERS[2], OWNERS[3], "#000000", OWNERS[1])
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00")
 DASHES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 3)))
 MARKS = ("o", "s", "^", "D", "x", "v")
 FEW = 40  # up to so many points each is marked

@@ -204,6 +204,14 @@ def test_a_slider_holds_every_number_as_text_and_asks_nobody() -> None:
     assert {name for name in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html) for name in name if name} <= set(ids)
 
 
+def test_a_slider_is_a_white_card_on_any_page_and_its_control_too() -> None:
+    """Without its own colours a page in dark mode would put light words on it and a dark control."""
+    card = re.findall(r'<div class="minifcn-frames" style="([^"]*)"', stamps(*TWIN)._repr_html_())[0].split(";")
+    assert {"background:#fff", "color:#22272e", "color-scheme:light", "border-radius:8px"} <= set(card)
+    assert "color:inherit" in re.findall(r'<label style="([^"]*)"', stamps(*TWIN)._repr_html_())[0]
+    assert "fill: #ffffff" in svg_of(stamps(*TWIN).still())  # the paper is in the picture itself
+
+
 def test_two_sliders_on_a_page_do_not_share_a_name_and_one_drawn_twice_is_the_same() -> None:
     first, second = stamps(*TWIN)._repr_html_(), stamps(ARTICLE, ARTICLE)._repr_html_()
     assert not set(re.findall(r'\bid="([^"]+)"', first)) & set(re.findall(r'\bid="([^"]+)"', second))
