@@ -61,6 +61,7 @@ def shown(notebook: Path) -> Iterator[Shown]:
     """Every claim and misconception of a notebook with outputs."""
     title = heading = ""
     number = 0
+    functions: dict[str, str] = {}
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
@@ -70,7 +71,11 @@ def shown(notebook: Path) -> Iterator[Shown]:
             continue
         number += 1
         said = "".join("".join(output.get("text", "")) for output in cell["outputs"])
-        for call in ast.walk(ast.parse(source)):
+        tree = ast.parse(source)
+        for one in tree.body:
+            if isinstance(one, ast.FunctionDef):
+                functions[one.name] = ast.get_source_segment(source, one) or ast.unparse(one)
+        for call in ast.walk(tree):
             if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
                 continue
             kind = {"claim": "holds", "misconception": "is not so"}.get(call.func.attr)
@@ -79,7 +84,8 @@ def shown(notebook: Path) -> Iterator[Shown]:
             number_of, sentence = (ast.literal_eval(argument) for argument in call.args[:2])
             code = {word.arg: _written(source, word.value) for word in call.keywords if word.arg}
             if len(call.args) > 2:
-                code["tries"] = _written(source, call.args[2])
+                tries = _written(source, call.args[2])
+                code["tries"] = functions.get(tries, tries)  # of a function its lines, and not its name alone
             ran = f"{number_of} {kind}: {sentence}" in said
             yield Shown(number_of, notebook.name, title, heading, number, sentence, ran, code)
 

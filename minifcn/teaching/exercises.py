@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.errors import ArgumentTypeError
+from minifcn.tensor import Tensor
 
 
 def is_written(function: Callable[..., Any]) -> bool:
@@ -38,8 +39,8 @@ def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple
     """`mine` if it is written and right in all `trials`, else `solution`; a line says which, and what is wrong.
 
     trials: the arguments of a call each. What `mine` gives, a number or an array, must be what `solution` gives, and an
-    array where that is one. So the lesson goes on with right numbers, whatever the reader wrote. Without trials it is
-    for what follows to judge.
+    array or a Tensor where that is one. So the lesson goes on with right numbers, whatever the reader wrote. Without
+    trials it is for what follows to judge.
 
     >>> def double(x):
     ...     return x + 2
@@ -88,6 +89,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str
         return f"{call} has shape {found.shape}, it should have shape {right.shape}"
     differ = np.argwhere(~np.isclose(found, right, rtol=1e-9, atol=0) & ~(np.isnan(found) & np.isnan(right)))
     if not len(differ):
+        if isinstance(solved, Tensor) and not isinstance(answer, Tensor):
+            return f"{call} is right, but no Tensor ({type(answer).__name__}); leave .numpy() out"
         other = isinstance(solved, np.ndarray) and solved.ndim and not isinstance(answer, np.ndarray)
         return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if other else None
     at = tuple(differ[0].tolist())
@@ -116,8 +119,8 @@ def _numbers(array: np.ndarray) -> str:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        return f"{'x'.join(map(str, value.shape))} array"
+    if isinstance(value, np.ndarray | Tensor):
+        return f"{'x'.join(map(str, value.shape))} {'array' if isinstance(value, np.ndarray) else 'tensor'}"
     if callable(value):
         return str(getattr(value, "__name__", type(value).__name__))  # not where in memory it lies
     return f"{value!r:.40}"

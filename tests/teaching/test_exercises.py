@@ -156,3 +156,22 @@ def test_a_function_among_the_arguments_is_called_by_its_name(capsys: pytest.Cap
 
     yours(applied, lambda function, value: function(value), (doubles, 3))
     assert capsys.readouterr().out.startswith("Not yet: applied(doubles, 3) is 3, it should be 6;")
+
+
+def test_a_tensor_is_called_by_its_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    def mine(x):  # type: ignore[no-untyped-def]
+        return 3 * x.numpy()
+
+    yours(mine, lambda x: 2 * x, (Tensor(np.ones((1, 2, 2))),))
+    assert "Not yet: mine(1x2x2 tensor) has 3 at [0, 0, 0], it should be 2; 4 of 4 are wrong" in capsys.readouterr().out
+
+
+def test_what_must_be_a_tensor_may_not_be_an_array(capsys: pytest.CaptureFixture[str]) -> None:
+    def mine(x):  # type: ignore[no-untyped-def]
+        return 2 * x.numpy()
+
+    def doubles(x):  # type: ignore[no-untyped-def]
+        return 2 * x
+
+    assert yours(mine, doubles, (Tensor(np.ones(3)),)) is doubles
+    assert "mine(3 tensor) is right, but no Tensor (ndarray); leave .numpy() out; going on" in capsys.readouterr().out

@@ -53,3 +53,15 @@ def test_a_claim_counts_only_with_the_output_that_says_so(tmp_path: Path) -> Non
         assert item.code == {"right": "one", "mistake": "two", "tries": "lambda f: f(1) == 2"}
         page = ledger.claims_page([item])
         assert ("Held for `one`; failed for `two`." in page) is bool(said)
+
+
+def test_of_a_function_that_tries_a_claim_the_lines_are_shown(tmp_path: Path) -> None:
+    function = 'def adds_up(way):\n    """Whether it does."""\n    return way(1, 2) == 3'
+    code = 'ledger.claim("C7", "so it is", adds_up, right=one, mistake=two)'
+    cells = [{"cell_type": "code", "source": [text], "outputs": []} for text in (function, code)]
+    cells[1]["outputs"] = [{"text": ["C7 holds: so it is\n"]}]
+    notebook = tmp_path / "05_a.ipynb"
+    notebook.write_text(json.dumps({"cells": cells}))
+    (item,) = ledger.everything(tmp_path)
+    assert item.code["tries"] == function
+    assert function in ledger.claims_page([item])
