@@ -161,13 +161,13 @@ assert report
 taps_by_columns = columns.reshape(2, 2, 6).swapaxes(0, 1).reshape(4, 6)
 windows_by_columns = columns.reshape(4, 2, 3).swapaxes(1, 2).reshape(4, 6)
 no_windows = np.resize(image, (4, 6))
+A, B, C = taps_by_columns, windows_by_columns, no_windows
 
 # %%
-plot.numbers(taps_by_columns, windows_by_columns, titles=["A", "B"])
+plot.numbers(A, B, titles=["A", "B"])
 
 # %%
-titles = ["C", "what C gives"]
-plot.numbers(no_windows, (row @ no_windows).reshape(2, 3), titles=titles)
+plot.numbers(C, (row @ C).reshape(2, 3), titles=["C", "what C gives"])
 
 # %% [markdown]
 # A wrote each window down column by column (0, 4, 1, 5): it gives the convolution with the *transposed* kernel. B moved
