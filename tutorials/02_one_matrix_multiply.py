@@ -10,16 +10,16 @@
 # that a plausible test does not notice.
 #
 # *45 minutes. Before this: 01, numbers you can read. After it: 03, from a dense layer to a convolution.*
-# (Exercises marked ●●● are not counted.)
+# (Exercises marked ●● and ●●● are not counted.)
 #
 # As in 01 a *window* is the part of the image that the kernel covers, a *tap* is one number of the kernel, and the
 # *stride* is how far the window moves. $H, W$ are the size of the image, $KH, KW$ that of the kernel, $OH, OW$ that of
 # the result.
 #
 # **요약.** 이미지의 모든 창(window)을 한 열씩 펼쳐 놓으면(im2col) 합성곱은 행렬 곱셈 한 번이 됩니다. 대신 픽셀 하나가 여러 열에 복사되므로
-# 메모리를 약 $k^2/s^2$배 씁니다. 열을 원래 자리에 되돌려 더하는 연산이 col2im입니다. col2im은 im2col의 역연산이 아니라 전치이므로, 갔다가 돌아온
-# 픽셀에는 자신을 덮은 창의 수만큼 곱해진 값이 남습니다. 이 노트북에서는 두 연산을 직접 구현하고, NumPy의 `out[index] += v`가 왜 값을
-# 잃어버리는지 확인합니다.
+# 메모리를 약 $k^2/s^2$배 씁니다. 각 열을 원래 자리에 다시 더해 넣는 연산이 col2im입니다. col2im은 im2col의 역연산이 아니라 전치이므로, im2col에
+# 이어 col2im을 적용하면 픽셀마다 그 픽셀을 덮는 창의 개수를 곱한 값이 나옵니다. 이 노트북에서는 두 연산을 직접 구현하고, NumPy의
+# `out[index] += v`가 왜 값을 잃어버리는지 확인합니다.
 
 # %%
 import numpy as np
@@ -93,8 +93,9 @@ assert np.array_equal(result.reshape(2, 3), of_01)
 #
 # **Yours to write** (10 minutes). `x` is (N, C, H, W): N images. The obvious way goes through the windows, as above:
 # $OH\cdot OW$ steps. Reading along the rows instead there are only $KH\cdot KW$ steps, each a slice: all pixels that
-# tap $(k, l)$ meets are `x[:, :, k::s, l::s]`, cut to $OH$ by $OW$. Fill an array (N, C, KH, KW, OH, OW) tap by tap,
-# and at the end `reshape` it.
+# tap $(k, l)$ meets are `x[:, :, k::s, l::s]`, cut to $OH$ by $OW$. Fill an array (N, C, KH, KW, OH, OW) of `x.dtype`
+# tap by tap, and at the end `reshape` it. (The size of the kernel and the stride may be a number or a pair, for rows
+# and columns; `both` makes a pair of either.)
 
 
 # %%
@@ -153,27 +154,26 @@ assert report
 # %% [markdown]
 # ### Three wrong columns, and how they come about
 #
-# The table must have the window's pixels in the order of the weight, and the windows in the order of the result. Cover
-# the titles, and find out what each of these did.
+# The table must have the window's pixels in the order of the weight, and the windows in the order of the result. Find
+# out what A, B and C did (their code is folded away, and the answers are below the pictures).
 
-# %%
-# Tap (l, k) stands where (k, l) belongs; the window moves down first; the image is poured
-# into a table of that shape, again and again.
+# %% tags=["solution", "hide-input"]
 taps_by_columns = columns.reshape(2, 2, 6).swapaxes(0, 1).reshape(4, 6)
 windows_by_columns = columns.reshape(4, 2, 3).swapaxes(1, 2).reshape(4, 6)
 no_windows = np.resize(image, (4, 6))
-
-titles = ["a window column by column", "the window moves down first"]
-plot.numbers(taps_by_columns, windows_by_columns, titles=titles)
+A, B, C = taps_by_columns, windows_by_columns, no_windows
 
 # %%
-titles = ["only reshaped", "its result"]
-plot.numbers(no_windows, (row @ no_windows).reshape(2, 3), titles=titles)
+plot.numbers(A, B, titles=["A", "B"])
+
+# %%
+plot.numbers(C, (row @ C).reshape(2, 3), titles=["C", "what C gives"])
 
 # %% [markdown]
-# The first gives the convolution with the *transposed* kernel; the second gives the right numbers at wrong places; the
-# third is nonsense with the right shape. And one mistake is none: if the channels come *last*, in the columns and in
-# the weight alike, every sum has the same terms in another order. What counts is that the two agree.
+# A wrote each window down column by column (0, 4, 1, 5): it gives the convolution with the *transposed* kernel. B moved
+# the window down first: the right numbers at wrong places. C never cut a window; it poured the pixels into a table of
+# that shape, twice: nonsense with the right shape. And one mistake is none: if the channels come *last*, in the columns
+# and in the weight alike, every sum has the same terms in another order. What counts is that the two agree.
 
 # %%
 assert np.array_equal(row @ taps_by_columns, places.T.reshape(1, 4) @ columns)
@@ -204,7 +204,9 @@ assert not np.array_equal(w.reshape(2, 12) @ last, right)
 # $$\frac{\text{columns}}{\text{image}} \approx \frac{KH\cdot KW}{s_h\cdot s_w}.$$
 #
 # The borders are left out of that. In our 3x4 image a kernel of 2x2 makes 24 numbers of 12: twice as many and not four
-# times, as most of so small an image is border. With 224x224 pixels it hardly matters:
+# times, as most of so small an image is border. With 224x224 pixels it hardly matters. (A number of float32 has 4
+# bytes; MB are millions of bytes. *Padding 1* puts a row or column of zeros on each of the four sides, so a side of
+# $n$ pixels has $n + 2 - KH + 1$ places for the kernel.)
 
 
 # %%
@@ -217,22 +219,24 @@ def grows(channels, size, kernel, stride=1, padding=0):
     return channels * pixels, channels * kernel**2 * windows
 
 
+print("(image, columns) of 3x4:", grows(1, (3, 4), 2))
+
 layers = {  # channels, size, kernel, stride, padding
-    "the image above": (1, (3, 4), 2, 1, 0),
     "3x3, no padding": (64, (224, 224), 3, 1, 0),
     "3x3, padding 1": (64, (224, 224), 3, 1, 1),
     "7x7, stride 2": (3, (224, 224), 7, 2, 3),
     "2x2, stride 2": (64, (224, 224), 2, 2, 0),
     "1x1": (64, (224, 224), 1, 1, 0),
 }
+print("MB of:          image columns  times k²/s²")
 for name, given in layers.items():
-    before, after = (4 * numbers for numbers in grows(*given))  # bytes of float32
+    before, after = (4e-6 * numbers for numbers in grows(*given))
     k, s = given[2:4]
-    print(f"{name:15} {before:>10,} -> {after:>11,} bytes:", end=" ")
-    print(f"times {after / before:5.2f}, k²/s² is {k * k / (s * s):5.2f}")
+    print(f"{name:15} {before:5.1f} {after:7.1f}", end=" ")
+    print(f"{after / before:6.2f} {k * k / (s * s):5.2f}")
 
 # %% [markdown]
-# The third line is the second convolution of VGG16, a network that we shall meet again: it makes 115.6 MB of columns
+# *3x3, padding 1* is the second convolution of VGG16, a network that we shall meet again: it makes 115.6 MB of columns
 # from 12.8 MB. That is for one image; for nine it would be a gigabyte, in one layer. A kernel as large as its stride
 # copies each pixel once, and a kernel of 1x1 makes nothing but the image again: that one needs no im2col at all.
 #
@@ -256,8 +260,9 @@ assert np.shares_memory(seen, image)
 # %% [markdown]
 # 24 numbers are seen and 12 are there. Two traps. **It is the image**: who changes a pixel changes it in all windows.
 # (For that reason the view is read-only: whoever wrote into one window would write into its neighbours.) **And it
-# stays a view only as long as nobody asks for a matrix.** Windows that overlap cannot be a matrix with one step for
-# rows and one for columns; so `reshape` copies, without saying so, and the memory is what it was.
+# stays a view only as long as nobody asks for a matrix.** In a matrix it is always the same step from one row to the
+# next. But down the first column, 0, 1, 4, 5, the steps are 1, 3 and 1 pixels. So no matrix can be a view of that;
+# `reshape` copies, without saying so, and the memory is what it was.
 
 # %%
 # (OH, OW, KH, KW) -> (KH·KW, OH·OW)
@@ -297,8 +302,9 @@ broken = [found.law.name for found in report.counterexamples]
 assert broken == ["unfolding_minds_its_manners"]
 
 # %% [markdown]
-# `reshape` copies only where it must. With a kernel of 1x1 no windows overlap, so it need not, and the "columns" are
-# the image itself: who works in them works in the image. With a `.copy()` before the `.reshape` all six laws hold:
+# `reshape` copies only where it must. With a kernel of 1x1 a column is one pixel of each channel, and from one to the
+# next it is always the same step. So nothing is copied, and the "columns" are the image itself: who writes into them
+# writes into the image. With a `.copy()` before the `.reshape` all six laws hold:
 
 
 # %%
@@ -329,7 +335,8 @@ plot.columns(image, 2, back=True)[9]  # for viewers that take sliders away
 
 # %% [markdown]
 # **Yours to write** (10 minutes), tap by tap again. For *one* tap no pixel occurs twice, so a slice can be added to in
-# one go: `x[:, :, rows, cols] += ...` (Give `reshape` all six sizes, and it refuses columns that do not fit.)
+# one go: `x[:, :, rows, cols] += ...` The number of channels is that of the rows divided by $KH\cdot KW$. (Give
+# `reshape` all six sizes, and no −1: then it refuses columns that do not fit, as it should.)
 
 
 # %% tags=["exercise"]
@@ -526,12 +533,12 @@ for name, way in {"windows": conv2d_by_windows, "all columns": conv2d}.items():
 #
 # ## 8. Exercises
 #
-# ● is a matter of minutes, ●● takes a quarter of an hour, ●●● is for another day and not counted above.
+# ● is a matter of minutes. ●● takes a quarter of an hour, ●●● longer; both are for another day and not counted above.
 #
 # **By hand** (● 5 minutes). (a) 3 channels of 4x5 pixels, a kernel of 3x2, stride 1: what is the shape of the columns?
 # (b) 5x5 pixels, a kernel of 3x3, stride 1: how often is the pixel in the middle copied, and how often one in a
 # corner? (c) 10 pixels in a row, a kernel of 3, stride 3: what does col2im(im2col(x)) make of the last pixel? (d)
-# 100x100 pixels, a kernel of 5x5: by which factor do the columns grow, with the borders counted?
+# 100x100 pixels, a kernel of 5x5, stride 1: how many times as large as the image are the columns, borders counted?
 #
 # <details><summary>Answers</summary>
 #
@@ -550,8 +557,9 @@ assert np.divide(*reversed(grows(1, (100, 100), 5))) == 23.04
 
 # %% [markdown]
 # **Write** (●● 15 minutes). A convolution that never holds more than `most` numbers of columns (or one row of windows,
-# if that is more). Rows $i_0$ to $i_1 - 1$ of the result see rows $i_0\,s$ to $(i_1 - 1)\,s + KH - 1$ of the image.
-# Call `noted` for `im2col`: it writes down how many numbers you made at a time.
+# if that is more). A row of windows has $C\cdot KH\cdot KW\cdot OW$ numbers. Rows $i_0$ to $i_1 - 1$ of the result see
+# rows $i_0\,s$ to $(i_1 - 1)\,s + KH - 1$ of the image. Call `noted` for `im2col`: it writes down how many numbers you
+# made at a time.
 
 # %%
 made = []

@@ -14,13 +14,14 @@
 # (Exercises marked ●●● are not counted.)
 #
 # Some words. A *dense layer* (or fully connected layer) makes each of its results from all the numbers it is given,
-# each with a weight of its own. A *map* (feature map) is what a convolution makes: channels of rows and columns. A
+# each with a weight of its own; a *bias* is a number that is added to a result in the end, whatever the layer was
+# given. A *map* (feature map) is what a convolution makes: channels of rows and columns. A
 # *score* is the number that a classifier has for a class; the largest says which class it is.
 #
-# **요약.** 완전 연결층(dense layer)은 특징 맵과 크기가 같은 커널을 가진 합성곱입니다. 가중치를 (출력, 채널, 높이, 너비)로 모양만 바꾸면 같은
+# **요약.** 완전 연결층(dense layer)은 특징 맵과 크기가 같은 커널을 가진 합성곱입니다. 가중치의 모양을 (출력, 채널, 높이, 너비)로 바꾸기만 하면 똑같은
 # 숫자가 나옵니다. 이렇게 바꾼 분류기는 더 큰 이미지 위를 미끄러지며 위치마다 점수를 내므로, 무엇이 있는지뿐 아니라 어디에 있는지도 알려 줍니다.
-# VGG16의 fc6은 7x7 합성곱이, fc7은 1x1 합성곱이 됩니다. 입력 크기가 자유로워지지만, 보폭(stride)의 격자에 맞지 않는 크기에서는 가장자리 픽셀을
-# 보지 못합니다.
+# VGG16의 fc6은 7x7 합성곱이, fc7은 1x1 합성곱이 됩니다. 이제 입력 크기에는 제한이 거의 없지만, 크기가 보폭(stride)과 맞아떨어지지 않으면 가장자리의
+# 픽셀 몇 줄은 보지 못합니다.
 
 # %%
 import numpy as np
@@ -97,6 +98,7 @@ plot.growing(digits, A[0].reshape(2, 2))[2]
 #
 # **Yours to write** (5 minutes; it is one line). The weight of a dense layer is (O, C·h·w): it was fed with maps of C
 # channels, flattened as NumPy does it, channel by channel, in each row by row. Make of it a weight of a convolution.
+# (Give `reshape` all four sizes, and no −1: then it refuses a weight that does not fit, as it should.)
 
 
 # %% tags=["exercise"]
@@ -166,9 +168,11 @@ ledger.claim(
 # a convolution with a kernel of **7x7**. Its results are a "map" of one pixel with 4096 channels. So the next layer,
 # fc7, has a map of 1x1 before it, and becomes a convolution with a kernel of **1x1**; and so does the last. "Replace
 # the dense layers by 1x1 convolutions" is how this is often told; it leaves out the first, which has more weights than
-# all the rest of the network together.
+# all the rest of the network together: $25088\cdot4096$, 103 of 138 million.
 #
-# The library does it with a layer, bias included. Here is a narrow VGG head, with 8 channels in place of 512:
+# The library does it with a layer, bias included. Here are two such layers on a narrow map, with 8 channels in place of
+# 512. Between them lies a *ReLU*: what is negative becomes 0. (`nn.Sequential` is one thing after the other, and
+# `no_grad` says that nothing will be trained here.)
 
 # %%
 fc6, fc7 = nn.Linear(8 * 7 * 7, 16, generator=rng), nn.Linear(16, 3, generator=rng)
@@ -271,13 +275,15 @@ def example(kind):
 labels = rng.integers(0, 3, 1500)
 pictures = np.array([example(kind) for kind in labels])[:, None]  # (1500, 1, 18, 18)
 chosen = np.concatenate([np.flatnonzero(labels == kind)[:2] for kind in range(3)])
-plot.images(*pictures[chosen, 0], titles=[*"001122"], low=-0.5, high=1.5)
+kinds = "neither", "neither", "cross", "cross", "ring", "ring"
+plot.images(*pictures[chosen, 0], titles=kinds, low=-0.5, high=1.5)
 
 # %% [markdown]
-# It has two convolutions of 3x3 without padding, each followed by a ReLU (what is negative becomes 0) and a max
-# pooling (of each 2x2 pixels the largest), and then two dense layers. The sizes: $18 \to 16 \to 8 \to 6 \to 3$. So the
-# first dense layer has $16\cdot3\cdot3 = 144$ inputs. How it is trained is for lesson 11; here it is enough that it
-# becomes good.
+# It has two convolutions of 3x3 without padding, each followed by a ReLU and a *max pooling* (of each 2x2 pixels the
+# largest, as in 02), and then two dense layers. The sizes: $18 \to 16 \to 8 \to 6 \to 3$. So the first dense layer has
+# $16\cdot3\cdot3 = 144$ inputs. The last lines of the cell below train it: 250 times it sees 64 pictures, and each
+# weight is changed a little, so that the right class gets a larger score. How that is done is for 08 and 11; here it is
+# enough that it becomes good.
 
 # %%
 seeded = np.random.default_rng(1)
@@ -336,26 +342,27 @@ scores = scores_of(sliding, large[None, None])[0]
 print("the map of scores:", scores.shape)
 
 # %%
-best = scores.argmax(0)  # (13, 19): the class at each place; a place is 4 pixels wide
+best = scores.argmax(0)  # (13, 19): the class at each place
+# A place is the 4 pixels in the middle of its window of 18: 7 lie before them, 7 after.
 maps = [np.pad(np.kron(best == kind, np.ones((4, 4))), 7) for kind in (1, 2)]
 titles = ["the scene: 66 x 90", "where it says cross", "where it says ring"]
 plot.images((large + 0.4) / 1.6, *maps, titles=titles, high=1)
 
 # %%
-for shape, i, j in things:  # at the place whose window has it in the middle
+for shape, i, j in things:  # the middle of window number n lies at 4 n + 8.5
     row, column = round((i - 8.5) / 4), round((j - 8.5) / 4)
     assert best[row, column] == (1 if shape is cross else 2)
 
 # %% [markdown]
-# It says where. (It is not perfect: of windows such as it was never shown, it may say anything. At each place it says
-# what it would say of that window alone; no better, and no worse.)
+# It says where. (It is not perfect: of a window unlike all that it was trained on it may say anything. At each place it
+# says what it would say of that window alone; no better, and no worse.)
 #
 # ### The same, window by window
 #
 # Is that so? The map has 13x19 places. Two poolings halve the map twice, so neighbouring places look at windows 4
-# pixels apart: 4 is the stride of the whole network. Cut out all 247 windows of 18x18 pixels and give each to the old
-# classifier. Cutting is im2col (02), with a kernel of 18. So that nothing is rounded, weights and pixels become whole
-# numbers first.
+# pixels apart: 4 is the stride of the whole network, and $\lfloor(66-18)/4\rfloor+1 = 13$. Cut out all 247 windows of
+# 18x18 pixels and give each to the old classifier. Cutting is im2col (02), with a kernel of 18. So that nothing is
+# rounded, weights and pixels become whole numbers first.
 
 
 # %%
@@ -414,7 +421,7 @@ ledger.claim(
 # Both ways gave the same numbers. But neighbouring windows share most of their pixels, and window by window the
 # convolutions are computed anew for each. Count the multiplications of VGG16 on a square image: *window by window* is
 # those for 224x224, times the number of places; *the whole image at once* computes each map once. (Each pooling halves
-# the size, and fc6 needs a map of 7x7.)
+# the size, and fc6 needs a map of 7x7. The multiplications are in billions.)
 
 # %%
 STAGES = (64, 64), (128, 128), (256, 256, 256), (512, 512, 512), (512, 512, 512)
@@ -432,11 +439,11 @@ def vgg16_multiplies(n):
 
 
 one, _ = vgg16_multiplies(224)
-print("size  places  by windows  at once   (billions)")
+print("size places by windows at once  times")
 for n in (224, 256, 320, 448, 672, 1344):
     whole_image, places = vgg16_multiplies(n)
-    ratio = f"{places * one / whole_image:4.1f} times"
-    print(f"{n:4}  {places:6}  {places * one / 1e9:10.1f}  {whole_image / 1e9:7.1f}   {ratio}")
+    ratio = places * one / whole_image
+    print(f"{n:4} {places:6} {places * one / 1e9:10.1f} {whole_image / 1e9:7.1f} {ratio:6.1f}")
 
 # %% [markdown]
 # And in seconds, with our small one:
@@ -477,9 +484,10 @@ for network, n in ((classifier, 40), (sliding, 12)):
 
 # %% [markdown]
 # Two surprises. The dense layers take *one* size of map, 3x3; but four sizes of image, 18 to 21, become that map, as
-# pooling rounds down. And the sliding network does not take every size either: an image must hold one window. FCN
-# removes that limit with padding: its network makes scores of every image from one pixel on, and of each size with the
-# same weights.
+# pooling rounds down. (40 pixels become $40 \to 38 \to 19 \to 17 \to 8$, and $16\cdot8\cdot8 = 1024$ are not 144.) And
+# the sliding network does not take every size either: an image must hold one window. FCN removes that limit with
+# padding: its network makes scores of every image from one pixel on, and of each size with the same weights. (Which
+# weights does not matter for that: those of the small FCN below are random.)
 
 # %%
 fcn = models.FCN("small", 3, width=0.25, generator=np.random.default_rng(0))
@@ -559,8 +567,9 @@ ledger.misconception(
 #
 # $$r \leftarrow r + (k-1)\,j, \qquad j \leftarrow j\,s.$$
 #
-# For ours: $1 \to 3 \to 4 \to 8 \to 10 \to 18$, with $j = 1, 1, 2, 2, 4$ in the five steps. The receptive field of the
-# score *is* the picture that the classifier was made for.
+# For ours: $1 \to 3 \to 4 \to 8 \to 10 \to 18$, with $j = 1, 1, 2, 2, 4$ in the five steps. (The fifth is the first
+# dense layer, with its kernel of 3x3; a kernel of 1x1 adds nothing.) The receptive field of the score *is* the picture
+# that the classifier was made for.
 
 # %%
 assert (receptive_field(layers).size, receptive_field(layers).stride) == (18, 4)
@@ -622,8 +631,8 @@ print("VGG16, after each pooling and after fc6:", fields)
 assert fields == [6, 16, 44, 100, 212, 404]
 
 # %% [markdown]
-# A score of VGG16 sees 404 pixels along a side, and its pictures have 224: nearly half of each side of what fc6 sees
-# is padding.
+# A score of VGG16 sees 404 places along a side, and its pictures have 224 pixels. The other 180, nearly half, are
+# padding.
 #
 # **Break** (●●● 15 minutes). Write a wrong `convolutionalise` that is right for every map that is square, and one that
 # is right for every map with one channel. Does `check` find both?

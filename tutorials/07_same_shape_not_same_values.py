@@ -10,16 +10,16 @@
 # transposed convolution and a *deconvolution* belong together: the first is one step of the second.
 #
 # *45 minutes. Before this: 06, size arithmetic. After it: 08, autograd and the gradient equivalence.*
-# (Exercises marked ●●● are not counted.)
+# (Exercises marked ●● and ●●● are not counted.)
 #
 # You need a first course in linear algebra: the product of matrices, independence, dimension, and eigenvectors of a
 # symmetric matrix. As before, $x$ is the large image, $y$ the small one, and $C$ the matrix of the convolution, $y =
 # Cx$.
 #
 # **요약.** 전치 합성곱은 원래 이미지의 크기를 되돌려 주지만 값은 되돌려 주지 못합니다. 3x3 이미지의 픽셀은 아홉 개인데 합성곱 결과는 네
-# 개뿐이므로, 합성곱이 전혀 보지 못하는 이미지(영공간)가 5차원이나 있습니다. 결과를 설명하는 이미지 가운데 가장 짧은 것은 유사역행렬이 주며, 전치
-# 합성곱은 그 답을 찾아가는 첫걸음입니다. 커널이 서로 직교하고 보폭(stride)이 커널 크기와 같으면 전치 합성곱이 곧 역연산이 됩니다. 실제 디컨볼루션이
-# 잡음과 싸워야 하는 까닭도 확인합니다.
+# 개뿐이므로, 합성곱이 전혀 보지 못하는 이미지들(영공간)의 차원이 5나 됩니다. 같은 결과를 내는 이미지 가운데 가장 짧은 것은 유사역행렬로 구할 수
+# 있으며, 전치 합성곱은 그 답을 찾아가는 첫걸음입니다. 보폭(stride)이 커널 크기와 같고, 커널이 서로 직교하며 그 수가 충분하면 전치 합성곱이 곧
+# 역연산이 됩니다. 진짜 디컨볼루션이 왜 잡음에 약한지도 확인합니다.
 
 # %%
 import numpy as np
@@ -126,9 +126,13 @@ plot.numbers(
 )
 
 # %%
-print(f"{'y, as it should be':18}", y.ravel())
+def in_a_line(name, numbers, digits=0):
+    print(f"{name:14}", *(f"{number:5.{digits}f}" for number in np.ravel(numbers)))
+
+
+in_a_line("y should be", y)
 for repair in repairs:
-    print(f"{repair.__name__:18}", convolve(repair(y)).ravel().round(1))
+    in_a_line(repair.__name__, convolve(repair(y)))
     assert not np.allclose(convolve(repair(y)), y)
 
 # %% [markdown]
@@ -145,7 +149,7 @@ hidden = np.array([[1.0, -1.0, 1.0], [-1.0, 1.0, -1.0], [1.0, -1.0, 1.0]])
 def with_hidden(n):
     x = image + (n - 4) * hidden
     y = convolve(x)
-    titles = [f"x + ({n - 4}) v", "y", "z"]
+    titles = [f"x {'−' if n < 4 else '+'} {abs(n - 4)} v", "y = C x", "z = Cᵀ y"]
     return plot.numbers(x, y, transposed(y), titles=titles, signs=["→", "→"])
 
 
@@ -202,14 +206,16 @@ def unseen(first_row, first_column, w):
 trials = ([1, -1, 1], [1, -1, 1], kernel), ([0, 1, 2, 3], [0, 5, -1], kernel)
 make = yours(my_unseen, unseen, *trials)
 assert np.array_equal(make([1, -1, 1], [1, -1, 1], kernel), hidden)
-wide = make([1, 2, 0, 4], [1, 3, -1], kernel)
-print(wide, convolve(wide), sep="\n")
+wide = make([64, 128, 0, 256], [64, 192, -64], kernel)
 assert not convolve(wide).any()
+plot.numbers(wide, convolve(wide), titles=["not seen", "what C makes of it"], signs=["→"])
 
 # %% [markdown]
-# Five unseen images in whole numbers, the checkerboard and four more. They are independent: let a sum of multiples of
-# them be 0. Only the checkerboard has something in the middle of the image, so its multiple is 0. Of the others each
-# has the middle of one side for itself (−3, −2, −2, −12), so theirs are 0, too.
+# Five unseen images of 3x3 in whole numbers, the checkerboard and four more that live on one side each. (On the left
+# side, in the second picture, only the taps 1 and 3 of a window lie: $1\cdot9 - 3\cdot3 = 0$ and $-1\cdot3 + 3\cdot1 =
+# 0$. Try the others.) They are independent: let a sum of multiples of them be 0. Only the checkerboard has something in
+# the middle of the image, so its multiple is 0. Of the others each has the middle of one side for itself (−3, −2, −2,
+# −12), so theirs are 0, too.
 
 # %%
 column, row = np.array([9.0, -3.0, 1.0]), np.array([4.0, -2.0, 1.0])
@@ -231,7 +237,8 @@ print("independent among the five:", np.linalg.matrix_rank(basis))
 print("independent rows of C:     ", np.linalg.matrix_rank(C))
 
 # %% [markdown]
-# Nine pixels, five of them free: the other $9 - 5 = 4$ dimensions are what $C$ sees. So its four rows are independent,
+# Nine pixels, five of them free: the other $9 - 5 = 4$ dimensions are what $C$ sees. (Rank and dimension of the null
+# space make the number of columns, as in every course of linear algebra.) So its four rows are independent,
 # and **every** $y$ is the result of some image. (Exercise ●●● shows it for all kernels and strides.)
 #
 # ## 4. The shortest image
@@ -301,27 +308,29 @@ print("of the shortest", (shown @ shown / D**2).round(2))
 print("of the unseen  ", (unshown @ unshown / D**2).round(2))
 
 # %% [markdown]
-# And where the rows are *not* independent? Then some $y$ come from no image at all, and not even the pseudo-inverse
-# finds one. It is easily made: with a kernel of 1x1 and padding 1 the border of the result is always 0.
+# And where the rows are *not* independent? Then $CC^T$ has no inverse, some $y$ come from no image at all, and the
+# pseudo-inverse (`np.linalg.pinv`) gives what comes nearest. It is easily made: with a kernel of 1x1 and padding 1 the
+# border of the result is always 0. We ask for sixteen ones:
 
 # %%
 ringed = matrix(np.ones((1, 1)), (2, 2), padding=1)
-asked = np.ones(16)  # for sixteen ones; what comes is
+asked = np.ones(16)
 print((ringed @ np.linalg.pinv(ringed) @ asked).reshape(4, 4).round(9))
 
 # %% [markdown]
 # ## 5. Four patterns, four gains
 #
-# What exactly does $C^T C$ do to an image, then? Let $u$ be an eigenvector of the symmetric matrix $CC^T$, of length
-# 1, with eigenvalue $\sigma^2$ (not negative: $\sigma^2 = \langle u, CC^Tu\rangle = |C^Tu|^2$). Put $p = C^T
-# u/\sigma$. It is an image of length 1, and
+# What exactly does $C^T C$ do to an image, then? Let $u$ be an eigenvector of the symmetric matrix $CC^T$, of length 1,
+# with eigenvalue $\sigma^2$ (it is positive: $\sigma^2 = \langle u, CC^Tu\rangle = |C^Tu|^2$, and $C^Tu$ is not 0, by
+# section 4). Put $p = C^T u/\sigma$. It is an image of length 1, and
 #
-# $$C p = \tfrac1\sigma\,CC^T u = \sigma u, \qquad C^T u = \sigma p, \qquad C^T C\, p = \sigma^2 p.$$
+# $$\begin{gathered}C p = \tfrac1\sigma\,CC^T u = \sigma u,\\ C^T u = \sigma p,\\ C^T C\, p = \sigma^2
+# p.\end{gathered}$$
 #
-# So the convolution turns the *pattern* $p$ into $u$, multiplied by $\sigma$, its *singular value*; the transpose
-# turns $u$ into $p$ again, and **multiplies by σ once more** where a way back would divide. There are four such
-# patterns, at right angles to one another (as the $u$ are: $\langle p, p'\rangle = \langle u,
-# CC^Tu'\rangle/\sigma\sigma' = 0$), and five unseen ones with gain 0.
+# So the convolution turns the *pattern* $p$ into $u$, multiplied by $\sigma$: its *gain* (in books: its *singular
+# value*). The transpose turns $u$ into $p$ again, and **multiplies by σ once more** where a way back would divide.
+# There are four such patterns, at right angles to one another (as the $u$ are: $\langle p, p'\rangle = \langle u,
+# CC^Tu'\rangle/\sigma\sigma' = 0$), and five unseen ones with gain 0. Here are the four, in hundredths:
 
 # %%
 squares, U = np.linalg.eigh(G)
@@ -333,13 +342,13 @@ print("σ  =", sigma.round(3))
 print("σ² =", squares.round(2))
 assert np.isclose(squares.sum(), np.trace(G))  # 4 · 30: each kernel has the length √30
 hundredths = np.rint(100 * patterns).reshape(4, 3, 3)
-plot.numbers(*hundredths, titles=[f"σ = {s:.3f}" for s in sigma])  # in hundredths
+plot.numbers(*hundredths, titles=[f"σ = {s:.3f}" for s in sigma])
 
 # %%
-part = patterns @ image.ravel()  # how much of each pattern is in the image
-print("of each pattern  x has", part.round(2))
-print("                 z has", (patterns @ z.ravel()).round(2))
-print("                x⁺ has", (patterns @ x_plus.ravel()).round(2))
+part = patterns @ image.ravel()
+print("how much of each pattern is in")
+for name, given in {"x": image, "z": z, "x⁺": x_plus}.items():
+    print(f"{name:2}", *(f"{number:7.2f}" for number in patterns @ given.ravel()))
 goes_by_squares = np.allclose(patterns @ z.ravel(), squares * part)
 assert goes_by_squares
 assert np.allclose(patterns @ x_plus.ravel(), part)
@@ -352,15 +361,16 @@ assert np.allclose(patterns @ x_plus.ravel(), part)
 # ## 6. The transposed convolution is one step of the way
 #
 # For a real photograph $C$ is too large to be written down. But one can start with nothing and mend: look at what is
-# still missing, $y - Cx$, and stamp a little of it.
+# still missing, $y - Cx$, and stamp a little of it ($\eta$, read "eta", is how little).
 #
 # $$x_0 = 0, \qquad x_{n+1} = x_n + \eta\; C^T (y - C x_n)$$
 #
-# A convolution and a transposed convolution in each step; no matrix. **Why does it get there?** Write $x_n$ in
-# patterns. All stamps are of the form $C^T a$, so nothing unseen is ever put in. If $e$ is what is missing of a
-# pattern to $x^+$, the step (in which $y$ is $Cx^+$) adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is missing
-# afterwards. It shrinks if $0 < \eta\sigma^2 < 2$. The largest $\sigma^2$ is 60, so $\eta = 1/40$ will do; the slowest
-# pattern shrinks by $1 - 10/40 = 3/4$ in each step. The limit is $x^+$.
+# A convolution and a transposed convolution in each step; no matrix. **Why does it get there?** Write $x_n$ as a sum of
+# the four patterns, each times a number. All stamps are of the form $C^T a$, so nothing unseen is ever put in. As $y =
+# Cx^+$, the step adds $\eta\,C^TC(x^+ - x_n)$. If $e$ is how much of a pattern is missing, $x^+ - x_n$ has $e\,p$ of
+# it, and $C^TC$ makes $\sigma^2 e\,p$ of that. So the step adds $\eta\sigma^2 e$, and $(1 - \eta\sigma^2)\,e$ is
+# missing afterwards. It shrinks if $0 < \eta\sigma^2 < 2$. The largest $\sigma^2$ is 60, so $\eta = 1/40$ will do; the
+# slowest pattern shrinks by $1 - 10/40 = 3/4$ in each step. The limit is $x^+$.
 
 # %%
 def mend(y, w, steps, eta):
@@ -394,7 +404,7 @@ for n in (1, 2, 6, 12, 24):
 # The first step, $\eta\,C^T y$, **is** the transposed convolution. It points the right way, and it is only the
 # beginning of a deconvolution.
 #
-# For how large an image does it pay to have no matrix? Time and memory on your machine, for as few as 16x16 pixels:
+# What does it save to have no matrix? Time and memory on your machine, for no more than 16x16 pixels:
 
 # %% tags=["no-output"]
 picture = np.random.default_rng(0).integers(0, 256, (16, 16)).astype(float)
@@ -408,14 +418,14 @@ print(f"the matrix has {dense.nbytes / seen.nbytes:.0f} times the bytes of y")
 # %% [markdown]
 # ## 7. When the transpose is the inverse
 #
-# $C^T C = I$ is possible. Let the windows not overlap: stride $s$ = kernel $k$. Then each window has $k^2$ pixels to
-# itself (one channel), and its results are $K$ times these pixels, where the rows of $K$ are the kernels. Sorted by
-# windows, $C$ is nothing but $K$ again and again along the diagonal. So $C^TC = I$ just if $K^T K = I$. An $O\times
-# k^2$ matrix with that property has independent columns, so $O \ge k^2$; with $O = k^2$ it is square, $K^T$ is its
-# inverse, and $KK^T = I$, too: the kernels are of length 1 and at right angles. (With several channels in, $k^2$
-# becomes channels times $k^2$.)
+# $C^T C = I$ is possible. Let the windows not overlap: stride $s$ = kernel $k$, and the sides of the image multiples of
+# $k$. Then each window has $k^2$ pixels to itself (one channel), and its results are $K$ times these pixels, where the
+# rows of $K$ are the kernels. Sorted by windows, $C$ is nothing but $K$ again and again along the diagonal. So $C^TC =
+# I$ exactly when $K^T K = I$. An $O\times k^2$ matrix with that property has independent columns, so $O \ge k^2$; with
+# $O = k^2$ it is square, $K^T$ is its inverse, and $KK^T = I$, too: the kernels are of length 1 and at right angles.
+# (With several channels in, $k^2$ becomes channels times $k^2$.)
 #
-# For $k = 2$: sum, difference from left to right, difference downwards, difference across. (The *Haar* kernels, here
+# For $k = 2$: the sum, left minus right, upper minus lower, and one diagonal minus the other. (The *Haar* kernels, here
 # without their factor ½ each, so that all numbers stay whole; there and back that makes a factor of 4.)
 
 # %%
@@ -433,7 +443,7 @@ def there_and_back(kernels):
 
 
 maps = F.conv2d(Tensor(small[None, None]), Tensor(haar), stride=2).numpy()[0]
-plot.numbers(small, *maps, titles=["x", "sum", "left−right", "up−down", "across"])
+plot.numbers(small, *maps, titles=["x", "sum", "left−right", "up−down", "diagonals"])
 
 # %%
 ledger.claim(
@@ -483,9 +493,10 @@ plot.images(
 
 # %% [markdown]
 # The rounding changed no pixel by more than ½, yet of the letter a checkerboard is left. The singular values say why:
-# what has gain $\sigma$ on the way there is divided by $\sigma$ on the way back, **and so is the noise**. The finest
-# pattern, the checkerboard, has the smallest gain: nearly nothing of it had come through. (The ratio of the largest
-# gain to the smallest, the *condition number*, tells what to expect.)
+# what has gain $\sigma$ on the way there is divided by $\sigma$ on the way back, **and so is the noise**. The smallest
+# gain has a pattern that is nearly a checkerboard: where 1, −1, 1 stand in a row, the blur makes $1 - 2 + 1 = 0$ of
+# them, so nearly nothing of it had come through. (The ratio of the largest gain to the smallest, the *condition
+# number*, tells what to expect.)
 
 # %%
 gains = np.linalg.svd(B, compute_uv=False)
@@ -497,17 +508,23 @@ print(f"the inverse is off by {error(inverted[1]):.0f}")
 
 # %% [markdown]
 # **A compromise.** Do not ask for $Cx = y$ exactly, but for a small $|Cx - y|^2 + \lambda|x|^2$: explain the data, and
-# be short. Its gradient is $2C^T(Cx - y) + 2\lambda x$; where it is zero,
+# be short. Which $x$ makes it smallest? Go on from $x$ to $x + v$, and multiply out: the number grows by
+#
+# $$2\,\langle v,\; C^T(Cx - y) + \lambda x\rangle + |Cv|^2 + \lambda|v|^2.$$
+#
+# Where $C^T(Cx - y) + \lambda x = 0$ the first term is 0 and the rest is positive: whichever way one goes, the number
+# grows. So that $x$ is the best one, and solved for it the equation says
 #
 # $$x_\lambda = (C^TC + \lambda I)^{-1}\, C^T y.$$
 #
 # (For $\lambda > 0$ that matrix can be inverted: $\langle x, (C^TC + \lambda I)x\rangle = |Cx|^2 + \lambda|x|^2 > 0$
-# unless $x = 0$. And it is the smallest value, not only a flat place, as the sum of squares curves upwards in every
-# direction.) A pattern of $y$ that the inverse would divide by $\sigma$ is multiplied by $\sigma/(\sigma^2+\lambda)$:
-# nearly $1/\sigma$ where $\sigma^2$ is far above $\lambda$, and nearly $\sigma/\lambda$ where it is far below. That is
-# the transpose again, but for the factor. So λ leads from the inverse ($\lambda = 0$) to the **transposed
-# convolution** ($\lambda\to\infty$), and the best answer lies in between. (*Tikhonov* regularisation. The *Wiener
-# filter* does the same with a λ of its own for each pattern: how strong the noise is there, compared with the image.)
+# unless $x = 0$.) What does it do to $u$, of which $C$'s inverse makes $p/\sigma$? $C^T$ makes $\sigma p$ of it, and
+# the matrix multiplies $p$ by $\sigma^2 + \lambda$, so its inverse divides by that. So $u$ becomes $p$ times
+# $\sigma/(\sigma^2+\lambda)$: nearly $1/\sigma$ where $\sigma^2$ is far above $\lambda$, and nearly $\sigma/\lambda$
+# where it is far below. That is the transpose again, but for the factor. So λ leads from the inverse ($\lambda = 0$) to
+# the **transposed convolution** ($\lambda\to\infty$), and the best answer lies in between. (*Tikhonov* regularisation.
+# The *Wiener filter* does the same with a λ of its own for each pattern: how strong the noise is there, compared with
+# the image.)
 #
 # **Yours to write** (3 minutes, one line again).
 
@@ -548,13 +565,15 @@ far_out = 1e9 * settle(B, rounded, 1e9)
 assert np.allclose(far_out, B.T @ rounded)  # the transpose
 
 # %% [markdown]
-# What does that mean for a network? A decoder with transposed convolutions cannot invert its encoder, and need not: it
-# has *learnt* kernels, and is asked for labels, not for the image. But it has nothing to work on except what came
-# through. What pooling and strides have thrown away must come from elsewhere: from the skips (11).
+# What does that mean for a network? One that says what is where (03) first makes its maps coarser, and then larger
+# again, with transposed convolutions. The second half cannot invert the first, and need not: its kernels are *learnt*,
+# and it is asked for the class of each pixel, not for the image. But it has nothing to work on except what came
+# through. What pooling and strides have thrown away must come from elsewhere: from the finer maps before them, which
+# *skips* bring past (09, 11).
 #
 # ## 9. Exercises
 #
-# ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
+# ● is a matter of minutes. ●● takes ten, ●●● longer; both are for another day and not counted above.
 #
 # **By hand** (● 6 minutes). A row of three pixels, the kernel $(1, 1)$, $y = (5, 7)$. (a) The transposed convolution?
 # (b) Which images are not seen? (c) All images that explain $y$? (d) The shortest of them, by $C^T(CC^T)^{-1}y$? (e)
@@ -574,7 +593,7 @@ assert np.allclose(find(of_three, np.array([5.0, 7.0])), [1, 4, 3])
 assert np.array_equal(transposed(np.array([[5.0, 7.0]]), np.ones((1, 2))), [[5, 12, 7]])
 
 # %% [markdown]
-# **Write** (●● 8 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
+# **Write** (●● 10 minutes). The Haar kernels are not the only ones. Rows at right angles can be made of any independent
 # rows, one after the other: take away from each what it has of the rows before, then make its length 1. (The part that
 # $a$ has of a row $r$ of length 1 is $\langle a, r\rangle\, r$.) Rows of 18 numbers are kernels of 3x3 for two
 # channels.
