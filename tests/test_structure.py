@@ -28,6 +28,7 @@ FLOORS = [
     {"nn", "optim", "creation", "cuda"},
     {"models", "data", "metrics", "weights"},
     {"training", "plot", "teaching", "testing"},
+    {"labs"},
     {"commands"},
     {"cli"},
     {"__main__"},

@@ -44,6 +44,15 @@ class Limits:
     memory: int = 4 * 2**30
 
 
+@dataclass(frozen=True)
+class Count:
+    """lines: of the file, that began to run; bytes: held at once, of Python and NumPy; whole: counted to the end."""
+
+    lines: int
+    bytes: int
+    whole: bool
+
+
 class Raised(Exception):
     """A function of the other process raised: `told` is the type and the message, `place` the line of the file."""
 
@@ -84,7 +93,7 @@ class Isolated:
 
     def _start(self) -> dict[str, Any]:
         trace = Path(self._folder.name, "trace")
-        self._child = _Child(self.file, trace, self.printed)
+        self._child = _Child(self.command(), self.environment(), self.file, trace, self.printed)
         request = {"names": self.names, "memory": self.limits.memory, "file": str(self.file), "trace": str(trace)}
         told, _ = self._asked(request, [])
         if "raised" in told:
@@ -97,6 +106,14 @@ class Isolated:
         functions: dict[str, Any] = told["functions"]
         self.others = tuple(told["others"])
         return functions
+
+    def command(self) -> list[str]:
+        """What starts the process."""
+        return [sys.executable, "-X", "utf8", str(Path(__file__).with_name("worker.py"))]
+
+    def environment(self) -> dict[str, str]:
+        """The variables that it sees."""
+        return dict(os.environ)
 
     def _stop(self) -> None:
         if self._child:
@@ -127,7 +144,24 @@ class Isolated:
             function.__signature__ = _signature(parameters)  # type: ignore[attr-defined]
         return function
 
-    def _call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def counted(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Count:
+        """Call a function of the file once, and count: lines of the file, and bytes held at once."""
+        counts: list[Count] = []
+        self._call(name, arguments, named, counts=counts)
+        return counts[0]
+
+    def tried(self, name: str, given: dict[str, Callable[..., Any]]) -> Any:
+        """Call a function of the file with functions of this process, by their names; each of its calls comes here."""
+        return self._call(name, (), {}, given=given)
+
+    def _call(
+        self,
+        name: str,
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+        given: dict[str, Callable[..., Any]] | None = None,
+        counts: list[Count] | None = None,
+    ) -> Any:
         if self._child is None:
             try:
                 self._start()
@@ -135,8 +169,11 @@ class Isolated:
                 raise Ended(f"could not be run once more: {error}") from None
         packer = Packer(variables=_variables(arguments))
         question = {"call": name, "arguments": packer.pack(arguments), "named": packer.pack(named)}
+        question |= {"given": list(given or ()), "count": counts is not None}
         try:
             told, buffers = self._asked(question, packer.buffers)
+            while given and "asks" in told:
+                told, buffers = self._asked(*_replied(given, told, buffers))
             changed = [int(number) for number in told["changed"]]
             for number, memory in zip(changed, buffers[len(buffers) - len(changed) :], strict=True):
                 _write_back(packer.arrays[number], memory)
@@ -144,6 +181,9 @@ class Isolated:
                 what = told["raised"]
                 message = f"{what['type']}: {what['message']}".rstrip(": ")
                 raise Raised(message, what["place"], what["type"])
+            if counts is not None:
+                lines, size, whole = told["count"]
+                counts.append(Count(int(lines), int(size), whole is True))
             return unpack(told["gave"], buffers, [memory_of(array) for array in packer.arrays])
         except (WireError, KeyError, IndexError, TypeError, ValueError):
             self._stop()
@@ -160,14 +200,15 @@ class Isolated:
 class _Child:
     """One process with its two pipes, and two threads that empty them."""
 
-    def __init__(self, file: Path, trace: Path, printed: Printed) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], file: Path, trace: Path, printed: Printed
+    ) -> None:
         self.file, self.trace, self.printed = file, trace, printed
         self.number, self.gone = 0, False
         alone: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
         quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:replace"}
-        worker = Path(__file__).with_name("worker.py")
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", str(worker)], env=os.environ | quiet, bufsize=-1,
+            command, env=environment | quiet, bufsize=-1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **alone,
         )  # fmt: skip
         self.answers: queue.Queue[Any] = queue.Queue()
@@ -248,6 +289,20 @@ class Printed:
 
     def __str__(self) -> str:
         return shortened(" ".join(self.head.decode(errors="replace").split()), 200)
+
+
+def _replied(
+    given: dict[str, Callable[..., Any]], told: dict[str, Any], buffers: list[np.ndarray]
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """What the function of this process gives that the other one asks for; an error of it goes back in words."""
+    arguments, named = unpack(told["arguments"], buffers), unpack(told["named"], buffers)
+    packer = Packer()
+    try:
+        with np.errstate(all="ignore"):
+            return {"gave": packer.pack(given[told["asks"]](*arguments, **named))}, packer.buffers
+    except Exception as error:
+        kind = "TypeError" if isinstance(error, TypeError) else "ValueError"
+        return {"raised": str(error) or type(error).__name__, "kind": kind}, []
 
 
 def _last_line(trace: Path, file: Path) -> str | None:

@@ -1,0 +1,16 @@
+"""The six labs by their numbers. Each is told in a file of its own; this one only gathers them."""
+
+from __future__ import annotations
+
+from minifcn.errors import ArgumentError
+from minifcn.labs.lab import Lab
+from minifcn.labs.lab1 import LAB as LAB1
+
+LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1,)}
+
+
+def lab_of(number: int) -> Lab:
+    """The lab of a number; ArgumentError names those that there are."""
+    if number not in LABS:
+        raise ArgumentError(f"there is no lab {number}; the labs are {', '.join(map(str, LABS))}.")
+    return LABS[number]

@@ -1,0 +1,135 @@
+"""A submission is graded: its functions answer calls from a process of their own, laws and points stay here.
+
+`graded(lab, functions)` judges any functions, a student's or a mutant's. `graded_file` runs a file in a sandbox first
+and judges what it answers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from minifcn.errors import FileError
+from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Task
+from minifcn.labs.sandbox import Sandbox
+from minifcn.testing.check import check
+from minifcn.testing.isolation import Count, Limits, Raised
+from minifcn.testing.law import Ended
+from minifcn.testing.report import Finding
+
+Functions = Mapping[str, Callable[..., Any]]
+Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a function by its name, and counts
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was tried: a law, or an effort; what it is worth, and whether it counts."""
+
+    name: str
+    kind: str  # "gate", "law", "contract", "effort"
+    worth: int
+    holds: bool
+    told: str = ""  # what was found instead
+
+
+@dataclass(frozen=True)
+class TaskGrade:
+    """What a task got: `state` is "right", "partly", "wrong", "missing" or "not written yet"."""
+
+    task: Task
+    state: str
+    lines: tuple[Line, ...] = ()
+    finding: Finding | None = None
+
+    @property
+    def points(self) -> int:
+        """Nothing while the gate is broken."""
+        if any(line.kind == "gate" and not line.holds for line in self.lines):
+            return 0
+        return sum(line.worth for line in self.lines if line.holds)
+
+
+@dataclass(frozen=True)
+class Grade:
+    """What a submission got. error: why it could not be run at all, in a sentence."""
+
+    lab: Lab
+    tasks: tuple[TaskGrade, ...]
+    seconds: float
+    error: str = ""
+
+    @property
+    def points(self) -> int:
+        return sum(task.points for task in self.tasks)
+
+    @property
+    def percent(self) -> float:
+        """Of what the judge can give; the written part is the teacher's."""
+        return 100 * self.points / AUTOMATIC
+
+
+def graded(
+    lab: Lab, functions: Functions, *, examples: int = 15, seed: int = 0, counted: Counted | None = None
+) -> Grade:
+    """Judge functions by their names in the lab's text; one that is not there is missing.
+
+    counted: calls one of them and counts what it does; without it no effort is too much.
+    """
+    began = time.monotonic()
+    tasks = tuple(_task(task, functions, examples, seed, counted) for task in lab.tasks)
+    return Grade(lab, tasks, time.monotonic() - began)
+
+
+def graded_file(
+    lab: Lab, file: Path, *, examples: int = 15, seed: int = 0, limits: Limits | None = None
+) -> Grade:
+    """Judge a student's file; one that cannot be run has no points and says why."""
+    began = time.monotonic()
+    try:
+        with Sandbox(file, lab.functions, limits or Limits()) as box:
+            return graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted)
+    except FileError as error:
+        tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
+        return Grade(lab, tasks, time.monotonic() - began, str(error))
+
+
+def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:
+    if task.function not in functions:
+        return TaskGrade(task, "missing")
+    (finding,) = check(examples=examples, seed=seed, **{task.operation: functions[task.function]}).findings
+    if "not written yet" in finding.cause:
+        return TaskGrade(task, "not written yet", finding=finding)
+    tried = {law.name for law in finding.laws}
+    broken = {found.law.name: found.found for found in finding.counterexamples}
+
+    def line(name: str, kind: str, worth: int) -> Line:
+        return Line(name, kind, worth, name in tried and name not in broken, broken.get(name, ""))
+
+    lines = [line(name, "gate", worth) for name, worth in task.gate.items()]
+    lines += [line(name, "law", worth) for name, worth in task.laws.items()]
+    lines += [line(name, "contract", worth) for name, worth in task.contracts.items()]
+    lines += [_effort(task.function, effort, counted) for effort in task.efforts]
+    grade = TaskGrade(task, "", tuple(lines), finding)
+    state = "right" if grade.points == task.points else "partly" if grade.points else "wrong"
+    return TaskGrade(task, state, tuple(lines), finding)
+
+
+def _effort(name: str, effort: Effort, counted: Counted | None) -> Line:
+    """Whether a call stays within its limits. A count that was tampered with is above every limit."""
+    told = ""
+    if counted is not None:
+        try:
+            count = counted(name, *effort.call())
+        except (Raised, Ended) as error:
+            told = f"the call that is counted did not return: {error}"
+        else:
+            if not count.whole:
+                told = "the counting was switched off"
+            elif effort.lines is not None and count.lines > effort.lines:
+                told = f"{count.lines} lines ran in one call, {effort.lines} are enough: {effort.why}"
+            elif effort.memory is not None and count.bytes > effort.memory:
+                told = f"{count.bytes} bytes were held at once, {effort.memory} are enough: {effort.why}"
+    return Line("effort", "effort", effort.points, not told, told)
