@@ -7,7 +7,7 @@ from the text; a submission runs in a process of its own, and its grade is found
 
 from __future__ import annotations
 
-from minifcn.labs.lab import Effort, Lab, Task
 from minifcn.labs.catalogue import LABS, lab_of
+from minifcn.labs.lab import Effort, Lab, Task
 
 __all__ = ["LABS", "Effort", "Lab", "Task", "lab_of"]
