@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from minifcn.testing.check import check
 from minifcn.testing.isolation import Count, Limits, Raised
 from minifcn.testing.law import Ended
 from minifcn.testing.report import Finding
+from minifcn.text import nearest
 
 Functions = Mapping[str, Callable[..., Any]]
 Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a function by its name, and counts
@@ -43,6 +44,7 @@ class TaskGrade:
     state: str
     lines: tuple[Line, ...] = ()
     finding: Finding | None = None
+    told: str = ""  # of one that is missing: what may have been meant to be it
 
     @property
     def points(self) -> int:
@@ -54,12 +56,18 @@ class TaskGrade:
 
 @dataclass(frozen=True)
 class Grade:
-    """What a submission got. error: why it could not be run at all, in a sentence."""
+    """What a submission got.
+
+    error: why it could not be run at all, in a sentence. missing: the walls that this system did not allow around it.
+    printed: how what it printed begins.
+    """
 
     lab: Lab
     tasks: tuple[TaskGrade, ...]
     seconds: float
     error: str = ""
+    missing: tuple[str, ...] = ()
+    printed: str = ""
 
     @property
     def points(self) -> int:
@@ -83,17 +91,28 @@ def graded(
     return Grade(lab, tasks, time.monotonic() - began)
 
 
-def graded_file(
-    lab: Lab, file: Path, *, examples: int = 15, seed: int = 0, limits: Limits | None = None
-) -> Grade:
+def graded_file(lab: Lab, file: Path, *, examples: int = 15, seed: int = 0, limits: Limits | None = None) -> Grade:
     """Judge a student's file; one that cannot be run has no points and says why."""
     began = time.monotonic()
     try:
         with Sandbox(file, lab.functions, limits or Limits()) as box:
-            return graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted)
+            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted)
+            tasks = tuple(replace(grade, told=_meant(grade, box.others)) for grade in found.tasks)
+            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed))
     except FileError as error:
         tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
         return Grade(lab, tasks, time.monotonic() - began, str(error))
+
+
+def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
+    """Which function of the file may have been meant to be one that is missing."""
+    if grade.state != "missing":
+        return ""
+    for name in others:
+        if not name.isascii() and len(name) == len(grade.task.function):
+            return f"{name} has letters that only look like those of {grade.task.function}"
+    like = nearest(grade.task.function, others, likeness=0.8)
+    return f"is {like} meant to be it?" if like else ""
 
 
 def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:

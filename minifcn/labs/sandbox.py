@@ -16,7 +16,9 @@ import numpy as np
 from minifcn.testing import isolation
 from minifcn.testing.isolation import Isolated, Limits
 
-USERS = 210_000  # the first of the users that submissions run as, where the judge is root; one for each of its processes
+USERS = (
+    210_000  # the first of the users that submissions run as, where the judge is root; one for each of its processes
+)
 
 
 class Sandbox(Isolated):

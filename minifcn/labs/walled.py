@@ -61,11 +61,14 @@ def main() -> None:
     missing = [told for told in (_no_network(), _limits(settings)) if told]
     sys.path[:] = [*(path for path in sys.path if path), settings["numpy"], settings["testing"]]
     os.chdir(folder)
-    import numpy.lib.stride_tricks  # noqa: F401  all of NumPy, before reading is restricted
-    import numpy.linalg  # noqa: F401
+
+    import numpy.lib.stride_tricks
+    import numpy.linalg
     import numpy.random
-    import numpy.testing  # noqa: F401
-    import worker
+    import numpy.testing
+
+    worker = importlib.import_module("worker")
+    importlib.import_module("unicodedata")  # a name with letters beyond ASCII needs it, as variables in Korean do
 
     numpy.random.default_rng(0)
     missing += [told for told in (_another_user(settings["user"], settings["readable"]),) if told]

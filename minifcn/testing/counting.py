@@ -10,7 +10,7 @@ from typing import Any
 
 
 class Counting:
-    """`with Counting(path) as count:` then `count.lines`, `count.bytes`, and `count.whole`: whether it counted to the end.
+    """`with Counting(path) as count:` then `count.lines` and `count.bytes`, if `count.whole`: it counted to the end.
 
     A line counts each time that it begins to run, a line with a loop on it in every round, and so does each call of a
     function of the file. Bytes are those of Python and NumPy together, beyond what there was before.

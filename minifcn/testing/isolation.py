@@ -23,7 +23,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -33,6 +33,7 @@ from minifcn.testing.wire import Packer, WireError, extent, memory_of, receive, 
 from minifcn.testing.worker import in_words, same_file, shortened
 
 KEPT = 2000  # bytes of what is printed
+MOST_PRINTED = 2**24  # bytes; who prints more is in a loop that never ends
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class Isolated:
         self._spent = 0.0
         self._folder = TemporaryDirectory(prefix="minifcn-", ignore_cleanup_errors=True)
 
-    def __enter__(self) -> Isolated:
+    def __enter__(self) -> Self:
         try:
             told = self._start()
         except BaseException as error:
@@ -204,7 +205,7 @@ class _Child:
         self, command: list[str], environment: dict[str, str], file: Path, trace: Path, printed: Printed
     ) -> None:
         self.file, self.trace, self.printed = file, trace, printed
-        self.number, self.gone = 0, False
+        self.number, self.gone, self.reason = 0, False, ""
         alone: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
         quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:replace"}
         self.process = subprocess.Popen(
@@ -232,7 +233,7 @@ class _Child:
             answer = None
         if answer is None:
             self.end()
-            raise Ended(_how(self.process.returncode), _last_line(self.trace, self.file))
+            raise Ended(self.reason or _how(self.process.returncode), _last_line(self.trace, self.file))
         told, made = answer
         if told.get("number", self.number) != self.number:
             raise WireError
@@ -273,6 +274,9 @@ class _Child:
         try:
             while data := os.read(self.process.stderr.fileno(), 2**16):
                 self.printed.add(data)
+                if self.printed.size > MOST_PRINTED and not self.reason:
+                    self.reason = f"printed more than {MOST_PRINTED} bytes"
+                    self.process.kill()
         except (OSError, ValueError):
             pass
 
