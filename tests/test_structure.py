@@ -100,6 +100,8 @@ TESTED_IN: dict[str, str] = {
     "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
     "commands/resuming.py": "commands/test_train.py",
+    "commands/lab_start.py": "commands/test_lab.py",
+    "labs/starting.py": "labs/test_checking.py",
     "optim": "test_optim.py",
     "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",
