@@ -132,6 +132,8 @@ TESTED_IN: dict[str, str] = {
     "testing/__main__.py": "testing/test_testing_main.py",
     # Calls, blame and words of a check are asked through what it says of a student's function.
     "testing/calls.py": "testing/test_check.py",
+    "testing/chosen.py": "testing/test_check.py",
+    "testing/tables.py": "testing/test_report_html.py",
     "testing/comparing.py": "testing/test_check.py",
     "testing/shrinking.py": "testing/test_check.py",
     "testing/report.py": "testing/test_check.py",
