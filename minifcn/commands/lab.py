@@ -15,7 +15,7 @@ def add_to(commands: Any) -> None:
         help="six labs to write: copy one, check it; for a teacher, grade a class",
         description="Six labs in which you write what the lessons show. `minifcn lab start 1` copies the first.",
     )
-    actions = parser.add_subparsers(dest="action", metavar="action", required=True)
+    actions = parser.add_subparsers(dest="action", metavar="action", required=True, help="what to do")
 
     start = actions.add_parser(
         "start",

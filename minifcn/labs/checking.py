@@ -7,6 +7,7 @@ runs in this process, as everything in a notebook does; a grader runs it in one 
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -20,7 +21,7 @@ from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
 from minifcn.testing.laws import LAWS
-from minifcn.testing.report import Report
+from minifcn.testing.report import Finding, Report
 from minifcn.text import nearest
 
 EXAMPLES, PUBLIC_SEED = 15, 2015  # a grader draws its own seed
@@ -103,7 +104,7 @@ class Checked:
         if not self and self.grade.lines:
             parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
         if self._has_example:
-            parts.append([str(self.grade.finding)])
+            parts.append([self._named(str(self.grade.finding))])
         if self.hint:
             parts.append([f"Hint: {self.hint}"])
         parts.append(_progress(self.lab, self.grades))
@@ -122,11 +123,15 @@ class Checked:
             )
             parts.append(f"<table class='points'><tbody>{rows}</tbody></table>")
         if self._has_example:
-            parts.append(_example(Report((self.grade.finding,)) if self.grade.finding else Report(())))
+            parts.append(self._named(_example(self.grade.finding)))
         if self.hint:
             parts.append(f"<p>Hint: {escape(self.hint)}</p>")
         body = f"<section class='{kind}'>{''.join(parts)}</section>{_bars(self.lab, self.grades)}"
         return f"{STYLE}<div class='minifcn-lab'>{body}</div>"
+
+    def _named(self, text: str) -> str:
+        """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
+        return re.sub(rf"\b{self.grade.task.operation}\b", self.grade.task.function, text)
 
     @property
     def _has_example(self) -> bool:
@@ -134,9 +139,9 @@ class Checked:
         return self.grade.state in ("partly", "wrong") and finding is not None and not finding
 
 
-def _example(report: Report) -> str:
-    shown = getattr(report, "_repr_html_", None)
-    return shown() if shown else f"<pre>{escape(str(report))}</pre>"
+def _example(finding: Finding | None) -> str:
+    shown = getattr(Report((finding,)), "_repr_html_", None) if finding else None
+    return shown() if shown else f"<pre>{escape(str(finding))}</pre>"
 
 
 def _counting(function: Any) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Count]:

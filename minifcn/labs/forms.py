@@ -1,7 +1,7 @@
 """A lab is written once, with its solutions; here the forms that people hold are made from that text.
 
-    for a student      lab1_im2col.ipynb, or lab1_im2col.py with test_lab1.py for pytest and no Jupyter
-    for a teacher      the same with solutions; lab1.ipynb for a course folder of nbgrader
+    for a student      lab<N>_<name>.ipynb; or lab<N>_<name>.py and test_lab<N>.py, for pytest and no Jupyter
+    for a teacher      the same with solutions; lab<N>.ipynb for a course folder of nbgrader
 
 What stands between `### BEGIN SOLUTION` and `### END SOLUTION` becomes a stub. Only NumPy is needed, and the same text
 gives the same bytes.
@@ -27,7 +27,7 @@ SHELF = "labs/lab[0-9]_*.py"  # below tutorials/
 
 @dataclass(frozen=True)
 class Source:
-    """The text of one lab, tutorials/labs/labN_name.py."""
+    """The text of one lab, tutorials/labs/lab<N>_<name>.py."""
 
     path: Path
 
@@ -73,11 +73,11 @@ class Source:
         return text_of_cells(kept)
 
     def tests(self) -> str:
-        """test_labN.py, which runs the public laws on labN_name.py with pytest."""
+        """test_lab<N>.py, which runs the public laws on the plain form with pytest."""
         return TESTS.format(number=self.number, name=self.name)
 
     def reference(self) -> str:
-        """reference_labN.py: the solutions alone, for a later lab that builds on them."""
+        """reference_lab<N>.py: the solutions alone, for a later lab that builds on them."""
         cells = [_unmarked(cell) for cell in self.cells if cell.kind == "code"]
         code = [text for text in (definitions(cell.source) for cell in cells) if text]
         head = f'"""The functions of {self.title[:1].lower()}{self.title[1:]}, for a lab that builds on them."""'
@@ -89,7 +89,7 @@ class Source:
 
 
 TESTS = '''\
-"""The public laws of lab {number}, tried on {name}.py: `pytest test_lab{number}.py`, or `minifcn lab check {number}`."""
+"""The public laws of lab {number}: `pytest test_lab{number}.py`, or without pytest `minifcn lab check {number}`."""
 
 import {name} as mine
 import pytest
@@ -146,7 +146,7 @@ def without_solution(cell: Cell) -> Cell:
 
 
 def definitions(code: str) -> str:
-    """The statements of a cell that define something and need nothing but NumPy: imports, functions, classes, constants.
+    """The imports, functions, classes and constants of a cell.
 
     What shows or tries something is left out: calls, and imports of minifcn.
     """
@@ -192,7 +192,7 @@ def of_minifcn(module: str) -> bool:
 
 
 def _plain(cell: Cell, number: int) -> Cell | None:
-    """A cell of the plain form. A check becomes a comment that says how to check; None for what only shows something."""
+    """A cell of the plain form; a check becomes a comment that says how. None for what only shows something."""
     if cell.kind == "markdown" or cell.is_solution:
         return cell
     if cell.is_check:
@@ -215,7 +215,7 @@ def _locked(cell: Cell) -> Cell:
 
 
 def leaks(texts: Iterable[str], source: Source) -> set[str]:
-    """Lines of a lab's solutions that stand in texts which have none; a line that is not told elsewhere is distinctive."""
+    """Lines of a lab's solutions, of those that stand nowhere else in it, which are found in other texts."""
     told = "\n".join(without_solution(cell).source for cell in source.cells)
     public = {line.strip() for line in told.split("\n")}
     hidden = {line.strip() for cell in source.cells for line in _unmarked(cell).source.split("\n")} - public

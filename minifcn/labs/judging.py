@@ -118,8 +118,9 @@ def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
 def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:
     if task.function not in functions:
         return TaskGrade(task, "missing")
-    (finding,) = check(examples=examples, seed=seed, **{task.operation: functions[task.function]}).findings
-    if "not written yet" in finding.cause:
+    given = {task.operation: functions[task.function]}
+    (finding,) = check(examples=examples, seed=seed, laws=task.tried, **given).findings
+    if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
     tried = {law.name for law in finding.laws}
     broken = {found.law.name: found.found for found in finding.counterexamples}
