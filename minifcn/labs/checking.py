@@ -99,7 +99,8 @@ class Checked:
         """Where to look, as long as what defines the task does not hold."""
         return self.grade.task.hint if self.grade.points == 0 else ""
 
-    def __repr__(self) -> str:
+    def text(self) -> str:
+        """The text about this task alone."""
         parts = [[self.sentence]]
         if not self and self.grade.lines:
             parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
@@ -107,10 +108,13 @@ class Checked:
             parts.append([self._named(str(self.grade.finding))])
         if self.hint:
             parts.append([f"Hint: {self.hint}"])
-        parts.append(_progress(self.lab, self.grades))
-        return "\n\n".join("\n".join(line for text in part for line in _wrapped(text)) for part in parts)
+        return _laid_out(parts)
 
-    def _repr_html_(self) -> str:
+    def __repr__(self) -> str:
+        return "\n\n".join([self.text(), _laid_out([_progress(self.lab, self.grades)])])
+
+    def section(self) -> str:
+        """The HTML about this task alone, which wants STYLE once on its page."""
         kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
             self.grade.state, ("wrong", "✗")
         )
@@ -126,8 +130,10 @@ class Checked:
             parts.append(self._named(_example(self.grade.finding)))
         if self.hint:
             parts.append(f"<p>Hint: {escape(self.hint)}</p>")
-        body = f"<section class='{kind}'>{''.join(parts)}</section>{_bars(self.lab, self.grades)}"
-        return f"{STYLE}<div class='minifcn-lab'>{body}</div>"
+        return f"<section class='{kind}'>{''.join(parts)}</section>"
+
+    def _repr_html_(self) -> str:
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}{_bars(self.lab, self.grades)}</div>"
 
     def _named(self, text: str) -> str:
         """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
@@ -197,6 +203,10 @@ def _bars(lab: Lab, grades: dict[str, TaskGrade]) -> str:
     points = sum(grade.points for grade in grades.values())
     told = f"{points} of {AUTOMATIC} points by the public laws; {WRITTEN} more are for what you write in words."
     return f"<div class='bars'>{''.join(bars)}</div><p class='note'>{told}</p>"
+
+
+def _laid_out(parts: list[list[str]]) -> str:
+    return "\n\n".join("\n".join(line for text in part for line in _wrapped(text)) for part in parts)
 
 
 def _wrapped(text: str) -> list[str]:
