@@ -65,7 +65,8 @@ class Told:
         parts.append(self.so_far)
         return "\n\n".join("\n".join(line for text in part for line in wrapped(text)) for part in parts if part)
 
-    def _repr_html_(self) -> str:
+    def section(self) -> str:
+        """The HTML about the task, which wants STYLE once on its page."""
         kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
             self.grade.state, ("wrong", "✗")
         )
@@ -81,8 +82,10 @@ class Told:
             parts.append(self._named(_example(self.grade.finding)))
         if self.hint:
             parts.append(f"<p>Hint: {escape(self.hint)}</p>")
-        body = f"<section class='{kind}'>{''.join(parts)}</section>{self.page_so_far}"
-        return f"{STYLE}<div class='minifcn-lab'>{body}</div>"
+        return f"<section class='{kind}'>{''.join(parts)}</section>"
+
+    def _repr_html_(self) -> str:
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}{self.page_so_far}</div>"
 
     def _named(self, text: str) -> str:
         """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
@@ -107,9 +110,9 @@ def _worth(line: Line, grade: TaskGrade) -> str:
 
 
 def _told(line: Line) -> str:
-    if line.name in LAWS:
-        return LAWS[line.name].statement
-    return line.told or getattr(line, "statement", "") or "The effort of a call stays within its limit."
+    """What is asked for; of what is no law, what was found instead."""
+    sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
+    return sentence[:1].upper() + sentence[1:]
 
 
 def wrapped(text: str) -> list[str]:
