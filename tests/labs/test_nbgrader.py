@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from minifcn.labs.forms import Source, leaks
+from minifcn.labs.forms import leaks, source_of
 from minifcn.labs.releasing import CONFIG
 from tests.labs.needing import needed
 
 needed("nbgrader", "nbformat", "nbclient")
 
 ROOT = Path(__file__).parents[2]
-SMALL = Source(Path(__file__).with_name("lab1_im2col.py"))
+SMALL = source_of(1)
 SECRET = "secret of the sandbox"
 
 Change = Callable[[dict[str, Any], str], str]  # (a cell, the solution that belongs in it) -> what the student writes
@@ -35,10 +35,10 @@ def zeros(name: str) -> str:
 
 SUBMISSIONS: dict[str, tuple[float, Change]] = {
     "right": (90, lambda cell, solution: solution),
-    "half": (47, lambda cell, solution: solution if name_of(cell) in ("output_size", "im2col") else zeros("col2im")),
+    "half": (44, lambda cell, solution: solution if name_of(cell) in ("output_size", "im2col") else zeros("col2im")),
     "zeros": (0, lambda cell, solution: zeros(name_of(cell))),
     "untouched": (0, lambda cell, solution: cell["source"]),
-    "hostile": (17, lambda cell, solution: solution if name_of(cell) == "output_size" else HOSTILE),
+    "hostile": (18, lambda cell, solution: solution if name_of(cell) == "output_size" else HOSTILE),
 }
 HOSTILE = f"""\
 import minifcn.labs.judging
@@ -111,9 +111,9 @@ def test_students_get_no_solution(course: Path) -> None:
 
 def test_the_feedback_tells_what_was_wrong_and_nothing_that_is_hidden(course: Path) -> None:
     pages = {name: (course / f"feedback/{name}/lab1/lab1.html").read_text(encoding="utf-8") for name in SUBMISSIONS}
-    assert "im2col: all 30 points." in pages["right"]
-    assert "col2im: 0 of 25 points." in pages["half"] and "It is the transpose of im2col" in pages["half"]
-    assert "output_size is not written yet: 0 of 17 points." in pages["untouched"]
+    assert "im2col: all 26 points." in pages["right"]
+    assert "col2im: 0 of 25 points." in pages["half"] and "Begin with zeros." in pages["half"]
+    assert "output_size is not written yet: 0 of 18 points." in pages["untouched"]
     for name in ("zeros", "untouched"):
         assert leaks([pages[name]], SMALL) == set()
         assert "seed" not in pages[name].lower()
@@ -122,5 +122,5 @@ def test_the_feedback_tells_what_was_wrong_and_nothing_that_is_hidden(course: Pa
 def test_nothing_of_a_submission_ran_in_the_judge(course: Path) -> None:
     assert not list(course.rglob(SECRET)) and not (ROOT / SECRET).exists() and not Path(SECRET).exists()
     graded = json.loads((course / "autograded/hostile/lab1/lab1.ipynb").read_text(encoding="utf-8"))
-    checks = [cell for cell in graded["cells"] if cell["metadata"].get("nbgrader", {}).get("points") == 30]
+    checks = [cell for cell in graded["cells"] if cell["metadata"].get("nbgrader", {}).get("points") == 26]
     assert len(checks) == 1 and "".join(checks[0]["outputs"][-1]["data"]["text/plain"]) == "0"

@@ -11,13 +11,13 @@ from minifcn.cli import main
 from minifcn.commands import lab_release
 from minifcn.errors import FileError
 from minifcn.labs import LABS
-from minifcn.labs.forms import Source, leaks, sources
+from minifcn.labs.forms import Source, leaks, source_of, sources
 from minifcn.labs.releasing import ReleaseError, files_of, release, run
 from tests.labs.needing import needed
 
 needed("nbclient", "nbformat", "ipykernel")
 
-SMALL = Source(Path(__file__).with_name("lab1_im2col.py"))
+SMALL = source_of(1)
 FINISHED = [source for number, source in sources().items() if source.functions == LABS[number].functions]
 
 
