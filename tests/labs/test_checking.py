@@ -54,9 +54,9 @@ def test_a_wrong_one_shows_a_call_its_points_and_a_hint_but_no_solution() -> Non
     assert not report
     assert text.startswith("im2col: 0 of 26 points. What defines it does not hold yet, and the rest")
     assert "   0/7  " in text and "    (4)  " in text
-    assert "im2col(x, 1)" in text and "unfold(" not in text
+    assert "im2col(x, " in text and "unfold(" not in text
     assert "it should give" in text and "Hint: What tap (k, l)" in text
-    assert "im2col(x, 1)" in page and "Hint: What tap (k, l)" in page and "unfold(" not in page
+    assert "im2col(x, " in page and "Hint: What tap (k, l)" in page and "unfold(" not in page
     assert not any(
         line.strip() in text for line in SMALL.path.read_text(encoding="utf-8").splitlines() if len(line) > 30
     )

@@ -59,7 +59,7 @@ def test_it_is_what_gradescope_documents(half: Grade) -> None:
         ("output_size", 18, 18), ("im2col", 0, 26), ("col2im", 0, 25), ("conv2d", 0, 21)]  # fmt: skip
     assert [test["status"] for test in told["tests"]] == ["passed", "failed", "failed", "failed"]
     outputs = [test["output"] for test in told["tests"]]
-    assert "im2col(x, 1)" in outputs[1] and "not written yet" in outputs[2]
+    assert "im2col(x, " in outputs[1] and "not written yet" in outputs[2]
     assert "conv2d is not there" in outputs[3]
 
 
