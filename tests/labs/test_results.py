@@ -45,7 +45,7 @@ def half() -> Grade:
     def im2col(x: Any, kernel_size: Any, **named: Any) -> Any:
         return right(x[..., ::-1], kernel_size, **named)
 
-    def col2im(x: Any, size: Any, kernel_size: Any) -> Any:
+    def col2im(x: Any, size: Any, kernel_size: Any, **named: Any) -> Any:
         raise NotImplementedError
 
     return graded(LAB, {"output_size": names["output_size"], "im2col": im2col, "col2im": col2im}, seed=SEED)
