@@ -161,7 +161,11 @@ def parser() -> Parser:
         description="Write a label image (palette PNG) and an overlay with a legend for every image. Those that cannot "
         "be read are named at the end, and the exit status is 1.",
     )
-    segment.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
+    segment.add_argument(
+        "--weights",
+        metavar="RUN_OR_FILE",
+        help="a run, or a file of weights (default: a small FCN-8s that knows generated scenes only)",
+    )
     segment.add_argument(
         "images", nargs="+", metavar="IMAGE", help='a picture of any size, a folder of them, or a pattern ("in/*.jpg")'
     )

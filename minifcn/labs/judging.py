@@ -6,6 +6,7 @@ and judges what it answers.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -13,14 +14,17 @@ from pathlib import Path
 from typing import Any
 
 from minifcn.errors import FileError
+from minifcn.labs.forms import source_of
 from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Task
 from minifcn.labs.sandbox import Sandbox
+from minifcn.labs.submissions import as_python, earlier
 from minifcn.testing.check import check
 from minifcn.testing.isolation import Count, Limits, Raised
 from minifcn.testing.law import Ended
 from minifcn.testing.report import Finding
 from minifcn.text import nearest
 
+EXAMPLES = 15  # cases for each law
 Functions = Mapping[str, Callable[..., Any]]
 Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a function by its name, and counts
 
@@ -59,7 +63,7 @@ class Grade:
     """What a submission got.
 
     error: why it could not be run at all, in a sentence. missing: the walls that this system did not allow around it.
-    printed: how what it printed begins.
+    printed: how what it printed begins. notes: what was left out of it, in sentences.
     """
 
     lab: Lab
@@ -68,6 +72,7 @@ class Grade:
     error: str = ""
     missing: tuple[str, ...] = ()
     printed: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -80,28 +85,49 @@ class Grade:
 
 
 def graded(
-    lab: Lab, functions: Functions, *, examples: int = 15, seed: int = 0, counted: Counted | None = None
+    lab: Lab,
+    functions: Functions,
+    *,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    counted: Counted | None = None,
+    only: str | None = None,
 ) -> Grade:
     """Judge functions by their names in the lab's text; one that is not there is missing.
 
-    counted: calls one of them and counts what it does; without it no effort is too much.
+    counted: calls one of them and counts what it does; without it no effort is too much. only: this task alone.
     """
     began = time.monotonic()
-    tasks = tuple(_task(task, functions, examples, seed, counted) for task in lab.tasks)
+    tasks = tuple(
+        _task(task, functions, examples, seed, counted) for task in lab.tasks if only in (None, task.function)
+    )
     return Grade(lab, tasks, time.monotonic() - began)
 
 
-def graded_file(lab: Lab, file: Path, *, examples: int = 15, seed: int = 0, limits: Limits | None = None) -> Grade:
-    """Judge a student's file; one that cannot be run has no points and says why."""
+def graded_file(
+    lab: Lab,
+    file: Path,
+    *,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    limits: Limits | None = None,
+    only: str | None = None,
+) -> Grade:
+    """Judge a student's .py or .ipynb; one that cannot be run has no points and says why.
+
+    Functions of earlier labs are there as `reference_lab1` and so on, for who imports them.
+    """
     began = time.monotonic()
     try:
-        with Sandbox(file, lab.functions, limits or Limits()) as box:
-            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted)
+        text, notes = as_python(file)
+        beside = {f"reference_lab{n}.py": source_of(n).reference() for n in earlier(text, lab.number)}
+        with Sandbox(file, lab.functions, limits or Limits(), text=text, beside=beside) as box:
+            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted, only=only)
             tasks = tuple(replace(grade, told=_meant(grade, box.others)) for grade in found.tasks)
-            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed))
+            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed), notes=notes)
     except FileError as error:
         tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
-        return Grade(lab, tasks, time.monotonic() - began, str(error))
+        return Grade(lab, tasks, time.monotonic() - began, re.sub(r"\S*[/\\](?=[^/\\\s]+\.py)", "", str(error)))
 
 
 def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
@@ -118,8 +144,10 @@ def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
 def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:
     if task.function not in functions:
         return TaskGrade(task, "missing")
-    (finding,) = check(examples=examples, seed=seed, **{task.operation: functions[task.function]}).findings
-    if "not written yet" in finding.cause:
+    given: dict[str, Any] = {task.operation: functions[task.function]}
+    (finding,) = check(examples=examples, seed=seed, laws=task.tried, **given).findings
+    finding = replace(finding, notes=tuple(note for note in finding.notes if not note.startswith("Only ")))
+    if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
     tried = {law.name for law in finding.laws}
     broken = {found.law.name: found.found for found in finding.counterexamples}

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from minifcn.errors import ArgumentError, MinifcnError
 from minifcn.testing import LAWS, MUTANTS, Operations, laws_about, score
+from minifcn.testing.chosen import SHRINK
 from minifcn.testing.isolation import Limits
 from minifcn.testing.judge import SCHEMA, check_file, not_checked
 from minifcn.testing.strategies import listed
@@ -71,6 +72,19 @@ def _parser() -> argparse.ArgumentParser:
             made.add_argument(
                 "--memory", type=_positive, default=4096, metavar="MB", help="of its process (%(default)s)"
             )
+            made.add_argument(
+                "--law", action="append", metavar="NAME", help="only this law; may be given several times"
+            )
+            made.add_argument(
+                "--without", action="append", metavar="NAME", default=[], help="excuse this law; the report says so"
+            )
+            made.add_argument("--shrink", choices=SHRINK, default="first", help="which wrong calls are made small")
+            made.add_argument(
+                "--planes",
+                action="store_true",
+                default=None,
+                help="the functions are of planes (H, W), not to be found out",
+            )
         else:
             made.add_argument("operations", nargs="*", metavar="OPERATION", help="only these; default: all")
         if name != "laws":
@@ -114,7 +128,10 @@ def _score(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     limits = Limits(options.timeout, options.total, int(options.memory * 2**20))
     try:
-        found = check_file(options.file, examples=options.examples, seed=options.seed, limits=limits)
+        found = check_file(
+            options.file, examples=options.examples, seed=options.seed, limits=limits,
+            laws=options.law, without=options.without, shrink=options.shrink, planes=options.planes,
+        )  # fmt: skip
     except MinifcnError as error:
         if options.json:
             print(json.dumps(not_checked(options.file, str(error)).to_json(), indent=2))

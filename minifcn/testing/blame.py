@@ -51,15 +51,16 @@ class Difference:
         return f"{spelt(self.call)} {self.verb}."
 
     @property
-    def weight(self) -> tuple[bool, bool, int, int, float]:
-        """How hard it is to look at: an error says less than a wrong value, nothing less than something."""
+    def weight(self) -> tuple[bool, bool, bool, int, int, float]:
+        """How hard it is to look at: an error says less than a wrong value, nothing less than a pixel, NaN less."""
         arrays = arrays_in(self.call.given)
         options = {name: value for name, value in options_of(self.call).items() if not arrays_in(value)}
         numbers = sum(abs(n) for value in options.values() for n in _whole_numbers_in(value))
         empty = any(array.size == 0 for array in arrays)
         disorder = sum(not np.array_equal(array, counted(array)) for array in arrays)
         pixels = sum(array.size for array in arrays) + disorder / 10
-        return self.kind == "raises", empty, len(options) + len(self.call.given), numbers, pixels
+        strange = any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays)
+        return self.kind == "raises", empty, strange, len(options) + len(self.call.given), numbers, pixels
 
     def to_json(self) -> dict[str, Any]:
         """The call, what came of it and what should have, as lists where there are arrays."""
@@ -109,7 +110,7 @@ def first_difference(calls: Iterable[Call]) -> Difference | None:
 
 def difference(call: Call) -> Difference | None:
     """How the outcome of a call differs from that of minifcn's own operation, beyond rounding; None if it does not."""
-    right = reference(call.operation, call.given)
+    right = reference(call.operation, call.given, call.planes)
     found = _differs(call, right)
     return Difference(call, right, *found) if found else None
 

@@ -12,8 +12,9 @@ import numpy as np
 
 from minifcn.testing import ours
 from minifcn.testing.law import NotApplicable
+from minifcn.testing.planes import of_planes, plane_by_plane
 
-Given = dict[str, Any]  # the arguments of a call by the names that minifcn has for them
+Given = dict[str, Any]  # the arguments of a call by the names that minifcn has for them; planes.py says it too
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an operation."""
+    """One call of an operation; planes: of single planes (H, W), without images and channels."""
 
     operation: str
     given: Given
     outcome: Outcome
+    planes: bool = False
 
     @property
     def of_float32(self) -> bool:
@@ -40,9 +42,12 @@ class Call:
         return any(array.dtype == np.float32 for array in arrays_in(self.given))
 
 
-def reference(operation: str, given: Given) -> Outcome:
+def reference(operation: str, given: Given, planes: bool = False) -> Outcome:
     """What minifcn's own operation gives for these arguments."""
-    return tried(lambda arguments: getattr(ours, operation)(**arguments), given)
+    function = getattr(ours, operation)
+    if planes:
+        return tried(lambda arguments: of_planes(operation, function, arguments), given)
+    return tried(lambda arguments: function(**arguments), given)
 
 
 def bound(operation: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Given:
@@ -77,6 +82,7 @@ class Watched:
 
     operation: str
     function: Callable[[Given], Any]
+    planes: bool = False
     calls: list[Call] = field(default_factory=list)
 
     def forget(self) -> None:
@@ -84,10 +90,13 @@ class Watched:
 
     def __call__(self, *arguments: Any, **named: Any) -> Any:
         given = bound(self.operation, arguments, named)
+        return plane_by_plane(self.operation, self._call, given) if self.planes else self._call(given)
+
+    def _call(self, given: Given) -> Any:
         before = twin(given)
         outcome = happened(self.function, given)
         kept = Outcome(twin(outcome.value), outcome.error, outcome.changed, outcome.shared)
-        self.calls.append(Call(self.operation, before, kept))
+        self.calls.append(Call(self.operation, before, kept, self.planes))
         if isinstance(outcome.error, SystemExit):
             raise RuntimeError("SystemExit") from outcome.error
         if outcome.error is not None:

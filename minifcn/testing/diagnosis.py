@@ -7,24 +7,36 @@ a loop that runs out of its array now and then is still recognised by the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from minifcn.testing.blame import PARTS, Difference, difference
 from minifcn.testing.calling import Adapted, compared
-from minifcn.testing.calls import Call, Given, Outcome, bound, tried, twin
+from minifcn.testing.calls import Call, Given, Outcome, arrays_in, bound, tried, twin
+from minifcn.testing.cases import drawn
 from minifcn.testing.comparing import differs_in
-from minifcn.testing.law import NotApplicable
+from minifcn.testing.law import Law, LawBroken, NotApplicable
 from minifcn.testing.mutants import MUTANTS
 from minifcn.testing.operations import Operations
-from minifcn.testing.score import laws_about
+from minifcn.testing.planes import of_planes as function_of_planes
+from minifcn.testing.planes import planes_in
+from minifcn.testing.strategies import restrictions
 from minifcn.testing.version import Version
 
 
-def calls_of_the_laws(operation: str, examples: int, seed: int) -> list[Given]:
-    """The arguments with which the laws call one operation."""
+def calls_of_the_laws(laws: Sequence[Law], operation: str, examples: int, seed: int) -> list[Given]:
+    """The arguments with which laws call one operation, small ones first."""
+    calls = [twin(given) for given in _calls(tuple(laws), operation, examples, seed, restrictions())]
+    return sorted(calls, key=_size)
+
+
+@lru_cache(maxsize=64)
+def _calls(laws: tuple[Law, ...], operation: str, examples: int, seed: int, restricted: object) -> list[Given]:
+    """They are the same for every implementation. restricted: what is not drawn freely, which the cases look up."""
     calls: list[Given] = []
     right = getattr(Operations(), operation)
 
@@ -32,9 +44,27 @@ def calls_of_the_laws(operation: str, examples: int, seed: int) -> list[Given]:
         calls.append(twin(bound(operation, arguments, named)))
         return right(*arguments, **named)
 
-    for law in laws_about(operation):
-        law.falsify(Operations(**{operation: recorded}), examples=examples, smallest=False, seed=seed)
+    operations = Operations(**{operation: recorded})
+    for law in laws:
+        for case in drawn(law, examples, seed):
+            with suppress(LawBroken, NotApplicable):
+                law(operations, case)
     return calls
+
+
+def of_planes(operation: str, calls: Iterable[Given]) -> list[Given]:
+    """One call of planes for each call that is made of them."""
+    made = []
+    for given in calls:
+        with suppress(NotApplicable):
+            made.append(next(planes_in(operation, given))[1])
+    return made
+
+
+def _size(given: Given) -> int:
+    """Small calls first: the first one that does not return is shown. One without a pixel says little."""
+    sizes = [array.size for array in arrays_in(given)]
+    return sum(sizes) + 1000 * (0 in sizes)
 
 
 def outcomes(adapted: Adapted, calls: list[Given]) -> list[Call]:
@@ -42,7 +72,7 @@ def outcomes(adapted: Adapted, calls: list[Given]) -> list[Call]:
     made = []
     for given in calls:
         try:
-            made.append(Call(adapted.operation, given, tried(adapted, given)))
+            made.append(Call(adapted.operation, given, tried(adapted, given), adapted.planes))
         except NotApplicable:
             continue
     return made
@@ -72,6 +102,9 @@ def mistakes(adapted: Adapted, calls: list[Call]) -> list[Version]:
 
 def _those_that(adapted: Adapted, calls: list[Any], agree: Callable[[Call, Any, Outcome], bool]) -> list[Version]:
     def by(mutant: Version, given: Given) -> Outcome:
+        if adapted.planes:
+            of = partial(function_of_planes, adapted.operation, mutant.function)
+            return compared(adapted, tried(of, given), given)
         return compared(adapted, tried(lambda arguments: mutant.function(**arguments), given), given)
 
     named = [mutant for mutant in MUTANTS.values() if mutant.of == adapted.operation]
@@ -122,5 +155,5 @@ def _same_value(call: Call, part: int | None, other: Outcome) -> bool:
 
 
 def _same_manners(call: Call, wrong: Difference | None, other: Outcome) -> bool:
-    its = difference(Call(call.operation, call.given, other))
+    its = difference(Call(call.operation, call.given, other, call.planes))
     return (wrong and wrong.verb) == (its and its.verb)

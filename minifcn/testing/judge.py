@@ -40,6 +40,8 @@ SCHEMA = """The JSON of `check --json`, version 1; later versions add keys and t
       mistakes        [{"name", "remark"}] of known mistakes that give the same results
       missing         arguments that the function does not take
       notes           what was left out, in sentences
+      excused         names of laws that were not tried, as it was asked
+      unwritten       true if the function has no body yet
       seconds         how long it took
 """
 
@@ -81,8 +83,10 @@ class Judgement:
         }
 
 
-def check_file(file: Path, *, examples: int = 40, seed: int = 0, limits: Limits | None = None) -> Judgement:
-    """Check every function of a Python file that has an operation's name, each as `check` does.
+def check_file(
+    file: Path, *, examples: int = 40, seed: int = 0, limits: Limits | None = None, **options: Any
+) -> Judgement:
+    """Check every function of a Python file that has an operation's name, each as `check` does, with its options.
 
     limits: of time for each call and for all of them, and of memory; see `Limits`. FileError if the file cannot be
     run, ArgumentError if it has no such function.
@@ -95,7 +99,8 @@ def check_file(file: Path, *, examples: int = 40, seed: int = 0, limits: Limits 
             names = ", ".join(Operations.names())
             there = f" (there is {_with_nearest(isolated.others)})" if isolated.others else ""
             raise ArgumentError(f"{file} has no function of an operation's name{there}; name it one of {names}.")
-        report = check(examples=examples, seed=seed, **isolated.functions)
+        named: dict[str, Any] = {**options, **isolated.functions}
+        report = check(examples=examples, seed=seed, **named)
         printed, others = isolated.printed, isolated.others
     return Judgement(file, report, time.monotonic() - began, printed.size, str(printed), unchecked=others)
 

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from textwrap import fill
+from textwrap import wrap
 from typing import Any
 
 from minifcn.testing.blame import Difference, arrays_of, spelt
 from minifcn.testing.calls import Call
 from minifcn.testing.law import Counterexample, Law
+from minifcn.testing.report_html import in_html
 from minifcn.testing.strategies import count, listed
+from minifcn.testing.tables import beside, in_text
 from minifcn.testing.version import Version
+
+WIDTH = 80
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,8 @@ class Finding:
 
     laws: those that were tried; counterexamples: one for each that does not hold, the most telling one first, and
     `wrong` the call that it comes from; mistakes: the mutants that give the same results; missing: arguments that the
-    function does not take; notes: what was left out, in sentences; cause: why it could not be tried, or not to the
+    function does not take; notes: what was left out, in sentences; excused: laws that were asked to be left out;
+    unwritten: whether there is nothing but a stub; cause: why it could not be tried, or not to the
     end, such as an exception in every call, and last_call the one that did not return; seconds: how long it took.
     """
 
@@ -31,6 +37,8 @@ class Finding:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     cause: str = ""
+    unwritten: bool = False
+    excused: tuple[Law, ...] = ()
     last_call: Call | None = None
     seconds: float = 0.0
 
@@ -46,16 +54,23 @@ class Finding:
             return f"{self.name} does what a known mistake does, {self.mistakes[0].name}: {self.mistakes[0].remark}"
         if self.wrong:
             return self.wrong.sentence
-        return (
-            f"{self.name}: all {count(len(self.laws), 'law')} hold." if self else f"{self.name}: no law could be tried."
-        )
+        if not self:
+            return f"{self.name}: no law could be tried."
+        many = len(self.laws) > 1
+        return f"{self.name}: {f'all {len(self.laws)} laws hold' if many else f'the law {self.laws[0].name} holds'}."
+
+    @property
+    def left_out(self) -> list[str]:
+        """What the verdict does not speak of: notes and excused laws, a sentence each."""
+        excused = [f"{law.name}: {law.statement}" for law in self.excused]
+        told = f"{count(len(excused), 'law')} excused, so of this nothing is known:" if excused else ""
+        return [*self.notes, *filter(None, [told]), *(f"    {line}" for line in excused)]
 
     def __str__(self) -> str:
-        """From the cause to what follows from it."""
+        """From the cause to what follows from it, in lines of 80 columns."""
         parts = [[self.sentence]]
         if self or not (self.wrong or self.last_call):
-            parts[0] += self.notes
-            return " ".join(parts[0])
+            return "\n".join(_wrapped([" ".join([self.sentence, *self._plain]), *self._indented]))
         if self.last_call:
             parts.append([f"It was called as {spelt(self.last_call)}", arrays_of(self.last_call)])
         if self.wrong and self.cause:  # what it says is in the cause
@@ -64,23 +79,36 @@ class Finding:
             if len(self.mistakes) > 1:
                 known = [f"    {mistake.name}: {mistake.remark}" for mistake in self.mistakes]
                 parts.insert(0, ["It does what known mistakes do, which the cases do not tell apart:", *known])
-            told = (
-                [self.wrong.arrays]
-                if self.sentence == self.wrong.sentence
-                else [self.wrong.sentence, self.wrong.arrays]
-            )
+            told = [arrays_of(self.wrong.call), *self._tables]
+            if self.sentence != self.wrong.sentence:
+                told.insert(0, self.wrong.sentence)
             parts.append(told) if self.mistakes else parts[-1].extend(told)
         if self.counterexamples:
             first, *rest = self.counterexamples
-            law = [f"That breaks the law {first.law.name}: {first.law.statement}", f"    {first.law.formula}"]
-            parts += [["\n    ".join(part.split("\n")) if part.startswith("    ") else part for part in law]]
-            others = f"; the others are {', '.join(other.law.name for other in rest)}" if rest else ""
+            formula = [f"    {line}" for line in first.law.formula.split("\n")]
+            parts.append([f"That breaks the law {first.law.name}: {first.law.statement}", *formula])
+            names = ", ".join(other.law.name for other in rest)
+            others = f"; the other{' is' if len(rest) == 1 else 's are'} {names}" if rest else ""
             number = len(self.counterexamples)
-            text = f"{number} of {count(len(self.laws), 'law')} {'does' if number == 1 else 'do'} not hold{others}."
-            parts.append([fill(text, 118, subsequent_indent="    ", break_on_hyphens=False)])
-        if self.notes:
-            parts.append([" ".join(self.notes)])
-        return "\n\n".join("\n".join(filter(None, part)) for part in parts)
+            parts.append(
+                [f"{number} of {count(len(self.laws), 'law')} {'does' if number == 1 else 'do'} not hold{others}."]
+            )
+        if self.left_out:
+            parts.append([" ".join(self._plain), *self._indented])
+        return "\n\n".join("\n".join(_wrapped(filter(None, part))) for part in parts)
+
+    @property
+    def _plain(self) -> list[str]:
+        return [line for line in self.left_out if not line.startswith(" ")]
+
+    @property
+    def _indented(self) -> list[str]:
+        return [line for line in self.left_out if line.startswith(" ")]
+
+    @property
+    def _tables(self) -> list[str]:
+        assert self.wrong is not None
+        return [f"    {line}" for tables in beside(self.wrong) for line in in_text(tables, WIDTH - 4)]
 
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `python -m minifcn.testing check --json` prints them; its help describes them."""
@@ -95,6 +123,8 @@ class Finding:
             "mistakes": [{"name": mistake.name, "remark": mistake.remark} for mistake in self.mistakes],
             "missing": list(self.missing),
             "notes": list(self.notes),
+            "excused": [law.name for law in self.excused],
+            "unwritten": self.unwritten,
             "seconds": round(self.seconds, 3),
         }
 
@@ -110,6 +140,20 @@ class Report:
 
     def __repr__(self) -> str:
         return "\n\n".join(str(finding) for finding in self.findings)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return in_html(self.findings)
+
+    @property
+    def unwritten(self) -> tuple[str, ...]:
+        """The functions that have no body yet."""
+        return tuple(finding.name for finding in self.findings if finding.unwritten)
+
+    @property
+    def excused(self) -> tuple[Law, ...]:
+        """The laws that were left out because it was asked for."""
+        return tuple(dict.fromkeys(law for finding in self.findings for law in finding.excused))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,3 +184,17 @@ class Report:
     def blamed(self) -> str:
         """The functions that give something wrong, in a list."""
         return listed([finding.name for finding in self.findings if not finding])
+
+
+def _wrapped(lines: Iterable[str]) -> list[str]:
+    """Lines that fit: what goes on stands further in if it stood in already. Tables are narrow enough as they are."""
+    made = []
+    for line in (one for text in lines for one in text.split("\n")):
+        inner = " " * (8 if line.startswith("    ") else 0)
+        fits = len(line) <= WIDTH
+        made += (
+            [line]
+            if fits
+            else wrap(line, WIDTH, subsequent_indent=inner, break_on_hyphens=False, break_long_words=False)
+        )
+    return made

@@ -15,6 +15,7 @@ import numpy as np
 from minifcn.testing.blame import Difference, counted, difference, options_of
 from minifcn.testing.calls import Call, Given, tried, twin
 from minifcn.testing.law import NotApplicable
+from minifcn.testing.planes import lifted, planes_in
 
 TRIES = 400
 Cut = Callable[[np.ndarray], np.ndarray]
@@ -48,7 +49,7 @@ def simplest(wrong: Difference, function: Callable[[Given], Any]) -> Difference:
     tries, progress = 0, True
     while progress:
         progress = False
-        for given in _smaller(wrong.call):
+        for given in _smaller_planes(wrong.call) if wrong.call.planes else _smaller(wrong.call):
             tries += 1
             if tries > TRIES:
                 return wrong
@@ -61,13 +62,20 @@ def simplest(wrong: Difference, function: Callable[[Given], Any]) -> Difference:
 
 def _still_wrong(wrong: Difference, given: Given, function: Callable[[Given], Any]) -> Difference | None:
     try:
-        found = difference(Call(wrong.call.operation, given, tried(function, given)))
+        found = difference(Call(wrong.call.operation, given, tried(function, given), wrong.call.planes))
     except NotApplicable:
         return None
     alike = (
         found is not None and found.kind == wrong.kind and (found.right.error is None) == (wrong.right.error is None)
     )
     return found if alike else None
+
+
+def _smaller_planes(call: Call) -> Iterator[Given]:
+    """The same of a call of planes, which is cut as one image of one channel."""
+    for given in _smaller(Call(call.operation, lifted(call.operation, call.given), call.outcome)):
+        with suppress(NotApplicable):
+            yield from (plane for _, plane in planes_in(call.operation, given))
 
 
 def _smaller(call: Call) -> Iterator[Given]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from typing import Any
 
@@ -42,6 +43,11 @@ def keeping_default(names: Iterable[str], square: Iterable[str] = ()) -> Iterato
         _square.reset(tokens[1])
 
 
+def restrictions() -> tuple[frozenset[str], frozenset[str]]:
+    """The arguments that keep their default now, and those that are drawn equal for rows and columns."""
+    return _fixed.get(), _square.get()
+
+
 def _free(draw: Draw, name: str, strategy: st.SearchStrategy[Any], default: Any) -> Any:
     return default if name in _fixed.get() else draw(strategy)
 
@@ -64,13 +70,13 @@ def _along(draw: Draw, name: str, earlier: Sequence[int], most: Sequence[int]) -
 # --- numbers ----------------------------------------------------------------------------------------------------------
 
 
+@cache
 def pairs(smallest: int, largest: int) -> st.SearchStrategy[Pair]:
-    """(rows, columns), mostly unequal."""
-    number = st.integers(smallest, largest)
-    if smallest == largest:
-        return st.tuples(number, number)
-    unequal = st.tuples(number, number).filter(lambda pair: pair[0] != pair[1])
-    return st.one_of(unequal, unequal, unequal, st.tuples(number, number))
+    """(rows, columns), mostly unequal; one draw for both, since drawing is what takes the time."""
+    numbers = range(smallest, largest + 1)
+    made = sorted(((a, b) for a in numbers for b in numbers), key=lambda pair: abs(pair[0]) + abs(pair[1]))
+    unequal = [pair for pair in made if pair[0] != pair[1]]
+    return st.sampled_from([*unequal, *unequal, *unequal, *made])
 
 
 def seeds() -> st.SearchStrategy[int]:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+
+
+def unwrapped(report):
+    """A text whose sentences are one line each again; what stands in, such as arrays, stays as it is."""
+    return re.sub(r"(?<=\S)\n(?=[^\s\n])", " ", re.sub(r"\n {8}(?=\S)", " ", str(report)))
 
 
 def pair(value):

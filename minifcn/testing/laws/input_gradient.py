@@ -142,6 +142,21 @@ def each_group_has_a_block_of_its_own(ops: Operations, case: ConvOperands) -> No
 # --- sizes ------------------------------------------------------------------------------------------------------------
 
 
+@law("conv_transpose_output_size", cases=transposed)
+def the_last_stamp_ends_the_size(ops: Operations, case: ConvOperands) -> None:
+    """The size is where the last tap of the last stamp lies, without the padding, and output_padding more.
+
+    max{i·s + k·d : i < H, k < kh} + 1 − 2p + output_padding = (H − 1)·s − 2p + d·(kh − 1) + output_padding + 1
+    """
+    g, extra = case.geometry, case.transposed_options["output_padding"]
+    expected = []
+    for a in (0, 1):
+        places = [i * g.stride[a] + k * g.dilation[a] for i in range(g.output_size[a]) for k in range(g.kernel_size[a])]
+        expected.append(max(places) + 1 - 2 * g.padding[a] + extra[a])
+    found = ops.conv_transpose_output_size(g.output_size, g.kernel_size, g.stride, g.padding, extra, g.dilation)
+    equal(found, expected, "the size")
+
+
 @law("conv_transpose_output_size", "conv_transpose2d", cases=transposed)
 def the_size_is_known_before_the_stamps(ops: Operations, case: ConvOperands) -> None:
     """The size that is computed beforehand is the size of the result.
