@@ -9,10 +9,11 @@ from typing import Any
 
 from minifcn.errors import ArgumentError, FileError
 from minifcn.labs.catalogue import lab_of
-from minifcn.labs.checking import EXAMPLES, PUBLIC_SEED, Checked
+from minifcn.labs.checking import EXAMPLES, PUBLIC_SEED
 from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded_file
 from minifcn.labs.lab import AUTOMATIC, Lab
+from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits
 from minifcn.text import nearest
 
@@ -51,7 +52,7 @@ def _once(lab: Lab, file: Path, task: str | None) -> int:
     for note in grade.notes:
         print(f"Left out: {note}.")
     for found in grade.tasks:
-        print("\n".join(["-" * 80, Checked(found, lab, {}).text()]), flush=True)
+        print("-" * 80, Told(found), sep="\n", flush=True)
     print("-" * 80)
     states = ", ".join(f"{found.task.function} {found.points}/{found.task.points}" for found in grade.tasks)
     of = AUTOMATIC if task is None else sum(found.task.points for found in grade.tasks)

@@ -22,10 +22,10 @@ from typing import Any
 from minifcn.errors import FileError
 from minifcn.labs.alike import prints
 from minifcn.labs.catalogue import lab_of
-from minifcn.labs.checking import Checked
 from minifcn.labs.judging import Grade, graded_file
 from minifcn.labs.lab import AUTOMATIC, Lab
 from minifcn.labs.submissions import Submission, as_python
+from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
 
@@ -196,7 +196,7 @@ def _task(grade: Any) -> TaskResult:
 
 
 def _html(grade: Grade) -> str:
-    return "" if grade.error else "".join(Checked(task, grade.lab, {}).section() for task in grade.tasks)
+    return "" if grade.error else "".join(Told(task).section() for task in grade.tasks)
 
 
 def _text(file: Path) -> str:

@@ -13,15 +13,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from minifcn.errors import FileError
 from minifcn.labs.forms import source_of
-from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Task
+from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Refusal, Task
 from minifcn.labs.sandbox import Sandbox
 from minifcn.labs.submissions import as_python, earlier
+from minifcn.labs.wording import in_its_words
 from minifcn.testing.check import check
 from minifcn.testing.isolation import Count, Limits, Raised
 from minifcn.testing.law import Ended
+from minifcn.testing.laws import LAWS
 from minifcn.testing.report import Finding
+from minifcn.testing.worker import shortened
 from minifcn.text import nearest
 
 EXAMPLES = 15  # cases for each law
@@ -31,13 +36,14 @@ Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a fun
 
 @dataclass(frozen=True)
 class Line:
-    """One thing that was tried: a law, or an effort; what it is worth, and whether it counts."""
+    """One thing that was tried: a law, an error that is asked for, or an effort; its worth, and whether it counts."""
 
     name: str
-    kind: str  # "gate", "law", "contract", "effort"
+    kind: str  # "gate", "law", "contract", "refusal", "effort"
     worth: int
     holds: bool
     told: str = ""  # what was found instead
+    statement: str = ""  # what is asked for, in a sentence
 
 
 @dataclass(frozen=True)
@@ -144,24 +150,70 @@ def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
 def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:
     if task.function not in functions:
         return TaskGrade(task, "missing")
-    given: dict[str, Any] = {task.operation: functions[task.function]}
-    (finding,) = check(examples=examples, seed=seed, laws=task.tried, **given).findings
-    finding = replace(finding, notes=tuple(note for note in finding.notes if not note.startswith("Only ")))
+    return graded_task(task, functions[task.function], examples, seed, counted)
+
+
+def graded_task(
+    task: Task, function: Callable[..., Any], examples: int = EXAMPLES, seed: int = 0, counted: Counted | None = None
+) -> TaskGrade:
+    """Judge the function of one task."""
+    finding = judged(task, function, examples, seed)
     if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
     tried = {law.name for law in finding.laws}
     broken = {found.law.name: found.found for found in finding.counterexamples}
 
     def line(name: str, kind: str, worth: int) -> Line:
-        return Line(name, kind, worth, name in tried and name not in broken, broken.get(name, ""))
+        holds = name in tried and name not in broken
+        return Line(name, kind, worth, holds, broken.get(name, ""), LAWS[name].statement)
 
     lines = [line(name, "gate", worth) for name, worth in task.gate.items()]
     lines += [line(name, "law", worth) for name, worth in task.laws.items()]
     lines += [line(name, "contract", worth) for name, worth in task.contracts.items()]
+    lines += [_refusal(task, refusal, function) for refusal in task.refusals]
     lines += [_effort(task.function, effort, counted) for effort in task.efforts]
     grade = TaskGrade(task, "", tuple(lines), finding)
     state = "right" if grade.points == task.points else "partly" if grade.points else "wrong"
     return TaskGrade(task, state, tuple(lines), finding)
+
+
+def judged(task: Task, function: Callable[..., Any], examples: int, seed: int) -> Finding:
+    """The laws of one task, tried on a function, and what was found in the words of the lab."""
+    operation = task.form.operation(task.operation, function) if task.form else function
+    tried = dict.fromkeys(task.tried)
+    report = check(examples=examples, seed=seed, laws=tried, planes=False, **{task.operation: operation})
+    return in_its_words(report.findings[0], task, function)
+
+
+def _refusal(task: Task, refusal: Refusal, function: Callable[..., Any]) -> Line:
+    """Whether a call is refused, in words that tell what does not fit."""
+    told, (arguments, named) = "", refusal.call()
+    try:
+        value = function(*arguments, **named)
+    except Ended as ended:
+        told = f"the call did not return: {ended}"
+    except Exception as error:
+        found = {int(digits) for digits in re.findall(r"\d+", str(error))}
+        missing = [choice for choice in refusal.numbers if not found & set(choice)]
+        if missing:
+            lacks = " and ".join(" or ".join(map(str, dict.fromkeys(choice))) for choice in missing)
+            said = " ".join(str(error).split()) or type(error).__name__
+            told = f"the error says “{said}”; it should name {lacks}"
+    else:
+        told = f"{_spelt(task.function, arguments, named)} gave {_brief(value)}, it should be refused with an error"
+    return Line("refusal", "refusal", refusal.points, not told, told, refusal.why)
+
+
+def _spelt(name: str, arguments: tuple[Any, ...], named: Mapping[str, Any]) -> str:
+    """im2col(x, (3, 3), stride=(1, 1)), arrays by their shapes."""
+    values = [_brief(value) for value in arguments] + [f"{key}={_brief(value)}" for key, value in named.items()]
+    return f"{name}({', '.join(values)})"
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of shape {value.shape}"
+    return shortened(" ".join(repr(value).split()), 60)
 
 
 def _effort(name: str, effort: Effort, counted: Counted | None) -> Line:
@@ -179,4 +231,4 @@ def _effort(name: str, effort: Effort, counted: Counted | None) -> Line:
                 told = f"{count.lines} lines ran in one call, {effort.lines} are enough: {effort.why}"
             elif effort.memory is not None and count.bytes > effort.memory:
                 told = f"{count.bytes} bytes were held at once, {effort.memory} are enough: {effort.why}"
-    return Line("effort", "effort", effort.points, not told, told)
+    return Line("effort", "effort", effort.points, not told, told, effort.why)

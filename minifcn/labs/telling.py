@@ -97,9 +97,9 @@ def _worth(line: Line, grade: TaskGrade) -> str:
 
 
 def _told(line: Line) -> str:
-    if line.name in LAWS:
-        return LAWS[line.name].statement
-    return line.told or getattr(line, "statement", "") or "The effort of a call stays within its limit."
+    """What is asked for; of what is no law, what was found instead."""
+    sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
+    return sentence[:1].upper() + sentence[1:]
 
 
 def laid_out(parts: list[list[str]]) -> str:
