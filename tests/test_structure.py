@@ -102,7 +102,10 @@ TESTED_IN: dict[str, str] = {
     # Small files of one idea, tested through what they serve.
     "commands/resuming.py": "commands/test_train.py",
     "commands/lab_start.py": "commands/test_lab.py",
+    "commands/lab_release.py": "labs/test_releasing.py",
     "labs/starting.py": "labs/test_checking.py",
+    "labs/telling.py": "labs/test_checking.py",
+    "labs/nbgrading.py": "labs/test_nbgrader.py",
     "optim": "test_optim.py",
     "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",

@@ -12,7 +12,7 @@ from textwrap import wrap
 
 from minifcn.labs.judging import Line, TaskGrade
 from minifcn.testing.laws import LAWS
-from minifcn.testing.report import Finding, Report
+from minifcn.testing.report import Report
 
 WIDTH = 80
 
@@ -44,17 +44,8 @@ class Told:
         """Where to look, as long as what defines the task does not hold."""
         return self.grade.task.hint if self.grade.points == 0 else ""
 
-    @property
-    def so_far(self) -> list[str]:
-        """Lines to end with: nothing where there is one task alone."""
-        return []
-
-    @property
-    def page_so_far(self) -> str:
-        """The same as HTML."""
-        return ""
-
-    def __repr__(self) -> str:
+    def text(self) -> str:
+        """Lines of 80 columns."""
         parts = [[self.sentence]]
         if not self and self.grade.lines:
             parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
@@ -62,11 +53,10 @@ class Told:
             parts.append([self._named(str(self.grade.finding))])
         if self.hint:
             parts.append([f"Hint: {self.hint}"])
-        parts.append(self.so_far)
-        return "\n\n".join("\n".join(line for text in part for line in wrapped(text)) for part in parts if part)
+        return laid_out(parts)
 
     def section(self) -> str:
-        """The HTML about the task, which wants STYLE once on its page."""
+        """HTML, which wants STYLE once on its page."""
         kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
             self.grade.state, ("wrong", "✗")
         )
@@ -78,14 +68,16 @@ class Told:
                 for line in self.grade.lines
             )
             parts.append(f"<table class='points'><tbody>{rows}</tbody></table>")
-        if self._has_example:
-            parts.append(self._named(_example(self.grade.finding)))
+        if self._has_example and self.grade.finding is not None:
+            parts.append(self._named(Report((self.grade.finding,))._repr_html_()))
         if self.hint:
             parts.append(f"<p>Hint: {escape(self.hint)}</p>")
         return f"<section class='{kind}'>{''.join(parts)}</section>"
 
+    __repr__ = text
+
     def _repr_html_(self) -> str:
-        return f"{STYLE}<div class='minifcn-lab'>{self.section()}{self.page_so_far}</div>"
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}</div>"
 
     def _named(self, text: str) -> str:
         """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
@@ -95,11 +87,6 @@ class Told:
     def _has_example(self) -> bool:
         finding = self.grade.finding
         return self.grade.state in ("partly", "wrong") and finding is not None and not finding
-
-
-def _example(finding: Finding | None) -> str:
-    shown = getattr(Report((finding,)), "_repr_html_", None) if finding else None
-    return shown() if shown else f"<pre>{escape(str(finding))}</pre>"
 
 
 def _worth(line: Line, grade: TaskGrade) -> str:
@@ -115,7 +102,12 @@ def _told(line: Line) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def wrapped(text: str) -> list[str]:
+def laid_out(parts: list[list[str]]) -> str:
+    """Paragraphs of lines, with an empty line between them."""
+    return "\n\n".join("\n".join(line for text in part for line in _wrapped(text)) for part in parts)
+
+
+def _wrapped(text: str) -> list[str]:
     """Lines of 80 columns; the tables of a finding are narrow enough as they are."""
     inner = " " * (13 if text.startswith(" ") else 0)
     lines = text.split("\n")
@@ -131,7 +123,8 @@ STYLE = """<style>
 .minifcn-lab > section.unwritten { border-left: 4px dashed #888; }
 .minifcn-lab p { margin: 0.4em 0; }
 .minifcn-lab pre { white-space: pre-wrap; color: inherit; background: transparent; }
-.minifcn-lab table.points { border-collapse: collapse; margin: 0.4em 0; background: transparent; border: 0; }
+.minifcn-lab table.points { border-collapse: collapse; margin: 0.4em 0; font-size: inherit;
+  background: transparent; border: 0; }
 .minifcn-lab table.points td { text-align: left; vertical-align: top; padding: 0.1em 0.7em 0.1em 0; border: 0;
   color: inherit; background: transparent; }
 .minifcn-lab table.points td:first-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

@@ -23,7 +23,7 @@ from tests.labs.needing import needed
 needed("nbgrader", "nbformat", "nbclient")
 
 ROOT = Path(__file__).parents[2]
-SMALL = source_of(1)
+TEXT = source_of(1)
 SECRET = "secret of the sandbox"
 
 Change = Callable[[dict[str, Any], str], str]  # (a cell, the solution that belongs in it) -> what the student writes
@@ -65,7 +65,7 @@ def nbgrader(course: Path, *arguments: str) -> None:
 
 def submit(course: Path, student: str, change: Change) -> None:
     notebook = json.loads((course / "release/lab1/lab1.ipynb").read_text(encoding="utf-8"))
-    solved = json.loads(SMALL.notebook(solved=True))
+    solved = json.loads(TEXT.notebook(solved=True))
     for cell, other in zip(notebook["cells"], solved["cells"], strict=True):
         if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code":
             cell["source"] = change(cell, "".join(other["source"]))
@@ -83,7 +83,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     quick = "c.Judged.examples = 5\n"
     (course / "nbgrader_config.py").write_text(CONFIG + quick, encoding="utf-8")
     (course / "source" / "lab1").mkdir(parents=True)
-    (course / "source" / "lab1" / "lab1.ipynb").write_text(SMALL.course(), encoding="utf-8")
+    (course / "source" / "lab1" / "lab1.ipynb").write_text(TEXT.course(), encoding="utf-8")
     nbgrader(course, "generate_assignment", "lab1", "--create")
     for student, (_, change) in SUBMISSIONS.items():
         submit(course, student, change)
@@ -104,8 +104,8 @@ def test_each_submission_gets_what_it_deserves(course: Path) -> None:
 
 def test_students_get_no_solution(course: Path) -> None:
     released = (course / "release/lab1/lab1.ipynb").read_text(encoding="utf-8")
-    assert leaks([released], SMALL) == set()
-    ours = json.loads(SMALL.notebook())["cells"]
+    assert leaks([released], TEXT) == set()
+    ours = json.loads(TEXT.notebook())["cells"]
     assert [cell["source"] for cell in json.loads(released)["cells"]] == [cell["source"] for cell in ours]
 
 
@@ -115,7 +115,7 @@ def test_the_feedback_tells_what_was_wrong_and_nothing_that_is_hidden(course: Pa
     assert "col2im: 0 of 25 points." in pages["half"] and "Begin with zeros." in pages["half"]
     assert "output_size is not written yet: 0 of 18 points." in pages["untouched"]
     for name in ("zeros", "untouched"):
-        assert leaks([pages[name]], SMALL) == set()
+        assert leaks([pages[name]], TEXT) == set()
         assert "seed" not in pages[name].lower()
 
 
