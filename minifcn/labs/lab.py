@@ -92,7 +92,8 @@ class Task:
     @property
     def points(self) -> int:
         worth = (*self.gate.values(), *self.laws.values(), *self.contracts.values())
-        return sum(worth) + sum(each.points for each in (*self.refusals, *self.efforts))
+        counted = sum(effort.points for effort in self.efforts)
+        return sum(worth) + sum(refusal.points for refusal in self.refusals) + counted
 
 
 @dataclass(frozen=True)
