@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from minifcn.commands import lab
 from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
 from minifcn.commands.parsing import Parser
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
@@ -160,7 +161,11 @@ def parser() -> Parser:
         description="Write a label image (palette PNG) and an overlay with a legend for every image. Those that cannot "
         "be read are named at the end, and the exit status is 1.",
     )
-    segment.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
+    segment.add_argument(
+        "--weights",
+        metavar="RUN_OR_FILE",
+        help="a run, or a file of weights (default: a small FCN-8s that knows generated scenes only)",
+    )
     segment.add_argument(
         "images", nargs="+", metavar="IMAGE", help='a picture of any size, a folder of them, or a pattern ("in/*.jpg")'
     )
@@ -212,6 +217,8 @@ def parser() -> Parser:
         description="Copy the notebooks of the lessons into a folder. What you changed in one that is there is kept.",
     )
     lessons.add_argument("folder", nargs="?", metavar="DIR", default="tutorials", help="default: tutorials")
+
+    lab.add_to(commands)
 
     commands.add_parser(
         "doctor",

@@ -2,30 +2,29 @@
 # # 01 Numbers you can read
 # ## 01 눈으로 읽을 수 있는 합성곱
 #
-# **Question.** What exactly does *one* output of a convolution contain: which pixels, multiplied by what, and from where?
+# **Question.** What exactly does *one* output of a convolution contain: which pixels, multiplied by what, and from
+# where?
 #
 # You will write a convolution of six lines, read off its results with your eyes, and find out in which ways such six
 # lines are usually wrong. Everything later (the matrix, the transpose, the gradient) is about this one sum.
 #
-# *40 minutes. Before this: Python and NumPy. After it: 04, a convolution is a matrix.*
+# *45 minutes. Before this: Python and NumPy. After it: 02, one matrix multiply.*
 # (Exercises marked ●●● are not counted.)
 #
-# Some words. The *kernel* is the small table of numbers, each of which is a *tap*; the pixels that it covers are the
-# *window*. The *stride* is how far the window moves at a time. *Padding* is a border of zeros around the image, and
-# *dilation* spreads the taps apart; these two are only named here, and taken up in 04.
+# Some words. The *kernel* is the small table of numbers that slides over the image; each of its numbers is a *tap*. The
+# pixels that it covers are the *window*. The *stride* is how far the window moves at a time. *Padding* is a border of
+# zeros around the image, and *dilation* spreads the taps apart; these two are only named here, and taken up in 04.
 #
-# **요약.** 합성곱 결과의 픽셀 하나는 창(window) 안의 픽셀에 커널 값을 곱해 더한 것입니다. 커널을 1, 10, 100, 1000으로 두면 결과의 각
-# 자릿수만 보고도 어느 픽셀에 어떤 커널 값이 곱해졌는지 알 수 있습니다. 여섯 줄짜리 합성곱을 직접 구현하고, 흔한 실수(커널 뒤집기, 행과 열
-# 바꾸기, 스트라이드 무시)가 숫자에 어떻게 나타나는지 확인합니다.
+# **요약.** 합성곱 결과의 값 하나는 창(window) 안의 픽셀마다 커널 값을 곱해 모두 더한 것입니다. 커널을 1, 10, 100, 1000으로 두면 결과의 각
+# 자리 숫자만 보고도 어느 픽셀에 어떤 커널 값이 곱해졌는지 알 수 있습니다. 여섯 줄짜리 합성곱을 직접 구현하고, 흔한 실수(커널 뒤집기, 행과 열
+# 바꾸기, 보폭(stride) 무시)가 숫자에 어떻게 나타나는지 확인합니다.
 
 # %%
-import time
-
 import numpy as np
 
 from minifcn import Tensor, plot
 from minifcn import functional as F
-from minifcn.teaching import Ledger, Question, predict, quiz, yours
+from minifcn.teaching import Ledger, Question, predict, quiz, seconds, yours
 from minifcn.testing import check
 
 ledger = Ledger()
@@ -36,9 +35,10 @@ ledger = Ledger()
 # > Lay the kernel over the image, in the upper left corner. Multiply each tap by the pixel beneath it and add up: that
 # > is the first output. Move the kernel one pixel to the right: the next one.
 #
-# The image has the pixels 0 to 11 in three rows of four. The kernel is $\begin{pmatrix}1&10\\100&1000\end{pmatrix}$. The
-# result has 2 rows of 3 numbers. **Write the first row** before you read on: three numbers, and you need no pencil once
-# you see the trick. (A wrong answer that you wrote down teaches more than a right one that you read.)
+# The image has the pixels 0 to 11, row by row, in three rows of four. The kernel is
+# $\begin{pmatrix}1&10\\100&1000\end{pmatrix}$. The result has 2 rows of 3 numbers. **Write the first row** before you
+# read on: three numbers, and you need no pencil once you see the trick. (A wrong answer that you wrote down teaches
+# more than a right one that you read. Section 3 computes the row and compares it with yours.)
 
 # %% tags=["prediction"]
 prediction = None  # three numbers, for example [1, 2, 3]
@@ -51,7 +51,8 @@ prediction = None  # three numbers, for example [1, 2, 3]
 # under the thousands. Each tap has a decimal place of its own, so each *digit* of a result is one *pixel*. (The pixels
 # 10 and 11 have two digits; there a 1 is carried to the left. You will see.)
 #
-# Move the slider. Colours say which tap meets which pixel, and the sum is written out below.
+# Move the slider. Colours say which tap meets which pixel, and the sum is written out below. (The sign ∗ is read
+# "convolved with".)
 
 # %%
 image = np.arange(12.0).reshape(3, 4)
@@ -64,11 +65,18 @@ plot.slide(image, places)[0]  # the first frame again, for viewers that take sli
 # %% [markdown]
 # ## 3. Six lines
 #
-# **Yours to write** (10 minutes). An image `x` (H, W), a kernel `w` (KH, KW), a `stride`: how far the kernel moves at a
-# time. How many places are there? Along a side of $n$ pixels a kernel of $k$ fits at $n - k + 1$ places; with stride
-# $s$ every $s$-th of them is taken, from the first on: $\lfloor (n-k)/s \rfloor + 1$. ($\lfloor\;\rfloor$ is rounding down,
-# Python's `//`.) Replace the `...` and run the cells below again; as long as yours is not right, they say what is wrong and
-# go on with the solution.
+# Give everything a letter. The image is `x`, with H rows and W columns; the kernel is `w`, with KH rows and KW columns;
+# the stride is $s$. Result $(i, j)$ has the window that begins at pixel $(i\,s,\; j\,s)$, and tap $(k, l)$ meets the
+# pixel $k$ rows below that and $l$ columns to its right. All is counted from 0:
+#
+# $$y[i, j] = \sum_{k,l} x[i\,s + k,\; j\,s + l]\; w[k, l]$$
+#
+# How many results are there? Along a side of $n$ pixels a kernel of $k$ can begin at the pixels $0, 1, \dots, n - k$.
+# With stride $s$ it begins at $0, s, 2s, \dots$ as far as $n - k$, which makes $\lfloor (n-k)/s \rfloor + 1$ places.
+# ($\lfloor\;\rfloor$ is rounding down, Python's `//`.)
+#
+# **Yours to write** (10 minutes). Replace the `...` and run the cells below again; as long as yours is not right, they
+# say what is wrong and go on with the solution, which is folded away.
 
 # %% tags=["exercise"]
 def my_convolution(x, w, stride=1):
@@ -87,21 +95,23 @@ def convolution(x, w, stride=1):
 
 
 # %%
-convolve = yours(my_convolution, convolution, (image, places), (np.arange(42.0).reshape(6, 7), np.arange(6.0).reshape(2, 3), 2))
+another = np.arange(42.0).reshape(6, 7), np.arange(6.0).reshape(2, 3), 2  # image, kernel, stride
+convolve = yours(my_convolution, convolution, (image, places), another)
 result = convolve(image, places)
 print(result.astype(int))
 predict(prediction, result[0], "the first row")
 assert np.array_equal(result, [[5410, 6521, 7632], [9854, 10965, 12076]])
 
 # %% [markdown]
-# The last number, 12076: under the ones 6, under the tens 7, then 10 hundreds and 11 thousands: $6 + 70 + 1000 + 11000$.
+# The last number, 12076: under the ones 6, under the tens 7, then 10 hundreds and 11 thousands:
+# $6 + 70 + 1000 + 11000$.
 #
 # ### Four wrong answers, and how they come about
 #
-# Each is right in some test that one might think of. Read off, digit by digit, what went wrong in the next two pictures
-# before you look at their titles; the stride that is ignored shows only with a stride of 2, in the third.
+# A, B and C are wrong programs that were given the same image and kernel. Compare their digits with the right ones, and
+# say what each of them did (5 minutes; their code is folded away, and the answers are below the pictures).
 
-# %%
+# %% tags=["solution", "hide-input"]
 def kernel_turned(x, w, stride=1):
     """The kernel is turned by 180°: what signal processing calls convolution."""
     return convolution(x, w[::-1, ::-1], stride)
@@ -112,41 +122,67 @@ def kernel_transposed(x, w, stride=1):
     return convolution(x, w.T, stride)
 
 
-def stride_ignored(x, w, stride=1):
-    """As many results as there should be, but from neighbouring places."""
-    y = convolution(x, w, stride)
-    return convolution(x, w)[: y.shape[0], : y.shape[1]]
-
-
 def padded_above(x, w, stride=1):
     """The kernel begins outside of the image: a border of zeros that nobody asked for."""
-    return convolution(np.pad(x, ((1, 0), (1, 0))), w, stride)[:2, :3]
+    right = convolution(x, w, stride)
+    return convolution(np.pad(x, ((1, 0), (1, 0))), w, stride)[: right.shape[0], : right.shape[1]]
 
 
-plot.numbers(result, kernel_turned(image, places), titles=["right", "kernel turned"])
+def stride_ignored(x, w, stride=1):
+    """As many results as there should be, but from neighbouring places."""
+    right = convolution(x, w, stride)
+    return convolution(x, w)[: right.shape[0], : right.shape[1]]
+
+
+wide = np.arange(15.0).reshape(3, 5)  # with stride 2, the second window begins at the pixel 2
+A, B, C = (wrong(image, places) for wrong in (kernel_turned, kernel_transposed, padded_above))
+D = stride_ignored(wide, places, 2)
 
 # %%
-plot.numbers(kernel_transposed(image, places), padded_above(image, places), titles=["rows and columns exchanged", "begins outside"])
+plot.numbers(result, A, titles=["right", "A"])
 
 # %%
-wide = np.arange(15.0).reshape(3, 5)  # the second place is the pixel 2 with stride 2, and the pixel 1 if that is ignored
-plot.numbers(
-    convolution(wide, places, 2), stride_ignored(wide, places, 2), titles=["stride 2: right", "the stride ignored"]
-)
+plot.numbers(B, C, titles=["B", "C"])
 
 # %% [markdown]
-# **Does the kernel get turned?** In mathematics and signal processing "convolution" turns the kernel by 180° first. In
-# neural networks it does not; the proper name is *cross-correlation*, and everybody says convolution. As the weights are
-# learnt it makes no difference to a network, but it does to whoever computes by hand: 4321 is not 1234.
+# D was given an image of three rows of five, the pixels 0 to 14, and a stride of 2:
+
+# %%
+plot.numbers(convolution(wide, places, 2), D, titles=["stride 2: right", "D"])
+
+# %% [markdown]
+# <details><summary>What A, B, C and D did</summary>
+#
+# A turned the kernel by 180°: 0145 has the pixels 0, 1, 4, 5 in the opposite order. B exchanged rows and columns of the
+# kernel: 5140 has tens and hundreds exchanged. C began one pixel too far up and left, outside of the image, where it
+# took zeros: the right numbers 5410 and 6521 come one row and one column late. D ignored the stride: its second number
+# comes from the window that begins at the pixel 1, not at the pixel 2.
+#
+# </details>
+#
+# ### Does the kernel get turned?
+#
+# In mathematics and signal processing "convolution" turns the kernel by 180° first, and a library for signals does so,
+# too. So many believe it of networks. But there nothing is turned; the proper name is *cross-correlation*, and everybody
+# says convolution. It makes no difference to a network, as the weights are learnt: it would learn them turned. It makes
+# one to you when you compute by hand. (`F.conv2d` is this library's convolution; more about it in section 6.)
 
 # %%
 four = np.array([[1.0, 2.0], [3.0, 4.0]])
-print("not turned:", int(convolution(four, places).item()), "  turned:", int(kernel_turned(four, places).item()))
-assert convolution(four, places).item() == 4321
+ledger.misconception(
+    "M6",
+    "convolution layers turn the kernel",
+    believed=lambda: (four * places[::-1, ::-1]).sum(),
+    found=lambda: F.conv2d(Tensor(four[None, None]), Tensor(places[None, None])).item(),
+    instead="they lay it on the image as it is, which is called cross-correlation",
+)
+assert convolution(four, places).item() == 4321 and kernel_turned(four, places).item() == 1234
 
 # %% [markdown]
-# Which numbers must a test have, then, so that it notices? Not a kernel that looks the same when it is turned, not a
-# square where a rectangle would do, not a stride of 1 only:
+# ### Numbers that notice
+#
+# Each wrong program is right somewhere, and a test that looks only there misses it. Try A, D, and one more, which takes
+# the height of the result for its width:
 
 # %%
 def height_for_width(x, w, stride=1):
@@ -155,16 +191,21 @@ def height_for_width(x, w, stride=1):
     return y[:, : y.shape[0]]
 
 
-flat, square = np.ones((2, 2)), np.arange(9.0).reshape(3, 3)
-print("all ones: the turned kernel is not noticed:", np.array_equal(kernel_turned(image, flat), convolution(image, flat)))
-print(
-    "a square: height taken for width is not noticed:",
-    np.array_equal(height_for_width(square, places), convolution(square, places)),
-)
-print("stride 1: the ignored stride is not noticed:", np.array_equal(stride_ignored(image, places), result))
-assert not np.array_equal(kernel_turned(image, places), result)
-assert not np.array_equal(height_for_width(image, places), result)
-assert not np.array_equal(stride_ignored(wide, places, 2), convolution(wide, places, 2))
+def right(wrong, *given):
+    return np.array_equal(wrong(*given), convolution(*given))
+
+
+square = np.arange(9.0).reshape(3, 3)
+print("a kernel of ones: turned, it is right:", right(kernel_turned, image, np.ones((2, 2))))
+print("stride 1: ignored, it is right:", right(stride_ignored, image, places))
+print("a square image: height for width is right:", right(height_for_width, square, places))
+assert not right(kernel_turned, image, places)
+assert not right(stride_ignored, wide, places, 2)
+assert not right(height_for_width, image, places)
+
+# %% [markdown]
+# So test with a kernel that looks different when it is turned, with a stride of 2, and with an image that is not
+# square.
 
 # %% [markdown]
 # ## 4. Rules instead of results
@@ -172,28 +213,41 @@ assert not np.array_equal(stride_ignored(wide, places, 2), convolution(wide, pla
 # Nobody can store the right result for every image. But some sentences hold for *every* convolution, and a wrong one
 # breaks them. Two of them say it all:
 #
-# **An impulse.** A kernel with a single 1, at tap $(k, l)$, copies the image without its first $k$ rows and $l$ columns.
-# **Linearity.** Convolving with a sum of kernels is summing the convolutions; and so it is with a sum of images.
+# **An impulse.** Let the kernel be 0 but for a single 1, at tap $(k, l)$. Then the result (with stride 1) is the image,
+# read from row $k$ and column $l$ on: $y[i, j] = x[i + k,\; j + l]$.
 #
-# They say it all because every kernel is a sum of impulses, each times a number.
+# **Linearity.** Convolving with a sum of kernels is summing the convolutions, and with ten times a kernel it is ten
+# times the convolution; and so it is with images.
+#
+# They say it all because every kernel is a sum of impulses, each times a number:
+#
+# $$\begin{pmatrix}1&10\\100&1000\end{pmatrix} = 1\begin{pmatrix}1&0\\0&0\end{pmatrix}
+# + 10\begin{pmatrix}0&1\\0&0\end{pmatrix} + 100\begin{pmatrix}0&0\\1&0\end{pmatrix}
+# + 1000\begin{pmatrix}0&0\\0&1\end{pmatrix}$$
 
 # %%
 impulse = np.array([[0.0, 0.0], [0.0, 1.0]])
-print(convolution(image, impulse).astype(int))  # the image without its first row and first column
+print(convolution(image, impulse).astype(int))  # the image, read from row 1 and column 1 on
+
 rng = np.random.default_rng(0)
 a, b, w = (rng.integers(-9, 10, size).astype(float) for size in ((5, 6), (5, 6), (2, 3)))
+turned = w[::-1]  # another kernel
 assert np.array_equal(convolution(a + 2 * b, w), convolution(a, w) + 2 * convolution(b, w))
-assert np.array_equal(convolution(a, w + 2 * w[::-1]), convolution(a, w) + 2 * convolution(a, w[::-1]))
+together = convolution(a, w) + 2 * convolution(a, turned)
+assert np.array_equal(convolution(a, w + 2 * turned), together)
 
 summed = np.zeros((4, 4))  # the convolution of a with w, out of nothing but the two rules
 for k, l in np.ndindex(2, 3):
-    summed += w[k, l] * a[k : k + 4, l : l + 4]
+    summed += w[k, l] * a[k : k + 4, l : l + 4]  # 5 − 2 + 1 = 4 rows, 6 − 3 + 1 = 4 columns
 assert np.array_equal(summed, convolution(a, w))
 
 # %% [markdown]
-# Two more sentences follow from these. A *claim* takes a function that tries it, and is tried twice: on the right program,
-# where it must hold, and on a mistake, where it must fail; what could not fail would show nothing. (C3, C4, ... are the
-# numbers by which the lessons count such sentences. The last cell lists those of this one.)
+# Two more sentences about every convolution. The first is about an image that moves: `a[:, 1:]` is the image `a`
+# without its first column, so everything in it has moved one place to the left. The second is about sizes.
+#
+# We write them as *claims*. A claim takes a function that tries it, and is tried twice: on the right program, where it
+# must hold, and on a mistake, where it must fail; what could not fail would show nothing. (C3, C4, ... are the numbers
+# by which the lessons count their claims, and M6 was a *misconception*. The last cell lists those of this lesson.)
 
 # %%
 ledger.claim(
@@ -206,8 +260,10 @@ ledger.claim(
 )
 ledger.claim(
     "C4",
-    "the same kernel serves images of every size from its own on",
-    lambda way: all(way(np.ones((n, n + 1)), places).shape == (n - 1, n) for n in range(2, 30)),
+    "the same kernel serves every image that is not smaller than the kernel",
+    lambda way: all(
+        way(np.ones((n, n + 1)), places).shape == (n - 1, n) for n in range(2, 30)
+    ),
     right=convolution,
     mistake=lambda x, w: (x[:2, :2] * w).sum()[None, None],
     named="one sum over the upper left corner",
@@ -217,17 +273,36 @@ ledger.claim(
 # ## 5. Channels and images
 #
 # A real image has channels (red, green, blue), a real network has many kernels, and a batch has many images. Nothing
-# new happens: one result is still one sum, now over the channels, too.
+# new happens: one result is still one sum, now over the channels, too. Here are two channels, and one kernel that has
+# taps for each of them. (There is also a border of zeros on the left and right, the padding, and a stride of 2 from left
+# to right. The library computes what is drawn.)
+
+# %%
+channels, kernel = rng.integers(0, 5, (2, 3, 4)), rng.integers(-1, 2, (1, 2, 2, 2))
+plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2))
+
+# %%
+plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2)).still()  # the last frame again
+
+# %% [markdown]
+# In letters, where $n$ counts the images, $c$ the channels, and $o$ the kernels:
 #
 # $$y[n, o, i, j] = \sum_{c,k,l} x[n, c, i\,s + k, j\,s + l]\; w[o, c, k, l]$$
 #
-# The names are those of the whole library: `x` (N, C, H, W) are N images of C channels, `w` (O, C, KH, KW) are O kernels,
-# `y` (N, O, OH, OW) is a result for each image and each kernel. **Yours to write** (10 minutes): your six lines with two
-# more dimensions. `np.einsum("nckl,ockl->no", window, w)` is the sum of the formula at one place.
+# The names are those of the whole library: `x` (N, C, H, W) are N images of C channels, `weight` (O, C, KH, KW) are O
+# kernels, `y` (N, O, OH, OW) is a result of OH rows and OW columns for each image and each kernel.
+#
+# **Yours to write** (10 minutes): your six lines with two more dimensions. Two things help. The sum of the formula at
+# one place, for all images and kernels at once, is `np.einsum("nckl,ockl->no", window, weight)`: each letter is an
+# axis, and what is missing behind the arrow, here c, k and l, is summed over. And networks compute in single precision
+# (float32), so let the result have the type of the image: `np.zeros(shape, x.dtype)`.
 
 # %% tags=["exercise"]
 def my_conv2d(x, weight, stride=1):
-    """x (N, C, H, W), weight (O, C, KH, KW) -> (N, O, OH, OW); stride: a number, or a pair (rows, columns)"""
+    """x (N, C, H, W), weight (O, C, KH, KW) -> (N, O, OH, OW), of x's dtype
+
+    stride: one number (if you like, also a pair, for rows and columns)
+    """
     ...
 
 
@@ -243,16 +318,18 @@ def conv2d(x, weight, stride=1):
 
 
 # %% [markdown]
-# `check` tries sentences like those above, the *laws*, on small cases of all shapes, and shows the smallest that breaks
-# one. What yours does not take (padding, dilation, ...) is left out:
+# `check` tries sentences like those above, the *laws*, on small cases of all shapes. It takes some seconds; longer if
+# something is wrong, as it looks for the smallest case that breaks a law. What yours does not take is left out (bias,
+# padding, dilation and groups come in later lessons):
 
 # %%
 report = check(conv2d=yours(my_conv2d, conv2d), examples=15)
 print(report)
-assert report, "the report above says what is wrong with my_conv2d; mend it, or put ... back to go on with the solution"
+assert report, "see the report above; mend my_conv2d, or put ... back to go on with the solution"
 
 # %% [markdown]
-# And what does it say of a kernel whose rows and columns are exchanged, if it is square (else everything would notice)?
+# And what does it say of program B, which exchanges rows and columns of the kernel? (Only of square kernels, as
+# anything would notice the others: they change their shape.)
 
 # %%
 def exchanged(x, weight, stride=1):
@@ -265,20 +342,11 @@ print(report)
 assert not report
 
 # %% [markdown]
-# Two input channels and one kernel, which has taps for each of them; a border of zeros to the left and right
-# (padding), and a stride of 2 from left to right. The library computes what is drawn.
-
-# %%
-channels, kernel = rng.integers(0, 5, (2, 3, 4)), rng.integers(-1, 2, (1, 2, 2, 2))
-plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2))
-
-# %%
-plot.slide(channels, kernel, padding=(0, 1), stride=(1, 2)).still()  # the last frame again
-
-# %% [markdown]
 # ## 6. The library's
 #
-# `F.conv2d` has PyTorch's name, arguments and layout.
+# `F.conv2d` has PyTorch's name, arguments and layout. It takes a `Tensor`, which is an array that can also have a
+# gradient (lesson 08). `image[None, None]` has the shape (1, 1, 3, 4): one image with one channel. `.numpy()` is the
+# array again.
 
 # %%
 y = F.conv2d(Tensor(image[None, None]), Tensor(places[None, None]))
@@ -288,36 +356,26 @@ assert np.array_equal(y.numpy()[0, 0], result)
 # How much faster? That depends on your machine; that it is much faster does not.
 
 # %% tags=["no-output"]
-large, kernels = rng.integers(-9, 10, (2, 8, 64, 64)).astype(float), rng.integers(-9, 10, (16, 8, 3, 3)).astype(float)
+large = rng.integers(-9, 10, (2, 8, 64, 64)).astype(float)
+kernels = rng.integers(-9, 10, (16, 8, 3, 3)).astype(float)
 assert np.array_equal(conv2d(large, kernels), F.conv2d(Tensor(large), Tensor(kernels)).numpy())
-
-
-def seconds(function):
-    function()  # once to warm up
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return min(times)
-
-
-ratio = seconds(lambda: conv2d(large, kernels)) / seconds(lambda: F.conv2d(Tensor(large), Tensor(kernels)))
+loops = seconds(lambda: conv2d(large, kernels))
+ratio = loops / seconds(lambda: F.conv2d(Tensor(large), Tensor(kernels)))
 print(f"two loops in Python take {ratio:.0f} times as long as the library")
 
 # %% [markdown]
 # ## 7. Exercises
 #
-# ● is a matter of minutes, ●● takes a quarter of an hour, ●●● is for another day and not counted above.
+# ● needs a pencil, ●● needs an idea, ●●● is for another day and not counted above.
 #
-# **By hand** (● 5 minutes). The image is $\begin{pmatrix}1&2&3\\4&5&6\\7&8&9\end{pmatrix}$. (a) The result for `places`?
-# (b) Which kernel of 1x2 gives the difference of each pixel and its left neighbour? (c) An image of 7x9, a kernel of
-# 3x4, stride 2: how many results?
+# **By hand** (● 5 minutes). The image is $\begin{pmatrix}1&2&3\\4&5&6\\7&8&9\end{pmatrix}$. (a) The result for
+# `places`? (b) Which kernel of 1x2 gives the difference of each pixel and its left neighbour? (c) An image of 7x10, a
+# kernel of 3x4, stride 2: how many results?
 #
 # <details><summary>Answers</summary>
 #
-# (a) 5421, 6532 / 8754, 9865. (b) $(-1, 1)$: the tap on the right meets the pixel itself. (c)
-# $\lfloor4/2\rfloor+1 = 3$ by $\lfloor5/2\rfloor+1 = 3$.
+# (a) $\begin{pmatrix}5421&6532\\8754&9865\end{pmatrix}$. (b) $(-1, 1)$: the tap on the right meets the pixel itself.
+# (c) $\lfloor(7-3)/2\rfloor+1 = 3$ rows of $\lfloor(10-4)/2\rfloor+1 = 4$, so 12.
 #
 # </details>
 #
@@ -333,22 +391,22 @@ plot.numbers(revealing, convolution(revealing, secret), titles=["the image", "th
 # <details><summary>Answer</summary>
 #
 # A single 1 in the image leaves the kernel, turned by 180°: the result at [0, 0] sees the 1 with its *last* tap. So the
-# kernel is the result, turned by 180°. Notebook 05 is about the operation that leaves the kernel unturned.
+# kernel is the result, turned by 180°: $\begin{pmatrix}6&9\\2&4\end{pmatrix}$. (The cell below tries it.) Lesson 05 is
+# about the operation that leaves the kernel unturned.
 #
 # </details>
 
-# %%
+# %% tags=["solution", "hide-input"]
 assert np.array_equal(convolution(revealing, secret)[::-1, ::-1], secret)
 
 # %% [markdown]
-# **Break** (●●● 20 minutes). Write a wrong `conv2d` that is right for every kernel that is symmetric. Then one that is
-# right for every image that is square. Does `check` with 15 examples find both?
+# **Break** (●●● 20 minutes). Write a wrong `conv2d` that is right for every kernel that is the same when turned by
+# 180°. Then one that is right for every image that is square. Does `check` with 15 examples find both?
 #
 # <details><summary>Answer</summary>
 #
-# Turn the kernel by 180°, and it is right for every kernel that is the same when turned. Take the height for the
-# width, `n = x.shape[2]; x = x[:, :, :n, :n]`, and it is right for every square image. `check` finds both, the first one by
-# its name, `kernel_flipped`.
+# For the first, turn the kernel. For the second, take the height for the width, too: `n = x.shape[2]` and
+# `x = x[:, :, :n, :n]`. `check` finds both, and the first one by its name, `kernel_flipped`.
 #
 # </details>
 #
@@ -381,15 +439,20 @@ quiz(
     Question(
         "What is left of the image if the kernel is a single 1 in its upper left corner (2x2)?",
         lambda: "all but the last row and column"
-        if np.array_equal(convolution(image, np.array([[1.0, 0], [0, 0]])), image[:-1, :-1]) else "all but the first",
-        "the window sees its own corner",
-        choices=("all but the last row and column", "all but the first"),
+        if np.array_equal(convolution(image, impulse[::-1, ::-1]), image[:-1, :-1])
+        else "all but the first row and column",
+        "each window keeps its upper left pixel, and no window begins in the last row or column",
+        choices=("all but the last row and column", "all but the first row and column"),
     ),
 )
 
 # %% [markdown]
 # ## What was shown here
+#
+# One result is one sum over one window, and six lines compute it. But the library does it many times as fast. How? In
+# 02 the whole convolution becomes one product of two matrices.
 
 # %%
 assert [claim.number for claim in ledger] == ["C3", "C4"]
+assert [belief.number for belief in ledger.misconceptions] == ["M6"]
 ledger

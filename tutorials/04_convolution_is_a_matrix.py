@@ -3,22 +3,22 @@
 # ## 04 합성곱은 행렬이다
 #
 # **Question.** A convolution slides a kernel over an image. A matrix multiplies a vector. How can the two be the same
-# thing, and what does the matrix look like that *is* a convolution: how large is it, what stands in its rows, and what do
-# stride, padding and dilation do to it?
+# thing, and what does the matrix look like that *is* a convolution: how large is it, what stands in its rows, and what
+# do stride, padding and dilation do to it?
 #
 # You will build the matrix twice: once from a picture of where the weights go, and once without thinking, by asking
 # the convolution what it does to a single pixel. The two must agree.
 #
-# *45 minutes. Before this: 01, numbers you can read. After it: 05, transposed convolution.*
+# *45 minutes. Before this: 03, from a dense layer to a convolution. After it: 05, transposed convolution.*
 # (Exercises marked ●●● are not counted.)
 #
-# Three words that 01 only named. *Padding* p puts p rows and columns of zeros around the image. *Dilation* d lets the taps
-# of the kernel lie d pixels apart instead of one. A *group* is a part of the channels that is convolved by itself; there is
-# one group here.
+# Three words that were only named so far. *Padding* p puts p rows of zeros above and below the image, and p columns of
+# zeros on its left and right. *Dilation* d lets the taps of the kernel lie d pixels apart instead of one. A *group* is
+# a part of the channels that is convolved by itself; there is one group here.
 #
 # **요약.** 합성곱은 선형이므로 행렬로 나타낼 수 있습니다. 이미지를 한 줄로 펴서 벡터 $x$로 만들면 결과는 $y = Cx$입니다. 행렬 $C$의 각 행에는
-# 결과 픽셀 하나를 만드는 창(window)의 커널 값이 놓이고 나머지는 모두 0입니다. 스트라이드는 행을 골라내고, 패딩은 열을 지우며, 팽창(dilation)은
-# 커널 값 사이에 0을 끼워 넣는 것과 같음을 직접 확인합니다.
+# 결과 값 하나를 만드는 창(window)의 위치에 커널 값이 놓이고, 나머지는 모두 0입니다. 보폭(stride)은 행을 골라내고, 패딩은 열을 지우며,
+# 팽창(dilation)은 커널 값 사이에 0을 끼워 넣는 것과 같다는 사실을 직접 확인합니다.
 
 # %%
 import numpy as np
@@ -35,8 +35,8 @@ ledger = Ledger()
 # ## 1. Commit yourself
 #
 # An image of 3x3 with the pixels 0 to 8, row by row, and the kernel $\begin{pmatrix}1&2\\3&4\end{pmatrix}$. The result
-# is 2x2. Write the image as a column of nine numbers and the result as one of four; between them stands a matrix $C$
-# of 4 rows and 9 columns. **What is its first row?**
+# is 2x2. Lay the rows of the image end to end: a column $x$ of nine numbers, $x_0$ to $x_8$. Do the same with the
+# result: a column $y$ of four. Then $y = Cx$, with a matrix $C$ of 4 rows and 9 columns. **What is its first row?**
 
 # %% tags=["prediction"]
 prediction = None  # nine numbers, for example [1, 1, 1, 1, 1, 1, 1, 1, 1]
@@ -58,7 +58,7 @@ predict(prediction, first_row, "the first row")
 
 # %% [markdown]
 # Move the slider: the window moves over the image, and in the matrix below the row of that window lights up. Each tap
-# of the kernel has one colour everywhere. Every row is the first one, shifted: by one where the window moved to the
+# of the kernel has one colour everywhere. Every row is the one above it, shifted: by one where the window moved to the
 # right, by two where it began a new line.
 
 # %%
@@ -70,9 +70,13 @@ plot.matrix(image, kernel).still()  # the last frame again, for viewers that tak
 # %% [markdown]
 # ## 3. The matrix from a picture
 #
-# **Yours to write** (10 minutes). Row $(i, j)$, column $(i s + k,\; j s + l)$, value $w[k, l]$; the rest is zero. A pair
-# is one number when the rows are laid end to end: result $(i, j)$ is row $i\cdot OW + j$ of $C$; which column is pixel
-# $(r, c)$? One image and one kernel, without channels.
+# **Yours to write** (10 minutes). Result $(i, j)$ is made with tap $(k, l)$ from the pixel $(i s + k,\; j s + l)$. So
+# in the row of $C$ that belongs to the result $(i, j)$, and in the column that belongs to that pixel, stands $w[k, l]$.
+# The rest is zero.
+#
+# Which row is that? In front of result $(i, j)$ lie $i$ whole rows of the result, with $OW$ numbers each, and $j$ more
+# numbers. So it is row $i\cdot OW + j$ of $C$. And which column belongs to the pixel $(r, c)$? One image and one
+# kernel, without channels.
 
 # %% tags=["exercise"]
 def my_matrix(w, size, stride=1):
@@ -92,7 +96,8 @@ def matrix_by_places(w, size, stride=1):
 
 
 # %%
-build = yours(my_matrix, matrix_by_places, (kernel, (3, 3)), (np.arange(1.0, 7.0).reshape(2, 3), (5, 8), 2))
+another = np.arange(1.0, 7.0).reshape(2, 3), (5, 8), 2  # kernel, size, stride
+build = yours(my_matrix, matrix_by_places, (kernel, (3, 3)), another)
 C = build(kernel, (3, 3))
 plot.numbers(C, titles=["C: 4 x 9"])
 
@@ -104,22 +109,37 @@ assert np.array_equal(y, [[27, 37], [57, 67]])
 # %% [markdown]
 # ## 4. The matrix without thinking
 #
-# Now forget where the weights go. A linear function is known as soon as one knows what it does to each unit vector:
-# column $q$ of its matrix is its value at $e_q$. So feed the convolution an image with a single 1, at pixel $q$, and
-# write what comes out into column $q$. No formula, no geometry; whatever the convolution does, the matrix does.
+# Now forget where the weights go. Convolution is linear (we saw it in 01), and a linear function $f$ is known as soon
+# as one knows what it does to each unit vector $e_q$, which is 1 at place $q$ and 0 elsewhere. For every image is a sum
+# of these, each times a pixel, $x = \sum_q x_q\, e_q$, and so
+#
+# $$f(x) = \sum_q x_q\, f(e_q)$$
+#
+# That is a matrix times $x$: the matrix with $f(e_q)$ in its column $q$. So feed the convolution an image with a single
+# 1, at pixel $q$, and write what comes out into column $q$. No formula, no geometry; whatever the convolution does, the
+# matrix does.
 #
 # That makes it a **judge**: a matrix made this way is right for every stride, padding and dilation if the convolution
 # is, and it was written without knowing any of them.
+#
+# Here is a convolution that has them all:
+#
+# $$y[i, j] = \sum_{k,l} x[i\,s + k\,d - p,\; j\,s + l\,d - p]\; w[k, l]$$
+#
+# Compare it with that of 01. Tap $k$ now meets the pixel $k\,d$ places after the one where its window begins. The last of
+# $KH$ taps meets the one $d(KH-1)$ places after it, so a window reaches over $d(KH-1)+1$ pixels. And the first window
+# begins $p$ places before the image. (The code puts the zeros there first, so it need not subtract $p$.)
 
 # %%
 def convolve(x, w, stride=1, padding=0, dilation=1):
-    """x (H, W), w (KH, KW) -> (OH, OW), term by term: y[i, j] = Σ x[i·s + k·d − p, j·s + l·d − p] · w[k, l]."""
+    """x (H, W), w (KH, KW) -> (OH, OW), term by term"""
     x = np.pad(x, padding)
-    reach = [dilation * (k - 1) + 1 for k in w.shape]
-    size = [(n - r) // stride + 1 for n, r in zip(x.shape, reach, strict=True)]
-    y = np.zeros(size)
-    for i, j in np.ndindex(*size):
-        for k, l in np.ndindex(*w.shape):
+    (H, W), (KH, KW) = x.shape, w.shape
+    OH = (H - (dilation * (KH - 1) + 1)) // stride + 1
+    OW = (W - (dilation * (KW - 1) + 1)) // stride + 1
+    y = np.zeros((OH, OW))
+    for i, j in np.ndindex(OH, OW):
+        for k, l in np.ndindex(KH, KW):
             y[i, j] += x[i * stride + k * dilation, j * stride + l * dilation] * w[k, l]
     return y
 
@@ -136,7 +156,7 @@ def matrix_by_impulses(w, size, stride=1, padding=0, dilation=1):
 assert np.array_equal(matrix_by_impulses(kernel, (3, 3)), C)
 
 # %% [markdown]
-# The two agree: who followed the picture and who followed the unit vectors have written down the same matrix.
+# The two agree. One followed the picture, the other the unit vectors, and they have written down the same matrix.
 
 # %%
 ledger.claim(
@@ -173,7 +193,8 @@ plot.numbers(begins_early, titles=["every row shifted by one"])
 # %% [markdown]
 # ## 5. What stride, padding and dilation do to it
 #
-# One dimension is enough to see it. Five pixels, the kernel $(1, 2, 3)$, padding 1, stride 1: five results.
+# One dimension is enough to see it. Five pixels, the kernel $(1, 2, 3)$, and padding 1 at both ends. Stride 1 gives
+# five results, and stride 2 gives three.
 
 # %%
 row = np.array([[1.0, 2.0, 3.0]])
@@ -185,21 +206,25 @@ def in_a_row(stride=1, padding=0, dilation=1, size=5):
     for q in range(size):
         impulse = np.zeros((1, 1, 1, size))
         impulse[..., q] = 1
-        made = F.conv2d(Tensor(impulse), Tensor(row[None, None]), None, (1, stride), (0, padding), (1, dilation))
+        given = (1, stride), (0, padding), (1, dilation)  # pairs: for rows, for columns
+        made = F.conv2d(Tensor(impulse), Tensor(row[None, None]), None, *given)
         columns.append(made.numpy().ravel())
     return np.array(columns).T
 
 
-plot.numbers(in_a_row(padding=1), in_a_row(padding=1, stride=2), titles=["padding 1", "padding 1, stride 2"])
+plot.numbers(
+    in_a_row(padding=1),
+    in_a_row(padding=1, stride=2),
+    titles=["padding 1", "padding 1, stride 2"],
+)
 
 # %% [markdown]
 # **Stride picks rows.** Stride 2 keeps every second row of the matrix of stride 1, and nothing else happens. (So a
-# convolution with stride 2 *is* one with stride 1 of which half the results are thrown away; in two dimensions, three
-# quarters.)
+# convolution with stride 2 *is* one with stride 1 of which about half the results are thrown away; in two dimensions,
+# about three quarters.)
 
 # %%
 assert np.array_equal(in_a_row(padding=1, stride=2), in_a_row(padding=1)[::2])
-plot.numbers(in_a_row(size=7), in_a_row(padding=1), titles=["7 pixels, no padding", "5 pixels, padding 1"])
 
 # %% [markdown]
 # **Padding deletes columns.** With padding 1 the convolution sees seven pixels, of which the first and the last are
@@ -207,43 +232,49 @@ plot.numbers(in_a_row(size=7), in_a_row(padding=1), titles=["7 pixels, no paddin
 # without its first and its last column.
 
 # %%
-assert np.array_equal(in_a_row(padding=1), in_a_row(size=7)[:, 1:-1])
-plot.numbers(in_a_row(dilation=2), titles=["dilation 2"])
+seven, five = in_a_row(size=7), in_a_row(padding=1)
+assert np.array_equal(five, seven[:, 1:-1])
+plot.numbers(seven, five, titles=["7 pixels, no padding", "5 pixels, padding 1"])
 
 # %% [markdown]
 # **Dilation puts zeros into the kernel.** The matrix of the kernel $(1, 2, 3)$ with dilation 2 is that of the kernel
-# $(1, 0, 2, 0, 3)$.
+# $(1, 0, 2, 0, 3)$ with dilation 1. It reaches over five pixels, so of seven it makes three results.
 
 # %%
-spread_kernel = np.array([[1.0, 0.0, 2.0, 0.0, 3.0]])
-assert np.array_equal(in_a_row(dilation=2), matrix_by_places(spread_kernel, (1, 5)))
+spread = in_a_row(dilation=2, size=7)
+assert np.array_equal(spread, matrix_by_places(np.array([[1.0, 0, 2, 0, 3]]), (1, 7)))
+plot.numbers(spread, titles=["7 pixels, dilation 2"])
 
 # %% [markdown]
 # ## 6. How large, and how empty
 #
-# For an image of $H\times W$ and a kernel of $k\times k$ the matrix has about $(HW)^2$ places, of which $HW\cdot k^2$
-# are not zero. For the small pictures here that is nothing; for an image of 224x224 with 64 channels in and 64 out it is
-# $(64\cdot224\cdot224)^2\approx10^{13}$ places: 41 terabytes of float32, nearly all zeros. So nobody multiplies by $C$; but
-# everybody who proves something about convolution does.
+# Take an image of $H\times W$ and a kernel of $k\times k$, with so much padding that the result is as large as the
+# image. Then $C$ has $HW$ rows and $HW$ columns, and in a row at most $k^2$ numbers are not zero, one for each tap.
+# (There are fewer where the window hangs over the border.) For the small pictures here that is nothing. But take
+# 224x224 pixels with 64 channels in and 64 out: $64\cdot224\cdot224$ rows, as many columns, and in a row at most
+# $64\cdot 9$ that are not zero.
 
 # %%
-H = W = 224
-channels, taps = 64, 9
-places = (channels * H * W) ** 2
-print(f"{places:.1e} places, {4 * places / 1e12:.0f} TB; not zero: {100 * channels**2 * H * W * taps / places:.3f} %")
+rows = columns = 64 * 224 * 224
+print(f"{rows * columns:.1e} numbers, in float32 {4 * rows * columns / 1e12:.0f} terabytes")
+print(f"not zero: at most {100 * 64 * 9 / columns:.3f} %")
+
+# %% [markdown]
+# So nobody multiplies by such a $C$; but everybody who proves something about convolution does. The share that is not
+# zero falls with the size of the image. Without padding it is exactly $k^2/(HW)$, for 4x4 pixels $9/16$:
 
 # %%
-sizes = [4, 8, 16, 32]
-shares = [np.mean(matrix_by_places(np.ones((3, 3)), (n, n)) != 0) for n in sizes]
-for n, share in zip(sizes, shares, strict=True):
+for n in (4, 8, 16, 32):
+    share = np.mean(matrix_by_places(np.ones((3, 3)), (n, n)) != 0)
+    assert share == 9 / (n * n)
     print(f"{n:2} x {n:2}: {100 * share:5.1f} % of C are not zero")
-assert shares == sorted(shares, reverse=True)
 
 # %% [markdown]
 # ## 7. The library's
 #
-# `minifcn.convolution_matrix` gives $C$ for every stride, padding, dilation, group and number of channels. It keeps only
-# what is not zero, multiplies like a matrix (`@`, `.T`), and becomes a dense one when it is asked to.
+# `minifcn.convolution_matrix` gives $C$ for every stride, padding, dilation and number of groups and channels. It keeps
+# only what is not zero, multiplies like a matrix (`@`, `.T`), and becomes an array with all its zeros when `np.asarray`
+# asks it to.
 
 # %%
 weight = Tensor(kernel[None, None])
@@ -252,7 +283,8 @@ assert np.array_equal(np.asarray(librarys), C)
 print(librarys)
 
 # %% [markdown]
-# It agrees with our matrix of impulses wherever we look. Whole numbers again, so *equal* means equal:
+# It agrees with our matrix of impulses wherever we look. All are whole numbers, so nothing is rounded, and *equal*
+# means equal:
 
 # %%
 rng = np.random.default_rng(0)
@@ -261,12 +293,13 @@ for KH, KW, stride, padding, dilation in np.ndindex(3, 3, 3, 2, 2):
     w = rng.integers(-9, 10, (KH + 1, KW + 1)).astype(float)
     given = stride + 1, padding, dilation + 1
     mine = matrix_by_impulses(w, (6, 7), *given)
-    assert np.array_equal(mine, np.asarray(minifcn.convolution_matrix(Tensor(w[None, None]), (6, 7), *given)))
+    librarys = minifcn.convolution_matrix(Tensor(w[None, None]), (6, 7), *given)
+    assert np.array_equal(mine, np.asarray(librarys))
     cases += 1
 print(f"{cases} geometries, no difference")
 
 # %% [markdown]
-# A convolution that *is* our matrix can be held to the laws of 01. It keeps all but one:
+# A convolution that *is* our matrix can be held to the laws of 01. It keeps all but one. Read in the report which:
 
 # %%
 def conv2d_by_matrix(x, weight, stride=1):
@@ -288,9 +321,10 @@ print(report)
 assert [found.law.name for found in report.counterexamples] == ["nan_stays_under_its_windows"]
 
 # %% [markdown]
-# The law that it breaks is the one about NaN ("not a number", which is what 0/0 gives). A matrix multiplies *every* pixel by
-# something, mostly by 0, and $0\cdot\mathrm{NaN}$ is NaN. The convolution never looks at those pixels. It is the one way in which
-# "convolution is a matrix" is not quite true of floating point numbers.
+# It is the one about NaN ("not a number", which is what 0/0 gives). A matrix multiplies *every* pixel by something,
+# mostly by 0, and $0\cdot\mathrm{NaN}$ is NaN. The convolution never looks at those pixels. So "convolution is a
+# matrix" is true of numbers, and NaN is none. (Infinity does the same, as $0\cdot\infty$ is NaN. And sums of fractions
+# may differ in their last digit, as the two add them in another order.)
 
 # %%
 spoilt = image.copy()
@@ -308,19 +342,20 @@ print(f"by windows {nans[0]} of 4 results are NaN, by the matrix {nans[1]}")
 #
 # <details><summary>Answers</summary>
 #
-# (a) $\lfloor(6-3)/2\rfloor+1 = 2$ by $\lfloor(7-2)/2\rfloor+1 = 3$ results, so 6 rows; 42 columns. (b) (0, 0, 0, 0, 1, 10).
-# (c) When the result has as many numbers as the image. With as many channels out as in that is so, whatever the image, for
-# stride 1 and $2p = d(k-1)$. (Now and then it happens otherwise: 3 pixels, kernel 1, stride 2, padding 1 give 3 results.)
+# (a) $\lfloor(6-3)/2\rfloor+1 = 2$ by $\lfloor(7-2)/2\rfloor+1 = 3$ results, so 6 rows; 42 columns. (b) (0, 0, 0, 0, 1,
+# 10). (c) When the result has as many numbers as the image. With stride 1 a side of $n$ pixels gives $n + 2p - d(k-1)$
+# results; that is $n$, whatever the image, if $2p = d(k-1)$. (And there must be as many channels out as in. Now and
+# then it happens otherwise: 3 pixels, kernel 1, stride 2, padding 1 give 3 results.)
 #
 # </details>
 #
-# **Write** (●● 10 minutes). With channels: $C$ has $O\cdot OH\cdot OW$ rows and $C\cdot H\cdot W$ columns, and is a
-# wall of blocks, one for each pair of channels (one out, one in). Build it from blocks of `matrix_by_places`; `np.block`
-# puts blocks together.
+# **Write** (●● 10 minutes). With channels the matrix is a wall of blocks, one for each pair of channels: a row of
+# blocks for each channel out, a column of blocks for each channel in. Each block is a matrix of `matrix_by_places`.
+# `np.block` puts a list of lists of blocks together.
 
 # %% tags=["exercise"]
 def my_blocks(weight, size, stride=1):
-    """weight (O, C, KH, KW) -> (O·OH·OW, C·H·W)"""
+    """weight (O, channels, KH, KW) -> (O·OH·OW, channels·H·W)"""
     ...
 
 
@@ -332,19 +367,25 @@ def blocks(weight, size, stride=1):
 # %%
 weight = rng.integers(-9, 10, (2, 3, 2, 2)).astype(float)
 made = yours(my_blocks, blocks, (weight, (4, 5), 2))(weight, (4, 5), 2)
-assert np.array_equal(made, np.asarray(minifcn.convolution_matrix(Tensor(weight), (4, 5), stride=2)))
+librarys = minifcn.convolution_matrix(Tensor(weight), (4, 5), stride=2)
+assert np.array_equal(made, np.asarray(librarys))
 
 # %% [markdown]
 # **Think** (●●● 20 minutes). If the image were a ring, so that a window that leaves on the right comes in again on the
-# left, $C$ would be *circulant*: each row the one above, shifted by one. Every circulant matrix is diagonal in the basis
-# of the Fourier transform. What does that say about convolutions with large kernels? Build the circulant matrix of
-# $(1, 2, 3, 0, 0)$, and see that $F C F^{-1}$ is diagonal, with $F$ = `np.fft.fft(np.eye(5))`.
+# left, $C$ would be *circulant*: each row the one above, shifted by one. Every circulant matrix is diagonal in the
+# basis of the Fourier transform. What does that say about convolutions with large kernels? Build the circulant matrix
+# of $(1, 2, 3, 0, 0)$, and see that $F C F^{-1}$ is diagonal, with $F$ = `np.fft.fft(np.eye(5))`.
 #
 # <details><summary>Answer</summary>
 #
-# In that basis convolution is *one* multiplication for each pixel, however large the kernel is. Going there and back costs
-# about $n\log n$ steps for $n$ pixels (the fast Fourier transform), where sliding a kernel of $K$ taps costs $nK$. So large
-# kernels are convolved faster that way, and 3x3 ones are not.
+# Why it is diagonal: take a wave $v_j = z^j$ with $z^5 = 1$. Shifted around the ring by one it is the same wave, times
+# a number ($z$ or $1/z$). A circulant matrix is a sum of such shifts, each times a tap, so it, too, only multiplies the
+# wave by a number. There are five such $z$, and their five waves are the columns of $F^{-1}$. (The 6 in the cell below
+# belongs to $z = 1$: it is $1+2+3$.)
+#
+# In that basis convolution is *one* multiplication for each pixel, however large the kernel is. Going there and back
+# costs about $n\log n$ steps for $n$ pixels (the fast Fourier transform), where sliding a kernel of $K$ taps costs
+# $nK$. So large kernels are convolved faster that way, and 3x3 ones are not.
 #
 # </details>
 
@@ -361,7 +402,7 @@ print(np.round(np.abs(np.diag(diagonal)), 3))
 # %%
 quiz(
     Question(
-        "How many numbers that are not zero has a row of C, for a kernel of 3x3 (without a 0) and no padding?",
+        "How many numbers of a row of C are not zero, for a kernel of nine ones?",
         lambda: int((matrix_by_places(np.ones((3, 3)), (5, 5))[0] != 0).sum()),
         "one for each tap",
     ),
@@ -372,13 +413,15 @@ quiz(
     ),
     Question(
         "What does stride 2 do to the matrix of stride 1?",
-        lambda: "keeps some rows" if np.array_equal(in_a_row(stride=2), in_a_row()[::2]) else "keeps some columns",
+        lambda: "keeps some rows"
+        if np.array_equal(in_a_row(stride=2), in_a_row()[::2])
+        else "keeps some columns",
         "it computes fewer results, of the same kind",
         choices=("keeps some rows", "keeps some columns", "changes the numbers"),
     ),
     Question(
         "What does padding do to the matrix of the larger image?",
-        lambda: "deletes columns" if np.array_equal(in_a_row(padding=1), in_a_row(size=7)[:, 1:-1]) else "adds rows",
+        lambda: "deletes columns" if np.array_equal(five, seven[:, 1:-1]) else "adds rows",
         "the pixels that are always 0 need no column",
         choices=("deletes columns", "adds rows"),
     ),
@@ -392,6 +435,9 @@ quiz(
 
 # %% [markdown]
 # ## What was shown here
+#
+# A convolution is a matrix whose rows are the windows. Every matrix can be transposed: then its columns become rows,
+# and it goes from the result's size to the image's. What $C^T$ does to an image is the subject of 05.
 
 # %%
 assert [claim.number for claim in ledger] == ["C10"]

@@ -6,19 +6,21 @@
 # way, from 2x2 to 3x3? Why is it called *transposed* convolution, why is it the *gradient* of convolution, and why does
 # nearly everybody get it wrong the first time they compute it by hand?
 #
-# You will compute it with four programs that have nothing in common: stamps, a matrix, zeros and a turned kernel, and
-# differences. All four agree in every digit, in every geometry that we try. Then you meet the library's.
+# You will compute it in four ways that look nothing like each other: stamps, a matrix, zeros and a turned kernel, and
+# differences. They agree in every digit, in every geometry that we try. Then you meet the library's.
 #
-# *45 minutes. Before this: 04, a convolution is a matrix. After it: 06, size arithmetic.*
+# *45 minutes. Before this: 04, convolution is a matrix. After it: 06, size arithmetic.*
 # (Exercises marked ●●● are not counted.)
 #
-# **요약.** 합성곱은 3x3 이미지와 2x2 커널로 2x2 결과를 만듭니다. 전치 합성곱은 거꾸로 2x2에서 3x3을 만듭니다. 입력 픽셀 하나하나가
-# 커널 전체에 자기 값을 곱해 결과 위에 도장처럼 찍고, 도장이 겹치는 자리의 값은 더합니다. 이 노트북에서는 같은 연산을 도장, 행렬의 전치,
-# 0 끼워 넣기와 180° 회전한 커널, 미분이라는 서로 다른 네 프로그램으로 계산하여 모든 숫자가 일치함을 확인합니다.
+# One habit from 04 stays: $x$ is the large image and $y$ the small one, what a convolution makes *of* $x$: $y = Cx$. Here
+# $y$ is given, and an $x$ is made of it.
+#
+# **요약.** 합성곱은 3x3 이미지와 2x2 커널로 2x2 결과를 만듭니다. 전치 합성곱은 거꾸로 2x2에서 3x3을 만듭니다. 입력 픽셀은
+# 저마다 자기 값을 커널 전체에 곱해 결과 위에 도장처럼 찍고, 도장이 겹치는 자리에서는 값을 더합니다. 이 노트북에서는 같은 연산을 네 가지 방법,
+# 곧 도장 찍기, 행렬의 전치, 0을 끼워 넣고 180° 돌린 커널로 합성곱하기, 차분(미분)으로 계산하여 모든 숫자가 일치함을 확인합니다.
 
 # %%
 import inspect
-import time
 
 import numpy as np
 
@@ -26,7 +28,7 @@ import minifcn
 from minifcn import Tensor, plot
 from minifcn import functional as F
 from minifcn.arrays.convolution import loops
-from minifcn.teaching import Ledger, Question, predict, quiz, yours
+from minifcn.teaching import Ledger, Question, predict, quiz, seconds, yours
 from minifcn.testing import check
 
 ledger = Ledger()  # what is shown on the way; the last cell prints it
@@ -36,10 +38,11 @@ ledger = Ledger()  # what is shown on the way; the last cell prints it
 #
 # Here is the rule, in one sentence:
 #
-# > Every pixel of $y$ multiplies the **whole kernel** by its value and stamps the product onto the result; the next
-# > pixel stamps one place further on; where stamps overlap, they are **added**.
+# > Every pixel of $y$ multiplies the **whole kernel** by its value and stamps the product onto the result. Its neighbour
+# > on the right stamps one place further to the right, its neighbour below one place further down. Where stamps overlap,
+# > they are **added**.
 #
-# (One place further on is for *stride* 1; with stride 2 it is two places.) Take
+# (One place is for *stride* 1; with stride 2 it is two places.) Take
 # $y = \begin{pmatrix}0&1\\2&3\end{pmatrix}$ and the kernel $w = \begin{pmatrix}0&1\\2&3\end{pmatrix}$. The result has
 # 3x3 pixels. Take a pencil, write down nine numbers, and put them into the next cell. A
 # wrong answer that you wrote down is worth more than a right one that you read.
@@ -74,22 +77,25 @@ print(result.astype(int))
 predict(prediction, result, "the result")
 
 # %% [markdown]
-# With $w = y$ it is hard to see which number came from where. So take numbers that can be *read*: the kernel
-# $\begin{pmatrix}1&10\\100&1000\end{pmatrix}$ gives every tap a decimal place of its own, and each **digit** of the
+# With $w = y$ it is hard to see which number came from where. So this example gets a *twin* whose numbers can be read:
+# the image $\begin{pmatrix}1&2\\3&4\end{pmatrix}$ and the kernel of 01,
+# $\begin{pmatrix}1&10\\100&1000\end{pmatrix}$, which gives every tap a decimal place of its own. Each **digit** of the
 # result is the pixel that put it there.
 #
 # Move the slider and watch 1234 come into being in the middle: pixel 4 under the ones, 3 under the tens, 2 under the
 # hundreds, 1 under the thousands. Each pixel has a colour; a square with stripes was stamped more than once.
 
 # %%
-twin, places = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[1.0, 10.0], [100.0, 1000.0]])
+twin = np.array([[1.0, 2.0], [3.0, 4.0]])  # the image
+places = np.array([[1.0, 10.0], [100.0, 1000.0]])  # the kernel
 plot.stamps(twin, places)
 
 # %%
 plot.stamps(twin, places).still()  # the last frame again, for viewers that take sliders away
 
 # %%
-assert np.array_equal(stamps(twin, places).sum(0), [[1, 12, 20], [103, 1234, 2040], [300, 3400, 4000]])
+by_digits = [[1, 12, 20], [103, 1234, 2040], [300, 3400, 4000]]
+assert np.array_equal(stamps(twin, places).sum(0), by_digits)
 
 # %% [markdown]
 # ### Three wrong answers, and how they come about
@@ -99,9 +105,9 @@ assert np.array_equal(stamps(twin, places).sum(0), [[1, 12, 20], [103, 1234, 204
 # %%
 def last_stamp_stays(y, w, stride=1):
     """= where += is meant."""
-    made = np.zeros(stamps(y, w, stride).shape[1:])
+    made, (KH, KW) = np.zeros(stamps(y, w, stride).shape[1:]), w.shape
     for i, j in np.ndindex(*y.shape):
-        made[i * stride : i * stride + w.shape[0], j * stride : j * stride + w.shape[1]] = y[i, j] * w
+        made[i * stride : i * stride + KH, j * stride : j * stride + KW] = y[i, j] * w
     return made
 
 
@@ -111,8 +117,9 @@ def kernel_turned(y, w, stride=1):
 
 
 def averaged(y, w, stride=1):
-    """Divided by the number of stamps, as if it were a mean."""
-    return stamps(y, w, stride).sum(0) / stamps(np.ones_like(y), np.ones_like(w), stride).sum(0)
+    """Divided by the number of stamps on each place, as if it were a mean."""
+    how_many = stamps(np.ones_like(y), np.ones_like(w), stride).sum(0)
+    return stamps(y, w, stride).sum(0) / how_many
 
 
 def added_up(y, w, stride=1):
@@ -150,45 +157,53 @@ ledger.claim(
 #
 # **Yours to write** (10 minutes, the one exercise that you should not skip). `y` is `(N, I, H, W)`: N images of I
 # channels. The weight is `(I, O, KH, KW)`: each of the I channels has a kernel for each of the O results. Two loops
-# over the pixels are enough, as the channels are one `np.einsum`:
+# over the pixels are enough:
 #
-# $$x[n, o, i\,s_h + k, j\,s_w + l] \mathrel{+}= \sum_c y[n, c, i, j]\; w[c, o, k, l]$$
+# $$\begin{aligned}x[n, o, i\,s_h + k, j\,&s_w + l]\\ {+}{=}\; &\sum_c y[n, c, i, j]\; w[c, o, k, l]\end{aligned}$$
 #
-# A stride may be a number or a pair, $(s_h, s_w)$: for rows and for columns. In these lessons $y$ is the small image and
-# $x$ the large one, whichever is given: $y$ was what a convolution makes *of* $x$.
+# The sum over channels, for all stamps of pixel $(i, j)$, is `np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)`, of shape
+# `(N, O, KH, KW)`. A stride may be a number or a pair $(s_h, s_w)$, for rows and for columns; `both` makes a pair of
+# either. And let `x` begin as zeros of the type that came in, `np.zeros(shape, y.dtype)`; NumPy's zeros are float64
+# otherwise, whatever came in.
+#
+# Replace the `...` and run the cell below the solution. What is wrong is said there; put the `...` back, and the lesson
+# goes on with the solution.
+
+# %%
+def both(value):
+    """An integer for rows and columns, or a pair (rows, columns): both(2) is (2, 2)."""
+    return value if isinstance(value, tuple) else (value, value)
+
 
 # %% tags=["exercise"]
 def my_stamps(y, weight, stride=1):
-    """y (N, I, H, W), weight (I, O, KH, KW) -> x (N, O, (H−1)·s + KH, (W−1)·s + KW); stride: a number or a pair"""
+    """y (N, I, H, W), weight (I, O, KH, KW) -> x (N, O, (H−1)·s + KH, (W−1)·s + KW)"""
     ...
 
 
 # %% tags=["solution", "hide-input"]
-def both(value):
-    """An integer for rows and columns, or a pair (rows, columns)."""
-    return value if isinstance(value, tuple) else (value, value)
-
-
 def by_stamps(y, weight, stride=1):
     (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
     x = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), y.dtype)
     for i, j in np.ndindex(H, W):
-        window = x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW]  # (N, O, KH, KW), a part of x, not a copy
+        window = x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW]  # a part of x, not a copy
         window += np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)
     return x
 
 
 # %% [markdown]
 # `check` holds a program against the *laws* of transposed convolution: stamps add up, nothing is lost, the transposed
-# matrix, the gradient, sizes, ... It looks for the smallest case that breaks one, and knows the usual mistakes by name.
-# Arguments that yours does not take (padding, groups, ...) are left out. In its reports `x` is what goes in: our `y`.
+# matrix, the gradient, sizes, ... It looks for a small case that breaks one, and knows the usual mistakes by name.
+# Arguments that yours does not take (padding, groups, ...) are left out. One thing to know before you read a report: the
+# first argument of the library's function is called `x`, so in the call that failed `x` is what goes in, our `y`. In the
+# formula of a law, as here, $x$ is the large image.
 
 # %%
-one = yours(my_stamps, by_stamps)
+ones = np.ones((1, 1, 2, 2))
+one = yours(my_stamps, by_stamps, (ones, ones, (2, 3)))  # four dimensions, and a stride that is a pair
 report = check(conv_transpose2d=one, examples=15)
 print(report)
-assert report, "the report above says what is wrong with my_stamps; mend it, or put ... back to go on with the solution"
-assert one(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), (2, 3)).shape == (1, 1, 4, 5), "a stride may be a pair"
+assert report, "my_stamps: see the report; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
 # And this is what it says of the first of the wrong answers:
@@ -198,7 +213,8 @@ def forgets_to_add(y, weight, stride=1):
     (sh, sw), (N, _, H, W), (_, O, KH, KW) = both(stride), y.shape, weight.shape
     x = np.zeros((N, O, (H - 1) * sh + KH, (W - 1) * sw + KW), y.dtype)
     for i, j in np.ndindex(H, W):
-        x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW] = np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)
+        stamp = np.einsum("nc,cokl->nokl", y[:, :, i, j], weight)
+        x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW] = stamp  # the mistake
     return x
 
 
@@ -211,7 +227,7 @@ assert "stamps_overwritten" in [mistake.name for mistake in report.mistakes]
 #
 # In notebook 04 every convolution became a matrix $C$, with a row for each result and a column for each pixel of the
 # image. We trust no formula but ask the convolution itself: column $q$ of $C$ is what an image with a single 1, at
-# pixel $q$, gives. (`convolve` is what notebook 01 builds.)
+# pixel $q$, gives. (`convolve` is the convolution with channels that 01 builds.)
 
 # %%
 def convolve(x, w, stride=1):
@@ -220,7 +236,8 @@ def convolve(x, w, stride=1):
     OH, OW = (x.shape[2] - KH) // sh + 1, (x.shape[3] - KW) // sw + 1
     y = np.zeros((len(x), len(w), OH, OW), x.dtype)
     for i, j in np.ndindex(OH, OW):
-        y[:, :, i, j] = np.einsum("nckl,ockl->no", x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW], w)
+        window = x[:, :, i * sh : i * sh + KH, j * sw : j * sw + KW]
+        y[:, :, i, j] = np.einsum("nckl,ockl->no", window, w)
     return y
 
 
@@ -263,7 +280,9 @@ ledger.claim(
 # %%
 spoilt = np.array([[1.0, np.nan], [3.0, 4.0]])
 with np.errstate(invalid="ignore"):
-    results = [way(spoilt[None, None], places[None, None])[0, 0] for way in (by_stamps, by_matrix)]
+    results = [
+        way(spoilt[None, None], places[None, None])[0, 0] for way in (by_stamps, by_matrix)
+    ]
 plot.numbers(spoilt, *results, titles=["y", "by stamps", "by the matrix"])
 
 # %%
@@ -272,10 +291,21 @@ assert [int(np.isnan(x).sum()) for x in results] == [4, 9]
 # %% [markdown]
 # ## 5. Way three: zeros between the pixels, and a kernel turned by 180°
 #
-# Stamps *push*: each pixel of $y$ writes into many results. Now *pull*: each result asks which stamps lie over it.
-# That is a sliding window again, over $y$ with $s-1$ zeros between its pixels and $k-1$ zeros around it. But the window
-# meets the kernel from its other end: the pixel to my *left* reached me with its *right* tap. So the kernel is turned,
-# and its two axes of channels change places.
+# Stamps *push*: each pixel of $y$ writes into many results. Now *pull*: each result asks which stamps lie over it. In one
+# row, pixel $i$ begins its stamp at place $i\,s$, so place $r$ lies under its tap $r - i\,s$, if there is such a tap:
+#
+# $$x[r] = \sum_i y[i]\; w[r - i\,s]$$
+#
+# That can be read as a sliding window. Put the pixels into a row of zeros, $z$, with $s-1$ zeros between them and $k-1$
+# around them: $y[i]$ lies at place $i\,s + k - 1$. The window at $r$ sees the places $r$ to $r + k - 1$. If its $m$-th
+# number (from 0) is the pixel $y[i]$, then $r + m = i\,s + k - 1$, and the tap that $y[i]$ must meet is
+# $r - i\,s = k - 1 - m$. That holds whichever pixel it is, so
+#
+# $$x[r] = \sum_m z[r + m]\; w[k - 1 - m]$$
+#
+# It is a convolution, of stride 1, and the kernel is read from its other end. In pictures: the pixel to my *left* reached
+# me with its *right* tap. In two dimensions that is a kernel turned by 180°. And as `convolve` wants the channels that
+# come out first, the two axes of channels change places.
 #
 # Step through it; the first frame shows only what is put in, and the window is drawn from the second on. It moves by
 # **one**, whatever the stride: the stride of a transposed convolution is in the zeros.
@@ -289,17 +319,34 @@ plot.spread(twin, places, stride=2)[6]  # one of the frames, for viewers that ta
 # %%
 def by_zeros(y, weight, stride=1, turn=True):
     (sh, sw), (N, I, H, W), (_, _, KH, KW) = both(stride), y.shape, weight.shape
-    spread = np.zeros((N, I, (H - 1) * sh + 2 * KH - 1, (W - 1) * sw + 2 * KW - 1), y.dtype)
-    spread[:, :, KH - 1 : KH + (H - 1) * sh : sh, KW - 1 : KW + (W - 1) * sw : sw] = y
+    z = np.zeros((N, I, (H - 1) * sh + 2 * KH - 1, (W - 1) * sw + 2 * KW - 1), y.dtype)
+    z[:, :, KH - 1 : KH + (H - 1) * sh : sh, KW - 1 : KW + (W - 1) * sw : sw] = y
     kernel = weight[:, :, ::-1, ::-1] if turn else weight
-    return convolve(spread, kernel.swapaxes(0, 1))
+    return convolve(z, kernel.swapaxes(0, 1))
 
 
+a, b = twin[None, None], places[None, None]  # one image, one channel
 plot.numbers(
-    by_zeros(twin[None, None], places[None, None])[0, 0],
-    by_zeros(twin[None, None], places[None, None], turn=False)[0, 0],
+    by_zeros(a, b)[0, 0],
+    by_zeros(a, b, turn=False)[0, 0],
     titles=["with the turn: right", "without it"],
 )
+
+# %% [markdown]
+# **Often believed.** "Insert zeros, then convolve with the same kernel": so the recipe is passed on, and the turn gets
+# lost on the way. Nothing gives it away: the size is right, and with a kernel that looks the same when it is turned, as
+# the usual ones for enlarging pictures do, so are the numbers.
+
+# %%
+ledger.misconception(
+    "M5",
+    "insert zeros between the pixels, then convolve with the same kernel",
+    believed=lambda: by_zeros(a, b, turn=False)[0, 0],
+    found=lambda: one(a, b)[0, 0],
+    instead="the kernel is turned by 180°, and its channels change places",
+)
+even = np.ones((1, 1, 2, 2))  # the same when turned: the mistake does not show
+assert np.array_equal(by_zeros(a, even, turn=False), one(a, even))
 
 # %% [markdown]
 # **Two things that are often taken for one another.** The zeros *between the pixels* are the stride of a transposed
@@ -307,8 +354,8 @@ plot.numbers(
 # the stamps further apart, the second makes each stamp itself wider.
 
 # %%
-apart = F.conv_transpose2d(Tensor(twin[None, None]), Tensor(places[None, None]), stride=2).numpy()[0, 0]
-dilated = F.conv_transpose2d(Tensor(twin[None, None]), Tensor(places[None, None]), dilation=2).numpy()[0, 0]
+apart = F.conv_transpose2d(Tensor(a), Tensor(b), stride=2).numpy()[0, 0]
+dilated = F.conv_transpose2d(Tensor(a), Tensor(b), dilation=2).numpy()[0, 0]
 plot.numbers(apart, dilated, titles=["stride 2: pixels apart", "dilation 2: taps apart"])
 
 # %% [markdown]
@@ -328,11 +375,19 @@ ledger.claim(
 # %% [markdown]
 # ## 6. Way four: the gradient of a convolution
 #
-# $\langle a, b\rangle$ is the sum of the products of two images, pixel by pixel. $\langle Cx, y\rangle = \langle x, C^T y\rangle$
-# is one number, and linear in $x$: a sum of each pixel $x[q]$ times $(C^T y)[q]$. So its gradient (how much it grows when
-# one pixel grows, for each pixel) is $C^T y$, and whoever can differentiate a convolution can transpose it. No automatic
-# differentiation is needed to see it: as the function is linear, a difference with step **1** is not an approximation but
-# exact. With $e_q$, the image with a single 1 at pixel $q$,
+# $\langle a, b\rangle$ is the sum of the products of two images, pixel by pixel. Take the convolution of $x$, and its
+# product with $y$. That is one number, and a double sum, which may be added up in either order, first along the rows of
+# $C$ or first along its columns:
+#
+# $$\begin{aligned}\langle Cx, y\rangle &= \sum_r \Big(\sum_q C[r, q]\, x[q]\Big)\, y[r]\\
+# &= \sum_q x[q]\, \Big(\sum_r C[r, q]\, y[r]\Big)\\ &= \langle x, C^T y\rangle\end{aligned}$$
+#
+# On the right every pixel $x[q]$ is multiplied by $(C^T y)[q]$. So that is how much the number grows when this pixel grows
+# by 1. In other words: **the gradient of $\langle Cx, y\rangle$ with respect to $x$ is $C^T y$**, and whoever can
+# differentiate a convolution can transpose it.
+#
+# Differentiating needs no machinery here. The number is linear in $x$, so a difference with step **1** is not an
+# approximation but exact. With $e_q$, the image with a single 1 at pixel $q$,
 #
 # $$(C^T y)[q] = \langle C(0 + e_q), y\rangle - \langle C\,0, y\rangle,$$
 #
@@ -350,7 +405,7 @@ def by_differences(y, weight, stride=1):
     return x
 
 
-assert np.array_equal(by_differences(twin[None, None], places[None, None])[0, 0], added_up(twin, places))
+assert np.array_equal(by_differences(a, b)[0, 0], by_digits)
 
 # %% [markdown]
 # ## 7. Four programs, one result
@@ -377,12 +432,28 @@ print(f"four programs, {cases} geometries, no difference")
 # what goes in here came out there.
 
 # %%
-y, w = Tensor(twin[None, None]), Tensor(places[None, None])
+y, w = Tensor(a), Tensor(b)
 print(F.conv_transpose2d(y, w).numpy()[0, 0].astype(int))
 
 # %% [markdown]
-# Its gradient says the same thing from the other side: convolve an image with `w`, send `y` backwards, and what arrives
-# at the image is the transposed convolution of `y`.
+# **Often believed.** "A weight is (out, in, KH, KW), here as there." With as many channels in as out nothing is
+# refused, and the numbers are wrong. (TensorFlow puts the taps in front, and exchanges the channels just the same.)
+
+# %%
+two_y = np.array([1.0, 10.0]).reshape(1, 2, 1, 1)  # a pixel of 2 channels
+two_w = np.array([[1.0, 2.0], [3.0, 4.0]]).reshape(2, 2, 1, 1)  # 2 in, 2 out, a single tap
+ledger.misconception(
+    "M7",
+    "the weight is (out, in, KH, KW) in both directions",
+    believed=lambda: one(two_y, two_w.swapaxes(0, 1)).ravel(),
+    found=lambda: F.conv_transpose2d(Tensor(two_y), Tensor(two_w)).numpy().ravel(),
+    instead="(in, out, KH, KW): 1·1 + 10·3 and 1·2 + 10·4",
+)
+
+# %% [markdown]
+# The library can differentiate, too (how it does so is lesson 08). `minifcn.grad(result, image, y)` is the gradient of
+# $\langle\mathrm{result}, y\rangle$ with respect to the image. By section 6 it has to be the transposed convolution of
+# $y$, wherever the image stands; take zeros:
 
 # %%
 def gradient_of_convolution(y, w):
@@ -400,15 +471,16 @@ ledger.claim(
 )
 
 # %% [markdown]
-# How is it made? By one of three programs of the library's own, which give the same: `loops`, `matrix` (both of which you
-# have met), and `im2col`, which lays the windows side by side as columns, and on the way back adds each column where it
-# came from. The first is what you read here; `terms` goes through every tap $(k, l)$ and says which pixels of x and y it
-# ties together:
+# How is it made in the library? There are three programs, which give the same: `loops`, `matrix` (both of which you have met),
+# and `im2col`, which lays the windows side by side as columns, and on the way back adds each column where it came from.
+# The first is what you read here. `geometry` holds sizes and stride, `array_module` is NumPy, and $T$ is the number of
+# section 6, $\langle Cx, y\rangle$, so `∂T/∂x` is its gradient. `terms` lists its products, each of a pixel of $x$, a tap
+# and a pixel of $y$:
 
 # %%
 for algorithm in ("loops", "matrix", "im2col"):
     with minifcn.use_algorithm(algorithm):
-        assert np.array_equal(F.conv_transpose2d(y, w).numpy()[0, 0], added_up(twin, places))
+        assert np.array_equal(F.conv_transpose2d(y, w).numpy()[0, 0], by_digits)
 print(inspect.getsource(loops.to_input))
 
 # %% [markdown]
@@ -421,16 +493,6 @@ large_w = rng.integers(-9, 10, (8, 8, 4, 4)).astype(float)
 
 def librarys():
     return F.conv_transpose2d(Tensor(large_y), Tensor(large_w), stride=2).numpy()
-
-
-def seconds(function):
-    function()  # once to warm up
-    times = []
-    for _ in range(5):
-        begin = time.perf_counter()
-        function()
-        times.append(time.perf_counter() - begin)
-    return min(times)
 
 
 assert np.array_equal(one(large_y, large_w, 2), librarys())
@@ -447,8 +509,9 @@ for name in ("stamps", "zeros"):
 # **Adjoint.** $\langle Cx, y\rangle = \langle x, C^T y\rangle$ for all $x$ and $y$: the same number on both sides, exactly
 # so in whole numbers. (*Adjoint* is the word for an operation that is to another as $C^T$ is to $C$.)
 #
-# **A trap.** With stride 1 and one channel you may exchange image and kernel and nothing changes, whatever the numbers.
-# So a test with stride 1 and one channel cannot notice that they were exchanged. With stride 2 it can.
+# **A trap.** With stride 1 and one channel you may exchange image and kernel, and nothing changes: $x[r]$ is the sum of
+# $y[i]\,w[m]$ over all $i$ and $m$ with $i + m = r$, and there $y$ and $w$ play the same part. With stride 2 it is
+# $2i + m = r$, and they do not.
 
 # %%
 assert result.sum() == same.sum() * same.sum() == 36
@@ -459,28 +522,42 @@ y = rng.integers(-9, 10, (1, 3, 4, 4)).astype(float)
 print("⟨Cx, y⟩ =", (convolve(x, w) * y).sum(), "  ⟨x, Cᵀy⟩ =", (x * one(y, w)).sum())
 assert (convolve(x, w) * y).sum() == (x * one(y, w)).sum()
 
-a, b = twin[None, None], places[None, None]
-assert np.array_equal(one(a, b), one(b, a))
-assert not np.array_equal(one(a, b, 2), one(b, a, 2))
+# %% [markdown]
+# **Often believed.** Whoever notices the trap mostly proposes a wrong way out: "In the first example image and kernel are
+# the same. Take numbers that all differ, and an exchange will show." It does not.
+
+# %%
+image = np.array([[[[2.0, 3.0], [4.0, 5.0]]]])
+numbers = [*image.ravel().astype(int), *places.ravel().astype(int)]
+ledger.misconception(
+    "M22",
+    "numbers that all differ would show that image and kernel were exchanged",
+    believed=lambda: "it shows" if len(set(numbers)) == len(numbers) else "it does not",
+    found=lambda: "it does not" if np.array_equal(one(image, b), one(b, image)) else "it shows",
+    instead="with stride 1 and one channel they commute for any numbers; stride 2 shows it",
+)
+assert not np.array_equal(one(image, b, 2), one(b, image, 2))
 
 # %% [markdown]
 # ## 10. Exercises
 #
 # Solutions are folded. ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 5 minutes). (a) $y = (1, 2)$, one row; $w = (1, 10, 100)$; stride 2. (b) Which kernel turns every image
+# **By hand** (● 5 minutes). (a) What do one row $y = (1, 2)$, the kernel $w = (1, 10, 100)$ and stride 2 give? (b) Which kernel turns every image
 # into the same image with each pixel doubled in width and height, with stride 2? (c) How large is the result of a 5x7
 # image, a kernel of 3x3 and stride 2?
 #
 # <details><summary>Answers</summary>
 #
-# (a) (1, 10, 102, 20, 200). (b) 2x2 ones: a Kronecker product with ones repeats. (c) 11x15: $(5-1)\cdot2+3$ by
+# (a) (1, 10, 102, 20, 200): the last tap of the 1 and the first of the 2 meet in the middle, 100 + 2. (b) 2x2 ones: each
+# pixel stamps itself four times, and no stamp meets another. (c) 11x15: $(5-1)\cdot2+3$ by
 # $(7-1)\cdot2+3$.
 #
 # </details>
 #
 # **Write** (●● 5 minutes). Give your stamps a `padding`, a number or a pair. In a transposed convolution padding *cuts
-# away*: it is the padding of the convolution that goes the other way. (Mind that `x[0:-0]` is empty.)
+# away* that many rows and columns on each side: it is the padding of the convolution that goes the other way, and why is
+# the matter of 06. (Your stamps, or the solution's, are called `one`. Mind that `x[0:-0]` is empty.)
 
 # %% tags=["exercise"]
 def my_padded(y, weight, stride=1, padding=0):
@@ -491,18 +568,35 @@ def my_padded(y, weight, stride=1, padding=0):
 # %% tags=["solution", "hide-input"]
 def padded(y, weight, stride=1, padding=0):
     ph, pw = both(padding)
-    x = by_stamps(y, weight, stride)
+    x = one(y, weight, stride)
     return x[:, :, ph : x.shape[2] - ph, pw : x.shape[3] - pw]
 
 
 # %%
-report = check(conv_transpose2d=yours(my_padded, padded), examples=15)
+two = yours(my_padded, padded, (np.ones((1, 1, 4, 5)), ones, 1, (1, 2)))
+report = check(conv_transpose2d=two, examples=15)
 print(report)
-assert report, "the report above says what is wrong with my_padded; mend it, or put ... back to go on with the solution"
+assert report, "my_padded: see the report; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
-# **Break** (●●● 20 minutes). Write a *wrong* transposed convolution that `check` with 15 examples does not notice. If
-# you succeed you have found a law that is missing; there is no solution here, so tell us.
+# **Break** (●●● 20 minutes). Write a *wrong* transposed convolution that `check` with 15 examples does not notice.
+
+# %% tags=["solution", "hide-input"]
+def wrong_when_tall(y, weight, stride=1):
+    x = by_stamps(y, weight, stride)
+    return -x if y.shape[2] > 100 else x  # so tall no case is
+
+
+assert check(conv_transpose2d=wrong_when_tall, examples=15)
+
+# %% [markdown]
+# <details><summary>Answer</summary>
+#
+# The folded program above is wrong for images of more than 100 rows, and no case that is tried is so tall. Trying finds
+# mistakes; it never shows that there are none. If yours is wrong for *small* images, and `check` still does not notice,
+# then a law is missing: tell us.
+#
+# </details>
 #
 # ## 11. Five questions
 
@@ -525,9 +619,9 @@ quiz(
         choices=((3, 8, 4, 4), (8, 3, 4, 4)),
     ),
     Question(
-        "With stride 2, 2x2 pixels and a kernel of 2x2: how many places does the window of way three (zeros) visit?",
+        "In way three, how many places does the window visit, for 2x2 pixels, 2x2 taps, stride 2?",
         lambda: by_zeros(a, b, 2)[0, 0].size,
-        "one for each of the 4x4 results: it moves by one, and the stride is in the zeros between the pixels",
+        "one for each of the 4x4 results: it moves by one, the stride is in the zeros",
     ),
     Question(
         "May image and kernel be exchanged, in a transposed convolution of stride 2?",
@@ -537,8 +631,13 @@ quiz(
 )
 
 # %% [markdown]
+# $C^T$ gives back the shape. In 06 you will see which shape exactly, as there are several to choose from, and what
+# `padding` and `output_padding` have to do with it. In 07 you will see that it does not give back the values.
+
+# %% [markdown]
 # ## What was shown here
 
 # %%
 assert sorted({claim.number for claim in ledger}) == ["C10", "C11", "C6", "C7", "C8"]
+assert [wrong.number for wrong in ledger.misconceptions] == ["M5", "M7", "M22"]
 ledger

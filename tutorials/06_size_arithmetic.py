@@ -3,20 +3,20 @@
 # ## 06 크기 계산
 #
 # **Question.** A convolution with a kernel of 5, stride 3 and padding 2 makes 6 pixels out of 16. And out of 17. And out of
-# 18? Which sizes are possible at all, and how does a transposed convolution know which of them to give back?
+# 18? And if a transposed convolution goes back from 6, which of these sizes does it give?
 #
 # Two formulas, each in one line, and one number that is nearly always misunderstood: `output_padding`. You will derive
 # it, see in a picture what it adds, and check it on every small geometry there is.
 #
-# *40 minutes. Before this: 05, transposed convolution.*
+# *45 minutes. Before this: 05, transposed convolution. After it: 07, same shape is not the same values.*
 # (Exercises marked ●●● are not counted.)
 #
 # One row of pixels is enough here: what holds for the width holds for the height. $n$ is its length, $k$ the number of taps,
 # $s$ the stride, $p$ the padding, $d$ the dilation, $o$ the number of results.
 #
-# **요약.** 커널 5, 스트라이드 3, 패딩 2인 합성곱은 크기 16, 17, 18을 모두 크기 6으로 만듭니다. 나눗셈에서 나머지를 버리기 때문입니다. 전치
-# 합성곱은 그 나머지를 모르므로 output_padding으로 어느 크기로 돌아갈지 정해 주어야 합니다. output_padding은 결과에 0을 덧붙이는 것이 아니라,
-# 패딩 때문에 잘려 나갈 끝쪽의 행과 열을 그만큼 덜 잘라 내는 것입니다.
+# **요약.** 커널 크기 5, 보폭(stride) 3, 패딩 2인 합성곱은 입력이 16픽셀이든 17픽셀이든 18픽셀이든 결과가 모두 6픽셀입니다. 나눗셈에서 나머지를
+# 버리기 때문입니다. 전치 합성곱은 버려진 나머지를 알 수 없으므로, 어느 크기로 돌아갈지 output_padding으로 알려 주어야 합니다.
+# output_padding은 결과에 0을 덧붙이는 것이 아니라, 패딩 때문에 잘려 나갈 끝쪽의 행과 열을 그만큼 덜 잘라 내는 것입니다.
 
 # %%
 import numpy as np
@@ -62,7 +62,7 @@ def output_size(n, k, stride=1, padding=0, dilation=1):
 
 # %% [markdown]
 # Whether a formula is right is found out by counting. Here every possible place is visited, in every small geometry (a
-# kernel, a stride, a padding and a dilation) in which the kernel fits at all:
+# length, a kernel, a stride, a padding and a dilation, in this order) in which the kernel fits at all:
 
 # %%
 def counted(n, k, stride=1, padding=0, dilation=1):
@@ -78,9 +78,9 @@ geometries = [
     for n, k, s, p, d in np.ndindex(12, 4, 4, 4, 3)
     if n + 1 + 2 * p > (d + 1) * k  # else the kernel does not fit at all
 ]
-size = yours(my_output_size, counted, *geometries)  # counting is the judge
 assert all(output_size(*given) == counted(*given) for given in geometries)
 print(f"{len(geometries)} geometries, formula and counting agree")
+size = yours(my_output_size, output_size, *geometries)
 
 sizes = [size(n, 5, stride=3, padding=2) for n in (16, 17, 18, 19)]
 print([int(n) for n in sizes])
@@ -96,14 +96,18 @@ predict(prediction, sizes, "the right answer")
 #
 # $$n' = (o-1)\,s + d(k-1) + 1 - 2p$$
 #
-# That is the *smallest* of the sizes that convolve to $o$. The others are one, two, ... up to $s-1$ pixels larger; which
-# one is said by **output_padding**, $a$:
+# That is the *smallest* of the sizes that convolve to $o$. The others are one, two, ... up to $s-1$ pixels larger. Which
+# of them you want is said by **output_padding**, $a$:
 #
-# $$n = (o-1)\,s + d(k-1) + 1 - 2p + a \qquad\text{with}\qquad a = (n + 2p - d(k-1) - 1) \bmod s$$
+# $$n = (o-1)\,s + d(k-1) + 1 - 2p + a$$
 #
-# **Where does that come from?** Write the division with its remainder: $n + 2p - d(k-1) - 1 = (o-1)s + a$ with $0 \le
-# a < s$. That is the definition of the floor. Solve for $n$. Done: output_padding *is* the remainder that the floor
-# forgot.
+# **Where does that come from?** Write the division of section 2 with its remainder $a$, which is at least 0 and smaller
+# than $s$:
+#
+# $$n + 2p - d(k-1) - 1 = (o-1)\,s + a$$
+#
+# That is what the floor means: the quotient is $o-1$, and $a$ is left over. Solve for $n$, and you have the formula. So
+# output_padding *is* the remainder that the floor forgot: $a = (n + 2p - d(k-1) - 1) \bmod s$.
 
 # %%
 def transposed_size(o, k, stride=1, padding=0, dilation=1, output_padding=0):
@@ -139,7 +143,7 @@ def without(n, k, s, p, d):
 
 ledger.claim(
     "C5",
-    "a transposed convolution gives back the size of the image, whatever the geometry, if it is told the remainder",
+    "a transposed convolution gives back the size of the image, if it is told the remainder",
     comes_back,
     right=with_output_padding,
     mistake=without,
@@ -147,27 +151,74 @@ ledger.claim(
 )
 
 # %% [markdown]
+# **Often believed.** "The size formula, backwards, gives the size it came from." It gives one of $s$ sizes. It is also
+# often written without $d$ (PyTorch's documentation of transposed convolution once did so), and then even that one is
+# wrong: a kernel of 3 with dilation 3 reaches over 7 pixels, and takes 10 of them to make 4.
+
+# %%
+def backwards(o, k, stride=1, padding=0):
+    """n = (o − 1)·s + k − 2p: no remainder, no dilation."""
+    return (o - 1) * stride + k - 2 * padding
+
+
+assert output_size(17, 5, stride=3, padding=2) == 6 and output_size(10, 3, dilation=3) == 4
+
+ledger.misconception(
+    "M4",
+    "the size formula, backwards, gives the one size it came from",
+    believed=lambda: [backwards(6, 5, stride=3, padding=2), backwards(4, 3)],
+    found=lambda: [
+        transposed_size(6, 5, 3, 2, output_padding=forgotten(17, 5, 3, 2)),
+        transposed_size(4, 3, dilation=3),
+    ],
+    instead="the floor forgets a remainder: s sizes become one; and a kernel reaches over d(k − 1) + 1",
+)
+
+# %% [markdown]
 # ## 4. What output_padding adds
 #
 # Not zeros at the end. Take three pixels $y = (1, 10, 100)$, the kernel $(1, 2, 3)$, stride 2 and padding 1. The stamps
-# reach over seven places; padding cuts one away at each end, and five are left. With output_padding 1 one *less* is cut
-# at the end:
+# reach over seven places and add up to $(1, 2, 13, 20, 130, 200, 300)$. Padding cuts one away at each end, and five are
+# left. With output_padding 1 one *less* is cut at the end:
 
 # %%
-y, w = np.array([[1.0, 10.0, 100.0]]), np.array([[1.0, 2.0, 3.0]])
-both = [
-    F.conv_transpose2d(Tensor(y[None, None]), Tensor(w[None, None]), None, (1, 2), (0, 1), (0, a)).numpy()[0, 0]
-    for a in (0, 1)
-]
-plot.numbers(*both, titles=["output_padding 0: 5 pixels", "output_padding 1: 6 pixels"])
+def in_a_row(*pixels):
+    """One image of one channel, one row high: (1, 1, 1, W)."""
+    return Tensor(np.array(pixels, float).reshape(1, 1, 1, -1))
+
+
+def transposed(y, w, stride=1, padding=0, output_padding=0):
+    """The library's, of a row: what is given is for the width. (1, W)"""
+    given = {"stride": (1, stride), "padding": (0, padding), "output_padding": (0, output_padding)}
+    return F.conv_transpose2d(y, w, **given).numpy()[0, 0]
+
+
+y, w = in_a_row(1, 10, 100), in_a_row(1, 2, 3)
+five, six = (transposed(y, w, stride=2, padding=1, output_padding=a) for a in (0, 1))
+plot.numbers(five, six, titles=["output_padding 0: 5 pixels", "output_padding 1: 6 pixels"])
 
 # %% [markdown]
-# The 300 at the end is a real value: the last tap of the last stamp. It was there all the time, and was cut away. (Zeros
-# come only when nothing is left that was cut away, with $a > p$: the last $a - p$ pixels are beyond every stamp. With
-# padding 0 that is all that output_padding adds.)
+# The 300 at the end is a real value: the last tap of the last stamp. It was there all the time, and was cut away. (If $a$
+# is larger than $p$, more is asked for than was cut away. Only then come zeros: the last $a - p$ pixels lie beyond every
+# stamp. With padding 0 zeros are all that output_padding adds.)
 #
-# Step through the stamps in two dimensions, and compare the last row and column of both pictures. What is cut away has
-# dashed lines:
+# **Often believed.** "Padding pads the input." So the name says, and for a convolution it is so. Here it is the padding of
+# the convolution that goes the other way: that one walked over $p$ places on each side that are no pixels of $x$, and what
+# is stamped there belongs to nobody. Way three of 05 may have helped the belief along: it does put zeros around $y$. But
+# these are $k - 1 - p$, and a larger padding means *fewer* of them.
+
+# %%
+ledger.misconception(
+    "M2",
+    "the padding of a transposed convolution pads its input",
+    believed=lambda: transposed(in_a_row(0, 1, 10, 100, 0), w, stride=2)[0],
+    found=lambda: transposed(y, w, stride=2, padding=1)[0],
+    instead="it cuts p places away at each end of the result",
+)
+
+# %% [markdown]
+# Step through the stamps in two dimensions, and compare the last row and column of both pictures. Numbers that are cut
+# away are grey, in squares with dashed lines:
 
 # %%
 stamped = np.array([[1.0, 2.0], [3.0, 4.0]])
@@ -184,46 +235,56 @@ plot.stamps(stamped, kernel, stride=2, padding=1, output_padding=1)
 plot.stamps(stamped, kernel, stride=2, padding=1, output_padding=1).still()
 
 # %% [markdown]
-# Two wrong ideas about it, with what they would give:
+# Two wrong ideas about it, and what they would give:
 
 # %%
-def zeros_appended(y, w):
-    """What many take it for: the smaller result with a zero appended."""
-    return np.pad(both[0], ((0, 0), (0, 1)))
+def zero_appended():
+    """What the name says: the smaller result, with a zero at the end."""
+    return np.pad(five, ((0, 0), (0, 1)))
 
 
-def stretched(y, w):
-    """The smaller result, resized."""
-    return np.interp(np.linspace(0, 4, 6), np.arange(5), both[0][0])[None]
+def stretched():
+    """The smaller result, resized to six pixels."""
+    return np.interp(np.linspace(0, 4, 6), np.arange(5), five[0])[None]
 
 
-plot.numbers(both[1], zeros_appended(y, w), stretched(y, w), titles=["right", "a zero appended", "stretched"])
+plot.numbers(six, zero_appended(), stretched(), titles=["right", "a zero appended", "stretched"])
+
+# %% [markdown]
+# **Often believed.** The first of them is what nearly everybody reads into the name, and a try without padding seems to
+# confirm it.
 
 # %%
-assert np.array_equal(both[1], [[2, 13, 20, 130, 200, 300]])
-assert not np.array_equal(zeros_appended(y, w), both[1])
+ledger.misconception(
+    "M3",
+    "output_padding appends zeros",
+    believed=zero_appended,
+    found=lambda: six,
+    instead="it cuts less away at the end; zeros come only beyond the last stamp, where a > p",
+)
 
 # %% [markdown]
 # In the matrix it is one more row of $C^T$: the convolution of six pixels has one column more than that of five.
 
 # %%
 of_five, of_six = (
-    np.asarray(minifcn.convolution_matrix(Tensor(w[None, None]), (1, n), (1, 2), (0, 1))) for n in (5, 6)
+    np.asarray(minifcn.convolution_matrix(w, (1, n), stride=(1, 2), padding=(0, 1)))
+    for n in (5, 6)
 )
 plot.numbers(of_five, of_six, titles=["C of 5 pixels", "C of 6 pixels"])
 
 # %%
-assert np.array_equal(of_five.T @ y.ravel(), both[0].ravel())
-assert np.array_equal(of_six.T @ y.ravel(), both[1].ravel())
+assert np.array_equal(of_five.T @ y.numpy().ravel(), five[0])
+assert np.array_equal(of_six.T @ y.numpy().ravel(), six[0])
 
 # %% [markdown]
 # And why must it be smaller than the stride? Because an image larger by $s$ has one result more: with $a = s$ the size
-# would convolve to $o + 1$, not to $o$. The library refuses it, in a sentence (like PyTorch it allows $a < d$, too, where
-# the dilation is larger than the stride):
+# would convolve to $o + 1$, not to $o$. The library refuses it, in a sentence. (Like PyTorch it goes by the larger of $s$
+# and $d$, so with a dilation of 3 and a stride of 2 it lets $a = 2$ pass.)
 
 # %%
 try:
-    F.conv_transpose2d(Tensor(y[None, None]), Tensor(w[None, None]), None, (1, 2), (0, 1), (0, 2))
+    transposed(y, w, stride=2, padding=1, output_padding=2)
 except ValueError as error:
     print(error)
 
@@ -235,12 +296,10 @@ except ValueError as error:
 
 # %%
 for n in (5, 6):
-    made = F.conv_transpose2d(
-        Tensor(y[None, None]), Tensor(w[None, None]), None, (1, 2), (0, 1), output_size=(1, n)
-    )
+    made = F.conv_transpose2d(y, w, stride=(1, 2), padding=(0, 1), output_size=(1, n))
     print(made.shape, made.numpy().ravel())
 try:
-    F.conv_transpose2d(Tensor(y[None, None]), Tensor(w[None, None]), None, (1, 2), (0, 1), output_size=(1, 7))
+    F.conv_transpose2d(y, w, stride=(1, 2), padding=(0, 1), output_size=(1, 7))
 except ValueError as error:
     print(error)
 
@@ -255,25 +314,65 @@ except ValueError as error:
 for number, case in enumerate(plot.CASES):
     o = case.geometry.output_size[0]
     arrow = f"{o} -> {case.size}" if case.transposed else f"{case.size} -> {o}"
-    print(f"{number:2}  {arrow:8} kernel {case.kernel}, stride {case.stride}, padding {case.padding}: {case.name}")
+    given = f"kernel {case.kernel}, stride {case.stride}, padding {case.padding}"
+    print(f"{number:2}  {arrow:6}  {given}: {case.name}")
 
 # %%
-plot.CASES[13].frames()  # "padding, strides, odd", transposed: here output_padding is 1
+plot.CASES[13].frames()  # output_padding is 1
 
 # %%
-plot.CASES[13].frames()[8]
+plot.CASES[13].frames()[8]  # one of the frames, for viewers that take sliders away
 
 # %% [markdown]
-# Compare it with number 12. There is one row and one column of zeros more, below and to the right only. It looks as if
+# Compare it with number 12 (`plot.CASES[12].frames()`). There is one row and one column of zeros more, below and to the right only. It looks as if
 # output_padding put them *around the input*, and so it is often explained. But they are places that the window walks over:
 # there were $k-1$ rows of zeros around $y$ all the time, padding takes $p$ of them away on each side, and output_padding
-# takes one less away at the end. What the window finds there is a result like any other.
+# takes $a$ less away at the end. What the window finds there is a result like any other.
 #
-# ## 7. Which geometries double exactly?
+# ## 7. "Same" padding is not everywhere the same
 #
-# A decoder wants the size times $s$, for every size. From $n' = (o-1)s + k - 2p + a = s\,o$ for all $o$ it follows that
-# $k = 2p + s - a$. With no output_padding: **k = s + 2p**. The usual choices are $k = 2s$, $p = s/2$ for an even stride,
-# and $k = 2s - 1$, $p = (s-1)/2$ for an odd one.
+# Numbers 2 and 3 of the list have names of their own. *Full* padding is $p = d(k-1)$: the kernel visits every place where
+# it meets a pixel at all. *Same* padding keeps the size: with stride 1, $2p = d(k-1)$. With stride 2 it can only mean that
+# $\lceil n/2\rceil$ results are made ($\lceil\;\rceil$ is rounding up), and then the zeros often cannot be shared out
+# evenly: six pixels, a kernel of 3 and stride 2 need *one* zero. TensorFlow puts it at the end. PyTorch refuses
+# `padding="same"` with a stride, so one writes `padding=1`; that puts a zero at both ends, of which the one at the end is
+# never reached.
+#
+# **Often believed.** "The shapes are equal, so it is the same padding." Tools that carry networks from one framework to
+# another have gone out with this mistake, as their tests compared shapes. With the kernel $(1, 10, 100)$ every digit says
+# which pixel was seen:
+
+# %%
+pixels, digits = in_a_row(1, 2, 3, 4, 5, 6), in_a_row(1, 10, 100)
+
+
+def padded(left, right):
+    """Stride 2, with so many zeros at the left and at the right end. (W,)"""
+    made = F.conv2d(F.pad(pixels, (left, right)), digits, stride=(1, 2))
+    return made.numpy().ravel().astype(int)
+
+
+print("the zero at the end:      ", padded(0, 1))
+print("the zero at the beginning:", padded(1, 0))
+print("padding=1:                ", padded(1, 1))
+ledger.misconception(
+    "M13",
+    "'same' padding means the same everywhere",
+    believed=lambda: padded(0, 1),
+    found=lambda: padded(1, 1),
+    instead="with a stride the odd zero lies at the end or at the beginning: one pixel apart",
+)
+
+# %% [markdown]
+# 321 has seen the pixels 1, 2 and 3; 210 has seen a zero, 1 and 2. The shape is equal, and every window lies one pixel
+# further to the left. What helps is to write down the zeros of each side, and to compare *values*.
+#
+# ## 8. Which geometries give exactly s times the size?
+#
+# A network that goes back to the size of its image wants the size times $s$, whatever it is. With dilation 1 that is
+# $(o-1)\,s + k - 2p + a = s\,o$; $s\,o$ is on both sides, and what is left is $k = s + 2p - a$. With no output_padding:
+# **k = s + 2p**. The usual choices are $k = 2s$, $p = s/2$ for an even stride, and $k = 2s - 1$, $p = (s-1)/2$ for an odd
+# one.
 
 # %%
 for s in (2, 3, 4, 8, 16, 32):
@@ -285,21 +384,23 @@ for s in (2, 3, 4, 8, 16, 32):
 # The last step of FCN-8s (Long, Shelhamer and Darrell, 2015) is times 8 with a kernel of 16 and *no* padding; it makes
 # $(o-1)\cdot8 + 16 = 8o + 8$ and crops.
 #
-# ## 8. Exercises
+# ## 9. Exercises
 #
 # ● is a matter of minutes, ●● takes ten; ●●● is for another day and not counted above.
 #
-# **By hand** (● 5 minutes). (a) 7 pixels, kernel 3, stride 2, padding 0: how many results, and which output_padding
-# brings 7 back? (b) Which sizes become 4 with kernel 2 and stride 2? (c) 10 pixels, kernel 3, dilation 3: how many
-# results?
+# **By hand** (● 5 minutes; what is not given is 0 for padding, 1 for the rest). (a) 8 pixels, kernel 3, stride 2: how many
+# results, and which output_padding brings 8 back? (b) Which sizes become 4 with kernel 2 and stride 2? (c) 11 pixels,
+# kernel 3, dilation 4: how many results?
 #
 # <details><summary>Answers</summary>
 #
-# (a) $\lfloor4/2\rfloor+1 = 3$; the remainder of $4/2$ is 0, and so is output_padding. (b) 8 and 9. (c) the kernel reaches over 7: $10-7+1 = 4$.
+# (a) $\lfloor5/2\rfloor+1 = 3$; the remainder of $5/2$ is 1, and so is output_padding. (b) The smallest is
+# $3\cdot2 + 2 = 8$, and with stride 2 there is one more: 8 and 9. (c) The kernel reaches over 9 pixels: $11-9+1 = 3$.
 #
 # </details>
 #
-# **Write** (●● 10 minutes). `preimages(o, k, ...)`: all sizes that become o. It is a `range`; which? (A size is at least 1.)
+# **Write** (●● 10 minutes). All sizes that become $o$, as a `range`. How many are there, and which is the first? (A size is
+# at least 1, so with much padding some of them, or all, drop out.)
 
 # %% tags=["exercise"]
 def my_preimages(o, k, stride=1, padding=0, dilation=1):
@@ -341,12 +442,12 @@ for o, k, s, p, d in np.ndindex(6, 4, 4, 4, 3):
     given = o + 1, k + 1, s + 1, p, d + 1
     assert (not tried_out(*given)) == ((o + 1) * (s + 1) + (d + 1) * k <= 2 * p)
 try:
-    F.conv_transpose2d(Tensor(np.ones((1, 1, 1, 3))), Tensor(np.ones((1, 1, 1, 2))), None, 1, (0, 2))
+    transposed(in_a_row(1, 1, 1), in_a_row(1, 1), padding=2)
 except ValueError as error:
     print(error)
 
 # %% [markdown]
-# ## 9. Five questions
+# ## 10. Five questions
 
 # %%
 quiz(
@@ -362,24 +463,29 @@ quiz(
     ),
     Question(
         "Is what output_padding adds always zero?",
-        lambda: bool((both[1][0, 5:] == 0).all()),
+        lambda: bool((six[0, 5:] == 0).all()),
         "it is what padding would have cut away; zero only beyond that",
     ),
     Question(
         "What does padding 1 do to the result of a transposed convolution?",
-        lambda: f"{transposed_size(5, 3) - transposed_size(5, 3, padding=1)} pixels fewer",
+        lambda: f"{transposed_size(5, 3) - transposed_size(5, 3, padding=1)} pixels fewer in a row",
         "one is cut away at each end",
     ),
     Question(
         "A kernel of 4 doubles every size with stride 2 and which padding?",
-        lambda: next(p for p in range(3) if all(transposed_size(o, 4, 2, p) == 2 * o for o in range(1, 9))),
-        "k = s + 2p",
+        lambda: next(p for p in range(3) if transposed_size(5, 4, 2, p) == 2 * 5),
+        "k = s + 2p, 4 = 2 + 2·1",
     ),
 )
+
+# %% [markdown]
+# Now the shape is in your hands. In 07 you will see that it is only the shape: what a convolution has thrown away no
+# transposed convolution brings back.
 
 # %% [markdown]
 # ## What was shown here
 
 # %%
 assert [claim.number for claim in ledger] == ["C5"]
+assert [wrong.number for wrong in ledger.misconceptions] == ["M4", "M2", "M3", "M13"]
 ledger

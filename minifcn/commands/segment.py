@@ -18,17 +18,21 @@ from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.models import FCN
 from minifcn.plot import explained, overlay, save_image_png, save_label_png
 from minifcn.plot.seal import is_as_written
-from minifcn.training import Card, load_network, predict
+from minifcn.training import Card, load_network, predict, pretrained
 
 LONGEST = 16  # no image is looked at wider than so many training images
 NOT_ALL = 1  # the exit status where some images could not be segmented
+WITHOUT_WEIGHTS = (
+    "without --weights: an FCN-8s that knows generated scenes only, so what it says of photographs means nothing; "
+    "to train on pictures of your own: minifcn train --data folder --root PATH"
+)
 SHARE = 0.005  # of the pixels; a class with less is left out of the line that is printed
 
 
 def run(arguments: dict[str, Any]) -> int:
     device = arguments["device"] or "cpu"
     check_tf32(arguments.get("tf32", False), device)
-    model, card = load_network(arguments["weights"])
+    model, card = network_of(arguments["weights"])
     model.to(device)
     folder = Path(arguments["out"] or "segmented")
     found, failures = images_of(arguments["images"])
@@ -51,6 +55,14 @@ def run(arguments: dict[str, Any]) -> int:
         print(f"minifcn segment: {len(failures)} images were left out:", file=sys.stderr)
     print("\n".join(f"minifcn segment: {failure}" for failure in failures), file=sys.stderr)
     return NOT_ALL
+
+
+def network_of(weights: str | None) -> tuple[FCN, Card]:
+    """The network of these weights; without any the FCN-8s that comes with the package, and a line that says so."""
+    if weights is not None:
+        return load_network(weights)
+    print(WITHOUT_WEIGHTS, flush=True)
+    return pretrained("fcn8s-scenes")
 
 
 def segment(

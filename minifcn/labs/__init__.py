@@ -7,7 +7,11 @@ from the text; a submission runs in a process of its own, and its grade is found
 
 from __future__ import annotations
 
-from minifcn.labs.catalogue import LABS, lab_of
-from minifcn.labs.lab import Effort, Lab, Task
+from importlib.util import find_spec as _find_spec
 
-__all__ = ["LABS", "Effort", "Lab", "Task", "lab_of"]
+if _find_spec("hypothesis"):  # laws need it; the forms of a lab, which `minifcn lab start` copies, do not
+    from minifcn.labs.catalogue import LABS, lab_of
+    from minifcn.labs.lab import Effort, Lab, Task
+from minifcn.labs.starting import session
+
+__all__ = ["LABS", "Effort", "Lab", "Task", "lab_of", "session"]

@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 
 MOST_FRAMES, MOST_BYTES = 64, 3_000_000  # of a slider: more is slow to load, and nobody looks at more
 SVG: dict[str, Any] = {"svg.fonttype": "none", "svg.hashsalt": "minifcn"}  # numbers stay text; the same bytes each time
+# On a page in dark mode the slider stays a white card, its control as well: the inks are made for white paper.
+CARD = (
+    "background:#fff;color:#22272e;color-scheme:light;padding:8px 10px;border-radius:8px;"
+    "display:inline-block;max-width:100%;box-sizing:border-box"
+)
 
 
 class Frames(Sequence["Figure"]):
@@ -93,7 +98,7 @@ class Frames(Sequence["Figure"]):
         pictures = [svg_of(figure) for figure in self]
         name = "f" + hashlib.sha256("".join([self.label, *pictures]).encode()).hexdigest()[:10]
         # Ids within one page must differ from frame to frame and from slider to slider.
-        shown = [_renamed(picture, f"{name}-{n}") for n, picture in enumerate(pictures)]
+        shown = _images_once([_renamed(picture, f"{name}-{n}") for n, picture in enumerate(pictures)])
         size = sum(len(picture.encode()) for picture in shown)
         if size > MOST_BYTES:
             raise ArgumentError(
@@ -109,14 +114,13 @@ class Frames(Sequence["Figure"]):
             "all.forEach((frame,n)=>frame.hidden=n!=this.value);"
             "this.nextElementSibling.textContent=(+this.value+1)+' / '+all.length"
         )
-        return (
-            '<div class="minifcn-frames" style="background:#fff;color:#22272e;padding:6px;display:inline-block;'
-            'max-width:100%;box-sizing:border-box">'
-            f'<label style="font:13px sans-serif">{escape(self.label)} '
+        control = (
+            f'<label style="font:13px sans-serif;color:inherit">{escape(self.label)} '
             f'<input type="range" min="0" max="{len(self) - 1}" value="0" aria-label="{escape(self.label)}" '
-            f'oninput="{move}" style="vertical-align:middle;width:180px"> '
-            f"<output>1 / {len(self)}</output></label>{frames}</div>"
+            f'oninput="{move}" style="vertical-align:middle;width:180px;accent-color:#0072b2"> '
+            f"<output>1 / {len(self)}</output></label>"
         )
+        return f'<div class="minifcn-frames" style="{CARD}">{control if len(self) > 1 else ""}{frames}</div>'
 
 
 def of_sheets(draw: Callable[[int], Sheet], count: int, label: str, still: int = -1) -> Frames:
@@ -154,3 +158,15 @@ def _renamed(picture: str, name: str) -> str:
     picture = re.sub(r'\bid="([^"]+)"', rf'id="{name}-\1"', picture)
     picture = re.sub(r'href="#([^"]+)"', rf'href="#{name}-\1"', picture)
     return re.sub(r"url\(#([^)]+)\)", rf"url(#{name}-\1)", picture)
+
+
+def _images_once(pictures: list[str]) -> list[str]:
+    """The same pictures; an image that was in one before, and in the same place, is only referred to."""
+    first: dict[str, str] = {}
+
+    def said(match: re.Match[str]) -> str:
+        name = match[1]
+        before = first.setdefault(match[0].replace(name, ""), name)
+        return match[0] if before == name else f'<use xlink:href="#{before}"/>'
+
+    return [re.sub(r'<image [^>]*?\bid="([^"]+)"[^>]*>', said, picture) for picture in pictures]

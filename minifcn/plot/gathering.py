@@ -12,7 +12,8 @@ from minifcn.functional import convolution_matrix
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, settings, shown, title
-from minifcn.plot.sheet import Fill, Sheet, owner_colour, shade
+from minifcn.plot.palette import Fill, colour_of, owner, shade
+from minifcn.plot.sheet import Sheet
 from minifcn.tensor import Tensor
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def columns(
         i, j = windows[n]
         fills: list[list[Fill]] = [[None] * padded.shape[1] for _ in range(padded.shape[0])]
         for number, (k, l) in enumerate(taps):
-            fills[i * sh + k * dh][j * sw + l * dw] = owner_colour(number)
+            fills[i * sh + k * dh][j * sw + l * dw] = owner(number)
         pixels, drawn = padded, title("x", image.shape)
         if adding:
             pixels, drawn = np.zeros_like(padded), "columns added back"
@@ -56,7 +57,7 @@ def columns(
                 for number, (k, l) in enumerate(taps):
                     pixels[a * sh + k * dh, b * sw + l * dw] += gathered[number, m]
         coloured: list[list[Fill]] = [
-            [owner_colour(t) if m == n else None for m in range(len(windows))] for t in range(len(taps))
+            [owner(t) if m == n else None for m in range(len(windows))] for t in range(len(taps))
         ]
         empty = np.arange(len(windows)) > n if not adding else np.zeros(len(windows), bool)
         sheet = Sheet()
@@ -69,9 +70,9 @@ def columns(
         )
         sheet.frame(matrix, 0, n, len(taps), 1)
         verb = "is added back to" if adding else "is"
-        sheet.lines(
-            ["", f"column {n} {verb} the window of y[{i}, {j}]", f"kernel {shown((KH, KW))}, {settings(geometry)}"]
-        )
+        sheet.lines(["", f"column {n} {verb} the window of y[{i}, {j}]"])
+        sheet.lines([f"{colour_of(KH * KW)} is a tap, in the window and in the column."])
+        sheet.lines([f"kernel {shown((KH, KW))}, {settings(geometry)}"])
         return sheet
 
     return of_sheets(draw, len(windows) * (2 if back else 1), "window")
@@ -101,7 +102,7 @@ def matrix(x: Any, weight: Any, stride: Any = 1, padding: Any = 0, dilation: Any
     C = np.asarray(convolution_matrix(held, image.shape, stride, padding, dilation))
     y = F.conv2d(Tensor(image[None, None]), held, None, stride, padding, dilation).numpy()[0, 0]
     places = list(np.ndindex(*y.shape))
-    taps = [[owner_colour(k * KW + l) for l in range(KW)] for k in range(KH)]
+    taps = [[owner(k * KW + l) for l in range(KW)] for k in range(KH)]
 
     def draw(n: int) -> Sheet:
         i, j = places[n]
@@ -126,7 +127,8 @@ def matrix(x: Any, weight: Any, stride: Any = 1, padding: Any = 0, dilation: Any
         C_grid = sheet.grid(C, f"C: {C.shape[0]} x {C.shape[1]}, a row for each result, a column for each pixel",
                             fills=lit, faint=C == 0)  # fmt: skip
         sheet.frame(C_grid, n, 0, 1, C.shape[1])
-        sheet.lines(["", f"row {n} of C is the kernel under the window of y[{i}, {j}]", settings(geometry)])
+        sheet.lines(["", f"row {n} of C is the kernel under the window of y[{i}, {j}]"])
+        sheet.lines([f"{colour_of(KH * KW)} is a tap of w, in the window, the kernel and the row.", settings(geometry)])
         return sheet
 
     return of_sheets(draw, len(places), "row")
@@ -146,5 +148,5 @@ def coverage(size: Any, kernel_size: Any, stride: Any = 1, padding: Any = 0, dil
     sheet = Sheet()
     sheet.column()
     sheet.grid(counts, f"windows over each pixel of {counts.shape[0]} x {counts.shape[1]}", fills=shade(counts))
-    sheet.lines(["", f"kernel {shown(geometry.kernel_size)}, {settings(geometry)}"])
+    sheet.lines(["", "Darker: more windows.", f"kernel {shown(geometry.kernel_size)}, {settings(geometry)}"])
     return sheet.figure()

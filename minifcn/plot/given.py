@@ -29,6 +29,27 @@ def channels(values: Any, dimensions: int, name: str) -> np.ndarray:
     return array[(None,) * (dimensions - array.ndim)]
 
 
+def picture(image: Any, name: str) -> np.ndarray:
+    """uint8 (H, W, 3): an image as it is held in files, (H, W, 3) or (H, W), or by a network, (1, 3, H, W), (3, H, W).
+
+    Bytes are taken as they are. Other numbers are spread so that the least is black and the greatest white, since a
+    network's images are normalised. Errors begin with `name`.
+    """
+    held = np.asarray(image.detach().numpy() if isinstance(image, Tensor) else image)
+    array = held[0] if held.ndim == 4 and len(held) == 1 else held
+    if array.ndim == 3 and array.shape[2] not in (1, 3) and array.shape[0] in (1, 3):
+        array = array.transpose(1, 2, 0)  # (C, H, W) -> (H, W, C)
+    if array.ndim == 2:
+        array = array[..., None]
+    if array.ndim != 3 or array.shape[2] not in (1, 3) or not array.size or array.dtype.kind not in "biuf":
+        raise ArgumentError(f"{name}: an image has shape (H, W, 3), (H, W) or (3, H, W), this has {held.shape}.")
+    if array.dtype != np.uint8:
+        array = np.nan_to_num(array.astype(np.float64))
+        low, high = float(array.min()), float(array.max())
+        array = np.rint((array - low) * (255 / (high - low) if high > low else 0)).astype(np.uint8)
+    return np.repeat(array, 3, axis=2) if array.shape[2] == 1 else array
+
+
 def settings(geometry: Geometry, **more: Any) -> str:
     """The parameters as they stand inside every picture: a stride that has to be guessed is missed."""
     pairs = {"stride": geometry.stride, "padding": geometry.padding, **more, "dilation": geometry.dilation}
@@ -63,3 +84,8 @@ def factor(value: float) -> str:
     """A number within a product: 3, (−2)."""
     text = written(value)
     return f"({text})" if text.startswith("−") else text
+
+
+def signed_range(numbers: range) -> str:
+    """From the first to the last: "−3 to 40", or "none"."""
+    return f"{numbers.start} to {numbers.stop - 1}".replace("-", "−") if numbers else "none"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from minifcn.autograd.operation import Operation
+from minifcn.autograd.steps import steps
 from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError
-from minifcn.plot.style import BLUE, INK, QUIET, new_figure, styled, text_width
+from minifcn.plot.frames import Frames
+from minifcn.plot.sheet import WINDOW, written
+from minifcn.plot.style import BLUE, INK, QUIET, paper, styled, text_width
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,32 +25,72 @@ def graph(result: Variable, names: Mapping[str, Variable] | None = None) -> Figu
     """The operations that made `result`, and the leaves that want a gradient.
 
     names: what tensors are called, `graph(loss, {"x": x, "weight": weight})`; others go by their shape. An arrow leads
-    from each operand to what was made from it; backward walks against the arrows.
+    from each operand to what was made from it; backward walks against the arrows: `walk` shows it.
 
     Raises ArgumentError for a result that was not recorded, and for more than 120 nodes.
     """
     levels, edges, labels = _levels(result, names or {})
-    widths = {node: text_width([labels[node]], TYPE) + 0.3 for level in levels for node in level}
+    return _drawn(result, levels, edges, labels, labels)
+
+
+def walk(result: Variable, names: Mapping[str, Variable] | None = None, gradient: Any = None) -> Frames:
+    """`backward` on the same graph, one frame for each node: what it receives is written into its box, and the arrows
+    over which it hands that on turn round. The walk is that of autograd itself; no `.grad` is touched.
+
+    names: as for `graph`. gradient: what `result` receives; may be left out for a single number, where it is 1.
+
+    Raises ArgumentError as `graph`, and for more than 63 nodes; GraphError for a graph that has been freed.
+    """
+    levels, edges, labels = _levels(result, names or {})
+    reached = steps(result, gradient)
+    told = {**labels, **{id(node): f"{labels[id(node)]} ← {_received(total)}" for node, total in reached}}
+
+    def draw(n: int) -> Figure:
+        now = {**labels, **{id(node): told[id(node)] for node, _ in reached[:n]}}
+        return _drawn(result, levels, edges, now, told, {id(node) for node, _ in reached[:n]})
+
+    return Frames(draw, len(reached) + 1, "steps backward")
+
+
+def _received(total: Variable) -> str:
+    """A gradient in few characters: its numbers if there are at most four, else its shape."""
+    values = total.detach().numpy().ravel()
+    if values.size > 4:
+        return f"{total.shape}"
+    texts = [written(value) for value in values]
+    return texts[0] if total.ndim == 0 else f"[{', '.join(texts)}]"
+
+
+def _drawn(
+    result: Variable,
+    levels: list[list[int]],
+    edges: list[tuple[int, int]],
+    labels: dict[int, str],
+    widest: dict[int, str],
+    turned: Collection[int] = (),
+) -> Figure:
+    """One picture: `widest` says how much room the boxes take, `turned` whose arrows lead back."""
+    widths = {node: text_width([widest[node]], TYPE) + 0.3 for level in levels for node in level}
     total = max(sum(widths[node] + SPACE for node in level) for level in levels) + SPACE
     with styled():
-        figure = new_figure(total, LEVEL * len(levels))
-        axes = figure.add_axes((0, 0, 1, 1))
-        axes.set(xlim=(0, total), ylim=(LEVEL * len(levels), 0))
-        axes.axis("off")
+        figure, axes = paper(total, LEVEL * len(levels))
         at: dict[int, tuple[float, float]] = {}
         for depth, level in enumerate(levels):
             x = (total - sum(widths[node] + SPACE for node in level) + SPACE) / 2
             for node in level:
                 at[node] = x + widths[node] / 2, (depth + 0.5) * LEVEL
                 x += widths[node] + SPACE
-        for (start, end), bend in zip(edges, _bends(edges, levels), strict=True):
+        for (start, end), (bend, aside) in zip(edges, _courses(edges, levels), strict=True):
             (x0, y0), (x1, y1) = at[start], at[end]
-            arrow = {"arrowstyle": "-|>", "color": QUIET, "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0,
+            back = end in turned
+            arrow = {"arrowstyle": "<|-" if back else "-|>", "color": WINDOW if back else QUIET,
+                     "linewidth": 2.0 if back else 1.0, "shrinkA": 0, "shrinkB": 0,
                      "connectionstyle": f"arc3,rad={bend:g}"}  # fmt: skip
-            axes.annotate("", (x1, y1 - BOX / 2), (x0, y0 + BOX / 2), arrowprops=arrow)
+            axes.annotate("", (x1 + aside, y1 - BOX / 2), (x0 + aside, y0 + BOX / 2), arrowprops=arrow)
         leaves = {id(node) for node in _nodes(result)[0] if isinstance(node, Variable)}
         for node, (x, y) in at.items():
-            box = {"boxstyle": "round,pad=0.35" if node in leaves else "square,pad=0.35", "facecolor": "white",
+            box = {"boxstyle": "round,pad=0.35" if node in leaves else "square,pad=0.35",
+                   "facecolor": "#fbe9dd" if node in turned else "white",
                    "edgecolor": BLUE if node in leaves else INK, "linewidth": 1.2}  # fmt: skip
             axes.text(x, y, labels[node], ha="center", va="center", size=TYPE, parse_math=False, bbox=box, zorder=3)
     return figure
@@ -77,16 +120,17 @@ def to_dot(result: Variable, names: Mapping[str, Variable] | None = None) -> str
     return "\n".join([*lines, "}"])
 
 
-def _bends(edges: list[tuple[int, int]], levels: list[list[int]]) -> list[float]:
-    """How far each arrow is bent: two between the same boxes apart, as in x + x, and one past a level around it."""
+def _courses(edges: list[tuple[int, int]], levels: list[list[int]]) -> list[tuple[float, float]]:
+    """How far each arrow is bent, and how far it stands aside, in inches: several between the same boxes, as in x + x,
+    stand side by side, and one past a level bends around it."""
     level = {node: depth for depth, nodes in enumerate(levels) for node in nodes}
-    bends, seen = [], dict.fromkeys(edges, 0)
+    courses, seen = [], dict.fromkeys(edges, 0)
     for edge in edges:
         together, number = edges.count(edge), seen[edge]
         seen[edge] += 1
         past = 0.3 if level[edge[1]] - level[edge[0]] > 1 else 0.0
-        bends.append(past + 0.5 * (number - (together - 1) / 2))
-    return bends
+        courses.append((past, 0.2 * (number - (together - 1) / 2)))
+    return courses
 
 
 def _nodes(result: Variable) -> tuple[list[Node], list[tuple[Node, Node]]]:

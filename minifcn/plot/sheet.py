@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minifcn.errors import ArgumentError
+from minifcn.plot.palette import Box, Fill, Paint, lighter
 from minifcn.plot.style import INK, QUIET, new_figure, styled, text_width
 
 if TYPE_CHECKING:
@@ -23,24 +24,15 @@ SQUARE = 0.42  # inches
 NUMBER, TITLE, CAPTION = 11.0, 9.5, 9.0  # sizes of type, in points
 TITLE_ROOM, LINE_ROOM, GAP, MARGIN = 0.75, 0.5, 1.3, 0.35  # in squares
 FAINT = "#b6bcc4"  # what is there only in thought: padding, a zero put in, a pixel that is cut away
-EDGE, GHOST = "#8b929b", "#808893"  # the lines of squares; numbers in squares that are faint
-WINDOW = "#d55e00"  # the frame around what is being looked at
-# Okabe and Ito (2008): told apart with every kind of colour blindness. In grey their order is of changing lightness.
-OWNERS = ("#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#0072b2", "#d55e00", "#999999")
-
+EDGE = "#8b929b"  # the lines of squares
+GHOST, GHOST_ON_COLOUR = "#6b7280", "#424851"  # numbers in squares that are faint, and of those the coloured ones
+WINDOW = "#a94a00"  # the frame around what is being looked at: darker than every colour of a square
 EDGES: dict[str, dict[str, Any]] = {
-    "plain": {"edgecolor": EDGE},
-    "faint": {"edgecolor": FAINT, "linestyle": (0, (2, 2))},
+    "plain": {"edgecolor": EDGE, "zorder": 2},  # a line that both kinds share is a whole one
+    "faint": {"edgecolor": FAINT, "zorder": 1, "linestyle": (0, (2, 2))},
 }
 
-Box = tuple[float, float, float, float]  # left, top, width, height
-Fill = str | Sequence[str] | None  # of a square: a colour, stripes of several, or none
 LARGEST = 1600  # squares of one grid that can still be read
-
-
-def owner_colour(number: int) -> str:
-    """The colour of the `number`-th of several things; the ninth has that of the first again."""
-    return OWNERS[number % len(OWNERS)]
 
 
 def written(value: float) -> str:
@@ -52,16 +44,6 @@ def written(value: float) -> str:
     value = float(value) + 0.0  # −0 is written 0
     text = f"{value:.0f}" if value.is_integer() and abs(value) < 1e6 else f"{value:.3g}"
     return text.replace("-", "−")
-
-
-def shade(values: np.ndarray) -> list[list[Fill]]:
-    """A colour for each square, from white for the least to a blue for the most; white if all are equal."""
-    values = np.asarray(values, np.float64)
-    low, high = float(values.min()), float(values.max())
-    part = (values - low) / (high - low) if high > low else np.zeros(values.shape)
-    dark = np.array([0, 60, 130])  # drawn half through, so numbers stay readable on it
-    colours = np.rint(255 + part[..., None] * (dark - 255)).astype(int)
-    return [["#{:02x}{:02x}{:02x}".format(*colour) for colour in row] for row in colours.tolist()]
 
 
 @dataclass(frozen=True)
@@ -87,6 +69,7 @@ class Sheet:
     def __init__(self) -> None:
         self._fills: dict[str, list[Box]] = {}
         self._edges: dict[str, list[Box]] = {}
+        self._bars: list[Box] = []
         self._frames: list[tuple[Box, str]] = []
         self._arrows: list[tuple[tuple[float, float], tuple[float, float], str]] = []
         self._texts: list[tuple[float, float, str, dict[str, Any]]] = []
@@ -114,8 +97,9 @@ class Sheet:
     ) -> Grid:  # fmt: skip
         """Put an (H, W) array on the sheet, one number in each square.
 
-        fills: a colour, several (stripes), or None for each square. faint: True where a number is only thought, such
-        as padding. blank: True where the square stays empty. numbers: False draws squares without what is in them.
+        fills: a paint, several (stripes), or None for each square. faint: True where a number is only thought, such as
+        padding: edges are dashed there, numbers and colours paler. blank: True where the square stays empty.
+        numbers: False draws squares without what is in them.
         """
         values = np.asarray(values)
         if values.ndim != 2:
@@ -134,10 +118,12 @@ class Sheet:
         size = min(NUMBER, 38.0 / max(longest, 1))
         for i, j in np.ndindex(H, W):
             ghost = faint is not None and bool(faint[i, j])
-            self._square(place, i, j, None if fills is None else fills[i][j], "faint" if ghost else "plain")
+            fill = None if fills is None else fills[i][j]
+            paints = [] if fill is None else [fill] if isinstance(fill, Paint) else list(fill)
+            self._square(place, i, j, paints, "faint" if ghost else "plain")
             if numbers and not (blank is not None and blank[i, j]):
                 self._text(*place.centre(i, j), texts[i][j], size=size, ha="center", va="center_baseline",
-                           color=GHOST if ghost else INK)  # fmt: skip
+                           color=(GHOST_ON_COLOUR if paints else GHOST) if ghost else INK)  # fmt: skip
         self._top = place.top + H
         self._bottom = max(self._bottom, self._top)
         self._right = max(self._right, self._left + max(W, self._squares(title, TITLE)))
@@ -172,25 +158,29 @@ class Sheet:
             figure = new_figure(width * SQUARE, height * SQUARE)
             axes = figure.add_axes((0, 0, 1, 1))
             axes.set(xlim=(-MARGIN, width - MARGIN), ylim=(height - MARGIN, -MARGIN))
-            axes.axis("off")
+            axes.axis("off")  # and artists, not patches, below: the limits stay, so nobody need measure them
             for colour, boxes in self._fills.items():
-                axes.add_patch(PathPatch(_outlines(boxes), facecolor=colour, alpha=0.45, linewidth=0, zorder=0))
+                axes.add_artist(PathPatch(_outlines(boxes), facecolor=colour, linewidth=0, zorder=0))
+            if self._bars:
+                axes.add_artist(PathPatch(_outlines(self._bars), facecolor=INK, linewidth=0, zorder=1))
             for style, boxes in self._edges.items():
-                axes.add_patch(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, zorder=1, **EDGES[style]))
+                axes.add_artist(PathPatch(_outlines(boxes), fill=False, linewidth=0.8, **EDGES[style]))
             for (x, y, w, h), colour in self._frames:
-                axes.add_patch(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=2.4, zorder=3))
+                axes.add_artist(Rectangle((x, y), w, h, fill=False, edgecolor=colour, linewidth=2.4, zorder=3))
             for start, end, colour in self._arrows:
                 head: dict[str, Any] = {"arrowstyle": "-|>", "mutation_scale": 9, "shrinkA": 0, "shrinkB": 0}
-                axes.add_patch(FancyArrowPatch(start, end, color=colour, linewidth=1.0, zorder=5, **head))
+                axes.add_artist(FancyArrowPatch(start, end, color=colour, linewidth=1.0, zorder=5, **head))
             for x, y, text, how in self._texts:
                 axes.text(x, y, text, parse_math=False, zorder=4, **how)
         return figure
 
-    def _square(self, place: Grid, i: int, j: int, fill: Fill, style: str) -> None:
+    def _square(self, place: Grid, i: int, j: int, paints: Sequence[Paint], style: str) -> None:
         x, y = place.left + j, place.top + i
-        stripes = [] if fill is None else [fill] if isinstance(fill, str) else list(fill)
-        for part, colour in enumerate(stripes):
-            self._fills.setdefault(colour, []).append((x + part / len(stripes), y, 1 / len(stripes), 1.0))
+        for part, paint in enumerate(paints):
+            stripe = x + part / len(paints), y, 1 / len(paints), 1.0
+            colour = lighter(paint.colour) if style == "faint" else paint.colour
+            self._fills.setdefault(colour, []).append(stripe)
+            self._bars += paint.bars(stripe)
         self._edges.setdefault(style, []).append((x, y, 1.0, 1.0))
 
     def _text(self, x: float, y: float, text: str, **how: Any) -> None:

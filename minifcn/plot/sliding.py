@@ -10,7 +10,8 @@ from minifcn import functional as F
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, factor, settings, title
-from minifcn.plot.sheet import Fill, Sheet, owner_colour, written
+from minifcn.plot.palette import Fill, colour_of, owner
+from minifcn.plot.sheet import Sheet, written
 from minifcn.tensor import Tensor
 
 
@@ -38,7 +39,7 @@ def _drawn(x: np.ndarray, w: np.ndarray, y: np.ndarray, geometry: Geometry, o: i
     first = o // (O // geometry.groups) * CG  # the first channel of the group of o
     padded = np.pad(x, ((0, 0), (p, p), (q, q)))
     thought = np.pad(np.zeros(x.shape[1:], bool), ((p, p), (q, q)), constant_values=True)
-    taps = [[owner_colour(k * KW + l) for l in range(KW)] for k in range(KH)]
+    taps = [[owner(k * KW + l) for l in range(KW)] for k in range(KH)]
     sheet = Sheet()
     sheet.column()
     for c in range(C):
@@ -60,15 +61,16 @@ def _drawn(x: np.ndarray, w: np.ndarray, y: np.ndarray, geometry: Geometry, o: i
         if other == o:
             sheet.frame(grid, i, j, 1, 1)
     window = padded[first : first + CG, i * sh :: dh, j * sw :: dw][:, :KH, :KW]
-    sheet.lines(["", *_sum(window, w[o], y[o, i, j], (i, j)), settings(geometry)])
+    sheet.lines(["", *_sum(window, w[o], y[o, i, j], (o, i, j) if O > 1 else (i, j))])
+    sheet.lines([f"{colour_of(KH * KW)} is a tap of w, in the window and in the kernel.", settings(geometry)])
     return sheet
 
 
-def _sum(window: np.ndarray, kernel: np.ndarray, result: float, at: tuple[int, int]) -> list[str]:
+def _sum(window: np.ndarray, kernel: np.ndarray, result: float, at: tuple[int, ...]) -> list[str]:
     """The sum in words, one line for each row of the kernel."""
     rows = [
         " + ".join(f"{factor(a)}·{factor(b)}" for a, b in zip(pixels, taps, strict=True))
         for pixels, taps in zip(window.reshape(-1, window.shape[2]), kernel.reshape(-1, kernel.shape[2]), strict=True)
     ]
-    head = f"y[{at[0]}, {at[1]}] = "
+    head = f"y[{', '.join(map(str, at))}] = "
     return [*(f"{head if n == 0 else '+ '}{row}" for n, row in enumerate(rows)), f"= {written(result)}"]

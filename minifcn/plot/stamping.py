@@ -10,7 +10,8 @@ from minifcn import functional as F
 from minifcn.geometry import Geometry
 from minifcn.plot.frames import Frames, of_sheets
 from minifcn.plot.given import channels, extra, factor, settings, shown, title
-from minifcn.plot.sheet import Fill, Sheet, owner_colour, written
+from minifcn.plot.palette import Fill, Paint, colour_of, owner
+from minifcn.plot.sheet import Sheet, written
 from minifcn.tensor import Tensor
 
 
@@ -59,15 +60,15 @@ def _after(n: int, y: np.ndarray, w: np.ndarray, geometry: Geometry, canvas_of: 
     (p, q), (KH, KW) = geometry.padding, w.shape
     order = np.arange(y.size).reshape(y.shape)
     canvas = canvas_of(order < n)
-    owners: list[list[list[str]]] = [[[] for _ in range(canvas.shape[1])] for _ in range(canvas.shape[0])]
+    owners: list[list[list[Paint]]] = [[[] for _ in range(canvas.shape[1])] for _ in range(canvas.shape[0])]
     for number, (i, j) in enumerate(np.ndindex(H, W)):
         for k, l in np.ndindex(KH, KW):
             row, column = i * sh + k * dh, j * sw + l * dw
             if number < n and row < canvas.shape[0] and column < canvas.shape[1]:
-                owners[row][column].append(owner_colour(number))
+                owners[row][column].append(owner(number))
     inside = np.zeros(canvas.shape, bool)
     inside[p : p + geometry.input_size[0], q : q + geometry.input_size[1]] = True
-    done = [[owner_colour(i * W + j) if i * W + j < n else None for j in range(W)] for i in range(H)]
+    done = [[owner(i * W + j) if i * W + j < n else None for j in range(W)] for i in range(H)]
     sheet = Sheet()
     sheet.column()
     given = sheet.grid(y, title("y", y.shape), fills=done)
@@ -83,7 +84,8 @@ def _after(n: int, y: np.ndarray, w: np.ndarray, geometry: Geometry, canvas_of: 
         sheet.frame(result, i * sh, j * sw, (KH - 1) * dh + 1, (KW - 1) * dw + 1)
         value = float(y[i, j])
         said += f": y[{i}, {j}] = {written(value)} stamps {factor(value)} · w at x[{i * sh - p}, {j * sw - q}]"
-    sheet.lines(["", said, settings(geometry, output_padding=extra(geometry))])
+    sheet.lines(["", said, f"{colour_of(y.size)} is a pixel of y and its stamp. Stripes: stamps that are added."])
+    sheet.lines([settings(geometry, output_padding=extra(geometry))])
     return sheet
 
 
@@ -119,7 +121,7 @@ def spread(
 
     def draw(n: int) -> Sheet:
         i, j = divmod(n - 1, result.shape[1])
-        taps = [[owner_colour(k * KW + l) for l in range(KW)] for k in range(KH)]
+        taps = [[owner(k * KW + l) for l in range(KW)] for k in range(KH)]
         fills: list[list[Fill]] = [[None] * width for _ in range(height)]
         for k, l in np.ndindex(KH, KW) if n else ():
             fills[top + i + k * dh][left + j + l * dw] = taps[k][l]
@@ -138,7 +140,8 @@ def spread(
             sheet.frame(grid, top + i, left + j, (KH - 1) * dh + 1, (KW - 1) * dw + 1)
             sheet.frame(made, i, j, 1, 1)
             said = f"x[{i}, {j}] = {written(result[i, j])}: the window moves by one, whatever the stride"
-        sheet.lines(["", said, settings(geometry, output_padding=extra(geometry))])
+        sheet.lines(["", said, f"{colour_of(kernel.size)} is a tap of w, in the window and in the kernel."])
+        sheet.lines([settings(geometry, output_padding=extra(geometry))])
         return sheet
 
     return of_sheets(draw, result.size + 1, "result")

@@ -88,6 +88,15 @@ def new_figure(width: float, height: float, **options: Any) -> Figure:
     return figure
 
 
+def paper(width: float, height: float) -> tuple[Figure, Axes]:
+    """A figure and axes without lines all over it, measured in inches, x to the right and y downwards."""
+    figure = new_figure(width, height)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.axis("off")
+    return figure, axes
+
+
 @cache
 def _shown_figure() -> type[Figure]:
     """matplotlib's Figure with the one method by which a notebook shows what a cell ends with, without a magic line."""

@@ -134,7 +134,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
         return ""
     body = "".join(
         f"<tr><td>{escape(first)}</td>"
-        + "".join(f"<td style='text-align:left'>{escape(c)}</td>" for c in rest)
+        + "".join(f"<td style='text-align:left;padding-right:1em'>{escape(c)}</td>" for c in rest)
         + "</tr>"
         for first, *rest in rows
     )

@@ -37,8 +37,9 @@ def is_written(function: Callable[..., Any]) -> bool:
 def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple[Any, ...]) -> Callable[..., Any]:
     """`mine` if it is written and right in all `trials`, else `solution`; a line says which, and what is wrong.
 
-    trials: the arguments of a call each. What `mine` gives, a number or an array, must be what `solution` gives. So
-    the lesson goes on with right numbers, whatever the reader wrote.
+    trials: the arguments of a call each. What `mine` gives, a number or an array, must be what `solution` gives, and an
+    array where that is one. So the lesson goes on with right numbers, whatever the reader wrote. Without trials it is
+    for what follows to judge.
 
     >>> def double(x):
     ...     return x + 2
@@ -50,11 +51,11 @@ def yours(mine: Callable[..., Any], solution: Callable[..., Any], *trials: tuple
         print(f"{mine.__name__} is not written yet; {instead}.")
         return solution
     for given in trials:
-        wrong = _wrong(mine, given, np.asarray(solution(*given)))
+        wrong = _wrong(mine, given, solution(*given))
         if wrong is not None:
             print(f"Not yet: {wrong}; {instead}.")
             return solution
-    print(f"Going on with your {mine.__name__}.")
+    print(f"{'Going on with' if trials else 'Trying'} your {mine.__name__}.")
     return mine
 
 
@@ -65,8 +66,9 @@ def _says_nothing(line: ast.stmt) -> bool:
     return isinstance(line, ast.Pass) or (isinstance(line, ast.Expr) and isinstance(line.value, ast.Constant))
 
 
-def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], right: np.ndarray) -> str | None:
-    """What is wrong about the answer of `mine`; None if it is `right`."""
+def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str | None:
+    """What is wrong about the answer of `mine`; None if it is the one that is `solved`."""
+    right = np.asarray(solved)
     call = f"{mine.__name__}({', '.join(map(_short, given))})"
     try:
         answer = mine(*copy.deepcopy(given))
@@ -79,10 +81,13 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], right: np.ndarray) 
     except (TypeError, ValueError):
         return f"{call} returns {answer!r:.60}, which is no number and no array of numbers"
     if found.shape != right.shape:
+        if max(found.size, right.size) <= 9 and max(found.ndim, right.ndim) <= 1:  # a few numbers: say which
+            return f"{call} is {_numbers(found)}, it should be {_numbers(right)}"
         return f"{call} has shape {found.shape}, it should have shape {right.shape}"
     differ = np.argwhere(~np.isclose(found, right, rtol=1e-9, atol=0) & ~(np.isnan(found) & np.isnan(right)))
     if not len(differ):
-        return None
+        listed = isinstance(solved, np.ndarray) and isinstance(answer, list | tuple)
+        return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if listed else None
     at = tuple(differ[0].tolist())
     if not at:
         return f"{call} is {found:g}, it should be {right:g}"
@@ -102,7 +107,15 @@ def _place(mine: Callable[..., Any], error: Exception) -> str:
     return f" in its line {lines[-1]}" if lines else ""
 
 
+def _numbers(array: np.ndarray) -> str:
+    """One number, or a row of them in brackets."""
+    row = ", ".join(f"{number:g}" for number in array.ravel())
+    return f"[{row}]" if array.ndim else row
+
+
 def _short(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"{'x'.join(map(str, value.shape))} array"
+    if callable(value):
+        return str(getattr(value, "__name__", type(value).__name__))  # not where in memory it lies
     return f"{value!r:.40}"

@@ -32,7 +32,7 @@ def predict(prediction: object, answer: object, what: str = "it") -> None:
         print(f"{prediction!r} are not numbers in rows of one length; write them as {example}.")
         return
     if mine.shape != right.shape:
-        print(f"You predicted the shape {mine.shape}; {what} has shape {right.shape}.")
+        print(f"You predicted {_of_shape(mine)}; {what} is {_of_shape(right)}.")
         return
     wrong = np.argwhere(~np.isclose(mine, right, rtol=1e-9, atol=0) & ~(np.isnan(mine) & np.isnan(right)))
     if not len(wrong):
@@ -44,6 +44,13 @@ def predict(prediction: object, answer: object, what: str = "it") -> None:
     differs = f"you have {mine[at]:g} and {what} is {right[at]:g}"
     where = f"{right_ones} of {right.size} are right; the first that is not is {list(at)}, where " if at else ""
     print(f"{begin}: {where}{differs}.")
+
+
+def _of_shape(array: np.ndarray) -> str:
+    """one number, a list of 3, numbers of shape (2, 3)"""
+    if array.ndim < 2:
+        return f"a list of {array.size}" if array.ndim else "one number"
+    return f"numbers of shape {array.shape}"
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,11 @@ from minifcn.training.evaluation import evaluate, predict, predictions
 from minifcn.training.interrupts import Stop, stop_on_interrupt
 from minifcn.training.loop import Interrupted, State, TrainingError, train, train_step
 from minifcn.training.network import WEIGHTS_FILE, Card, load_network, no_such_run, runs_in, save_network
+from minifcn.training.shipped import PRETRAINED, pretrained, pretrained_record
 
 __all__ = [
     "CHECKPOINT_FILE",
+    "PRETRAINED",
     "WEIGHTS_FILE",
     "Card",
     "Interrupted",
@@ -20,6 +22,8 @@ __all__ = [
     "options_of_run",
     "predict",
     "predictions",
+    "pretrained",
+    "pretrained_record",
     "read_checkpoint",
     "restore",
     "runs_in",

@@ -8,6 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.autograd import Operation
+from minifcn.autograd.steps import steps
 from minifcn.errors import ArgumentError, GraphError
 from minifcn.machine.backend import array_module
 from tests.onto import close, equal, get, on
@@ -26,6 +27,19 @@ def test_diamond_hands_a_gradient_on_only_when_it_is_complete(xp):
     b = a + a
     c = b + b
     c.backward()
+    equal(a.grad, [4.0])
+
+
+def test_the_steps_of_a_walk_are_each_node_once_with_its_whole_gradient_and_change_nothing(xp):
+    a = leaf(xp, 1.0)
+    b = a + a
+    c = b + b
+    reached = steps(c, on(xp, np.array([1.0])))
+    assert [node for node, _ in reached] == [c.grad_fn, b.grad_fn, a]
+    for (_, total), whole in zip(reached, (1.0, 2.0, 4.0), strict=True):
+        equal(total, [whole])
+    assert a.grad is None
+    c.backward()  # nothing was freed
     equal(a.grad, [4.0])
 
 

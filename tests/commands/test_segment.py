@@ -12,8 +12,9 @@ from PIL.PngImagePlugin import PngInfo
 from minifcn import Tensor
 from minifcn import functional as F
 from minifcn.commands import segment
-from minifcn.data import normalize
+from minifcn.data import Scenes, normalize
 from minifcn.errors import ArgumentError, FileError
+from minifcn.labels import VOID
 from minifcn.plot import overlay
 from minifcn.training import load_network
 from tests.training.tiny import CLASSES, MEAN, PALETTE, STD, card, picture, save_some
@@ -27,7 +28,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def run(*images: str, weights: str = "w.npz", **options: object) -> int:
+def run(*images: str, weights: str | None = "w.npz", **options: object) -> int:
     return segment.run(
         {"weights": weights, "images": list(images), "size": None, "out": None, "device": None, "quiet": True} | options
     )
@@ -194,3 +195,23 @@ def test_folders_that_cannot_be_made(here: Path) -> None:
         run("x.png", out="x.png")
     with pytest.raises(FileError, match=r"x.png/y cannot be made \(Not a directory\); choose another --out\."):
         run("x.png", out="x.png/y")
+
+
+def test_without_weights_the_network_of_the_package_is_used_and_a_line_says_what_it_knows(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = Scenes(1, (96, 128), split="test")[0]
+    Image.fromarray(sample.image).save(here / "scene.png")
+    Image.fromarray(sample.image[5:42, 3:]).save(here / "part.png")
+    assert run("scene.png", "part.png", weights=None) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert "knows generated scenes only" in said[0] and "minifcn train --data folder --root PATH" in said[0]
+    assert said[1].startswith("scene.png (96x128): background ")
+    with Image.open(here / "segmented" / "scene_label.png") as shown:
+        labels = np.array(shown)
+    known = sample.label != VOID
+    assert (labels == sample.label)[known].mean() > 0.85
+    with Image.open(here / "segmented" / "part_label.png") as shown:
+        assert shown.size == (125, 37)
+    assert run("scene.png", out="again") == 0  # with weights there is no such line
+    assert "generated scenes" not in capsys.readouterr().out

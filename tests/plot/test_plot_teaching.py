@@ -19,13 +19,14 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.plot import arithmetic, frames, sheet
 from minifcn.plot.frames import Frames, svg_of
 from minifcn.plot.gathering import columns, coverage, matrix
-from minifcn.plot.graph import graph, to_dot
+from minifcn.plot.graph import graph, to_dot, walk
 from minifcn.plot.ladder import ladder, ladder_sizes
 from minifcn.plot.sliding import slide
 from minifcn.plot.stamping import spread, stamps
 
 TWIN = np.array([[1, 2], [3, 4]]), np.array([[1, 10], [100, 1000]])
 ARTICLE = np.array([[0, 1], [2, 3]])
+WALKED = (leaf := Tensor(1.0, requires_grad=True), (leaf + leaf) * (leaf + leaf))
 SQUARE = np.arange(9).reshape(3, 3)
 
 
@@ -57,6 +58,8 @@ EVERY: dict[str, Frames] = {
     "columns": columns(np.arange(12).reshape(3, 4), (2, 3), padding=(0, 1), back=True),
     "matrix": matrix(np.arange(12).reshape(3, 4), ARTICLE, padding=1, stride=2),
     "ladder": ladder(253, 256),
+    "chain": ladder(253, 256, chain=True),
+    "walk": walk(WALKED[1], {"a": WALKED[0]}),
 }
 
 
@@ -111,6 +114,15 @@ def test_stamps_add_up_to_the_transposed_convolution() -> None:
     assert grid(stamps(*TWIN)[0], "x: 3 x 3") == written(np.zeros(9))
 
 
+def test_a_line_between_what_stays_and_what_is_cut_away_is_a_whole_one() -> None:
+    figure = stamps(np.ones((2, 2)), np.ones((3, 3)), stride=2, padding=1).still()
+    patches = [patch for patch in figure.axes[0].patches if not patch.get_fill()]
+    dashed, whole = (
+        [p.zorder for p in patches if (p.get_linestyle() != "solid") == dashes] for dashes in (True, False)
+    )
+    assert dashed and whole and max(dashed) < min(whole)
+
+
 def test_output_padding_cuts_less_away_and_adds_zeros_only_beyond_the_stamps() -> None:
     y, w = np.array([[1, 10, 100]]), np.array([[1, 2, 3]])
     whole = written([1, 2, 13, 20, 130, 200, 300])
@@ -155,6 +167,10 @@ def test_sizes_on_the_ladder() -> None:
     assert ladder_sizes(256) == ([256, 128, 64, 32, 16, 8], [256, 128, 64, 32, 16])
     assert ladder_sizes(253, 2, ceil_mode=True) == ([253, 127, 64], [254, 128])
     assert "254, 1 missing" in numbers(ladder(255)[0]) and "256" in numbers(ladder(256)[0])
+    assert ladder_sizes(255, chain=True)[1] == [224, 112, 56, 28, 14]
+    assert ladder_sizes(255, ceil_mode=True, chain=True) == ([255, 128, 64, 32, 16, 8], [256, 128, 64, 32, 16])
+    assert "224, 31 missing" in numbers(ladder(255, chain=True)[0])
+    assert "256, 1 too many" in numbers(ladder(255, ceil_mode=True, chain=True)[0])
 
 
 @pytest.mark.parametrize("case", arithmetic.CASES, ids=lambda case: case.name)
@@ -186,6 +202,14 @@ def test_a_slider_holds_every_number_as_text_and_asks_nobody() -> None:
     ids = re.findall(r'\bid="([^"]+)"', html)
     assert len(ids) == len(set(ids))
     assert {name for name in re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html) for name in name if name} <= set(ids)
+
+
+def test_a_slider_is_a_white_card_on_any_page_and_its_control_too() -> None:
+    """Without its own colours a page in dark mode would put light words on it and a dark control."""
+    card = re.findall(r'<div class="minifcn-frames" style="([^"]*)"', stamps(*TWIN)._repr_html_())[0].split(";")
+    assert {"background:#fff", "color:#22272e", "color-scheme:light", "border-radius:8px"} <= set(card)
+    assert "color:inherit" in re.findall(r'<label style="([^"]*)"', stamps(*TWIN)._repr_html_())[0]
+    assert "fill: #ffffff" in svg_of(stamps(*TWIN).still())  # the paper is in the picture itself
 
 
 def test_two_sliders_on_a_page_do_not_share_a_name_and_one_drawn_twice_is_the_same() -> None:
@@ -255,6 +279,29 @@ def test_the_graph_of_a_diamond() -> None:
     assert text.count("n0 -> n1;") == 2 and text.count("n1 -> n2;") == 2 and 'label="a ()"' in text
     figure = graph(b + b, {"a": a})
     assert numbers(figure).count("Add") == 2 and "a ()" in numbers(figure)
+
+
+def test_the_walk_through_a_diamond_tells_what_each_node_receives_and_when() -> None:
+    a = Tensor(1.0, requires_grad=True)
+    b = a + a
+    frames = walk(b + b, {"a": a})
+    told = [[text for text in numbers(frame) if "←" in text] for frame in frames]
+    assert told == [[], ["Add ← 1"], ["Add ← 2", "Add ← 1"], ["a () ← 4", "Add ← 2", "Add ← 1"]]
+    assert a.grad is None
+    (b + b).backward()
+    assert a.grad is not None and a.grad.item() == 4
+    styles = [[arrow.arrowprops["arrowstyle"] for arrow in frame.axes[0].texts if not arrow.get_text()]
+              for frame in frames]  # fmt: skip
+    assert [style.count("<|-") for style in styles] == [0, 2, 4, 4]
+
+
+def test_the_walk_begins_with_the_gradient_that_is_given_and_leaves_the_graph_usable() -> None:
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = x * x
+    assert "x (2,) ← [2, −4]" in numbers(walk(y, {"x": x}, [1.0, -1.0]).still())
+    wide = Tensor(np.ones(5), requires_grad=True)
+    assert "leaf (5,) ← (5,)" in numbers(walk(wide.sum())[-1])
+    y.backward(Tensor([1.0, 1.0]))
 
 
 def test_every_node_stands_above_what_is_made_from_it() -> None:

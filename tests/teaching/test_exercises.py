@@ -49,7 +49,7 @@ def test_a_stub_is_not_written(stub: Callable[..., Any], capsys: pytest.CaptureF
 def test_what_has_a_body_is_written(function: Callable[..., Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert is_written(function)
     assert yours(function, dots) is function
-    assert "Going on with your" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"Trying your {function.__name__}.\n"  # nothing has been tried yet
 
 
 def test_what_is_no_function_is_refused() -> None:
@@ -82,7 +82,7 @@ def test_a_stub_that_is_async_is_not_written() -> None:
 
 
 def test_what_is_right_in_all_trials_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
-    mine = lambda x: [2 * n for n in x]  # noqa: E731
+    mine = lambda x: np.add(x, x)  # noqa: E731
     assert yours(mine, lambda x: 2 * np.asarray(x), ([1, 2],), ([math.nan],), ([],)) is mine
     assert capsys.readouterr().out == "Going on with your <lambda>.\n"
 
@@ -106,6 +106,31 @@ def test_what_is_wrong_is_said_and_the_lesson_goes_on_with_the_solution(
     assert f"Not yet: {said}" in told and told.endswith("; going on with the solution, doubles.\n")
 
 
+@pytest.mark.parametrize(
+    ("answer", "right", "said"),
+    [
+        (16, range(16, 19), "is 16, it should be [16, 17, 18]"),
+        (range(2), range(0), "is [0, 1], it should be []"),
+        ([[1, 2]], [1, 2], "has shape (1, 2), it should have shape (2,)"),
+        (range(10), range(9), "has shape (10,), it should have shape (9,)"),
+    ],
+)
+def test_a_few_numbers_of_another_shape_are_shown(
+    answer: Any, right: Any, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    yours(lambda: answer, lambda: right, ())
+    assert capsys.readouterr().out == f"Not yet: <lambda>() {said}; going on with the solution.\n"
+
+
+def test_a_list_is_no_array_but_where_the_solution_gives_none_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
+    def listed(x: Any) -> Any:
+        return [2 * n for n in x]
+
+    assert yours(listed, doubles, (np.ones(2),)) is doubles  # the lesson may slice it next, or ask for its dtype
+    assert "listed(2 array) is right, but a list; end with return np.array(...)" in capsys.readouterr().out
+    assert yours(listed, lambda x: [x[0] + x[0], x[1] + x[1]], (np.ones(2),)) is listed
+
+
 def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
     def spoils(x: Any) -> Any:
         x *= 2
@@ -114,3 +139,11 @@ def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
     given = np.ones(2)
     assert yours(spoils, doubles, (given,), (given,)) is spoils
     assert given.tolist() == [1, 1]
+
+
+def test_a_function_among_the_arguments_is_called_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    def applied(function: Callable[[int], int], value: int) -> int:
+        return value
+
+    yours(applied, lambda function, value: function(value), (doubles, 3))
+    assert capsys.readouterr().out.startswith("Not yet: applied(doubles, 3) is 3, it should be 6;")

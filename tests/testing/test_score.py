@@ -47,7 +47,7 @@ def test_the_law_kills_some_mutant(name):
 
 @cache
 def calls_of(operation: str) -> list:
-    return calls_of_the_laws(laws_about(operation), operation, examples=3, seed=0)
+    return calls_of_the_laws(laws_about(operation), operation, examples=10, seed=0)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
