@@ -180,9 +180,8 @@ def graded_task(
 def judged(task: Task, function: Callable[..., Any], examples: int, seed: int) -> Finding:
     """The laws of one task, tried on a function, and what was found in the words of the lab."""
     operation = task.form.operation(task.operation, function) if task.form else function
-    tried = dict.fromkeys(task.tried)
     given: dict[str, Any] = {task.operation: operation}
-    report = check(examples=examples, seed=seed, laws=tried, planes=False, **given)
+    report = check(examples=examples, seed=seed, laws=task.tried, planes=False, **given)
     return in_its_words(report.findings[0], task, function)
 
 

@@ -92,7 +92,8 @@ class Task:
     @property
     def points(self) -> int:
         worth = (*self.gate.values(), *self.laws.values(), *self.contracts.values())
-        return sum(worth) + sum(r.points for r in self.refusals) + sum(e.points for e in self.efforts)
+        counted = sum(effort.points for effort in self.efforts)
+        return sum(worth) + sum(refusal.points for refusal in self.refusals) + counted
 
 
 @dataclass(frozen=True)
