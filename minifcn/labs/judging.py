@@ -181,7 +181,8 @@ def judged(task: Task, function: Callable[..., Any], examples: int, seed: int) -
     """The laws of one task, tried on a function, and what was found in the words of the lab."""
     operation = task.form.operation(task.operation, function) if task.form else function
     tried = dict.fromkeys(task.tried)
-    report = check(examples=examples, seed=seed, laws=tried, planes=False, **{task.operation: operation})
+    given: dict[str, Any] = {task.operation: operation}
+    report = check(examples=examples, seed=seed, laws=tried, planes=False, **given)
     return in_its_words(report.findings[0], task, function)
 
 

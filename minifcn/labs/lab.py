@@ -92,7 +92,7 @@ class Task:
     @property
     def points(self) -> int:
         worth = (*self.gate.values(), *self.laws.values(), *self.contracts.values())
-        return sum(worth) + sum(each.points for each in (*self.refusals, *self.efforts))
+        return sum(worth) + sum(r.points for r in self.refusals) + sum(e.points for e in self.efforts)
 
 
 @dataclass(frozen=True)
