@@ -5,8 +5,9 @@ from __future__ import annotations
 from minifcn.errors import ArgumentError
 from minifcn.labs.lab import Lab
 from minifcn.labs.lab1 import LAB as LAB1
+from minifcn.labs.lab2 import LAB as LAB2
 
-LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1,)}
+LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1, LAB2)}
 
 
 def lab_of(number: int) -> Lab:
