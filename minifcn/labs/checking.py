@@ -15,7 +15,7 @@ from typing import Any
 from minifcn.errors import ArgumentError
 from minifcn.labs.judging import TaskGrade, graded
 from minifcn.labs.lab import AUTOMATIC, WRITTEN, Lab
-from minifcn.labs.telling import STYLE, Told
+from minifcn.labs.telling import STYLE, Told, laid_out
 from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
@@ -76,13 +76,11 @@ class Checked(Told):
     lab: Lab
     grades: dict[str, TaskGrade]
 
-    @property
-    def so_far(self) -> list[str]:
-        return _progress(self.lab, self.grades)
+    def __repr__(self) -> str:
+        return "\n\n".join([self.text(), laid_out([_progress(self.lab, self.grades)])])
 
-    @property
-    def page_so_far(self) -> str:
-        return _bars(self.lab, self.grades)
+    def _repr_html_(self) -> str:
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}{_bars(self.lab, self.grades)}</div>"
 
 
 def _counting(function: Any) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Count]:

@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 
 from minifcn.errors import FileError
+from minifcn.labs.forms import source_of
 from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Refusal, Task
 from minifcn.labs.sandbox import Sandbox
+from minifcn.labs.submissions import as_python, earlier
 from minifcn.labs.wording import in_its_words
 from minifcn.testing.check import check
 from minifcn.testing.isolation import Count, Limits, Raised
@@ -27,6 +29,7 @@ from minifcn.testing.report import Finding
 from minifcn.testing.worker import shortened
 from minifcn.text import nearest
 
+EXAMPLES = 15  # cases for each law
 Functions = Mapping[str, Callable[..., Any]]
 Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a function by its name, and counts
 
@@ -66,7 +69,7 @@ class Grade:
     """What a submission got.
 
     error: why it could not be run at all, in a sentence. missing: the walls that this system did not allow around it.
-    printed: how what it printed begins.
+    printed: how what it printed begins. notes: what was left out of it, in sentences.
     """
 
     lab: Lab
@@ -75,6 +78,7 @@ class Grade:
     error: str = ""
     missing: tuple[str, ...] = ()
     printed: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def points(self) -> int:
@@ -87,28 +91,49 @@ class Grade:
 
 
 def graded(
-    lab: Lab, functions: Functions, *, examples: int = 15, seed: int = 0, counted: Counted | None = None
+    lab: Lab,
+    functions: Functions,
+    *,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    counted: Counted | None = None,
+    only: str | None = None,
 ) -> Grade:
     """Judge functions by their names in the lab's text; one that is not there is missing.
 
-    counted: calls one of them and counts what it does; without it no effort is too much.
+    counted: calls one of them and counts what it does; without it no effort is too much. only: this task alone.
     """
     began = time.monotonic()
-    tasks = tuple(_task(task, functions, examples, seed, counted) for task in lab.tasks)
+    tasks = tuple(
+        _task(task, functions, examples, seed, counted) for task in lab.tasks if only in (None, task.function)
+    )
     return Grade(lab, tasks, time.monotonic() - began)
 
 
-def graded_file(lab: Lab, file: Path, *, examples: int = 15, seed: int = 0, limits: Limits | None = None) -> Grade:
-    """Judge a student's file; one that cannot be run has no points and says why."""
+def graded_file(
+    lab: Lab,
+    file: Path,
+    *,
+    examples: int = EXAMPLES,
+    seed: int = 0,
+    limits: Limits | None = None,
+    only: str | None = None,
+) -> Grade:
+    """Judge a student's .py or .ipynb; one that cannot be run has no points and says why.
+
+    Functions of earlier labs are there as `reference_lab1` and so on, for who imports them.
+    """
     began = time.monotonic()
     try:
-        with Sandbox(file, lab.functions, limits or Limits()) as box:
-            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted)
+        text, notes = as_python(file)
+        beside = {f"reference_lab{n}.py": source_of(n).reference() for n in earlier(text, lab.number)}
+        with Sandbox(file, lab.functions, limits or Limits(), text=text, beside=beside) as box:
+            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted, only=only)
             tasks = tuple(replace(grade, told=_meant(grade, box.others)) for grade in found.tasks)
-            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed))
+            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed), notes=notes)
     except FileError as error:
         tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
-        return Grade(lab, tasks, time.monotonic() - began, str(error))
+        return Grade(lab, tasks, time.monotonic() - began, re.sub(r"\S*[/\\](?=[^/\\\s]+\.py)", "", str(error)))
 
 
 def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
@@ -129,6 +154,7 @@ def _task(task: Task, functions: Functions, examples: int, seed: int, counted: C
 
 
 def graded_task(
+<<<<<<< HEAD
     task: Task,
     function: Callable[..., Any],
     examples: int = 15,
@@ -136,6 +162,9 @@ def graded_task(
     counted: Counted | None = None,
     *,
     small: bool = True,
+=======
+    task: Task, function: Callable[..., Any], examples: int = EXAMPLES, seed: int = 0, counted: Counted | None = None
+>>>>>>> labs
 ) -> TaskGrade:
     """Judge the function of one task. small: the example that goes wrong is made small, which takes most of the time."""
     finding = judged(task, function, examples, seed, small)

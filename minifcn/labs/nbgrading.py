@@ -18,12 +18,10 @@ import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Integer
 
-from minifcn.errors import FileError
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.forms import CHECK
 from minifcn.labs.judging import Grade, TaskGrade, graded_file
 from minifcn.labs.lab import Lab
-from minifcn.labs.submissions import as_python
 from minifcn.labs.telling import Told
 
 ASSIGNMENT = re.compile(r"lab[ _-]?0*(\d+)", re.IGNORECASE)
@@ -57,16 +55,9 @@ class Judged(NbGraderPreprocessor):  # type: ignore[misc]
 def judged(lab: Lab, notebook: Any, examples: int = 15) -> Grade:
     """The grade of a notebook. The seed is drawn once in each run of nbgrader, for the whole class, and never told."""
     with TemporaryDirectory() as folder:
-        place = Path(folder, "submission.ipynb")
+        place = Path(folder, f"lab{lab.number}.ipynb")
         nbformat.write(notebook, place)
-        file = Path(folder, f"lab{lab.number}_{lab.name}.py")
-        try:
-            text, _ = as_python(place)
-        except FileError as error:
-            tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
-            return Grade(lab, tasks, 0.0, str(error))
-        file.write_text(text, encoding="utf-8")
-        return graded_file(lab, file, examples=examples, seed=_seed())
+        return graded_file(lab, place, examples=examples, seed=_seed())
 
 
 @cache

@@ -1,9 +1,9 @@
 """A release: what students get, the solutions, and a course folder for nbgrader, each checked before it is written.
 
-    release/lab1/          lab1_<name>.ipynb, for students
-    release/lab1-plain/    lab1_<name>.py and test_lab1.py, for students without Jupyter
-    solution/lab1/         the same with solutions, run, and reference_lab1.py, for the labs that build on it
-    course/                nbgrader_config.py and source/lab1/lab1.ipynb
+    release/lab<N>/          lab<N>_<name>.ipynb, for students
+    release/lab<N>-plain/    lab<N>_<name>.py and test_lab<N>.py, for students without Jupyter
+    solution/lab<N>/         the same with solutions, run, and reference_lab<N>.py, for the labs that build on it
+    course/                  nbgrader's configuration, and source/lab<N>/lab<N>.ipynb
 
 A solution that does not run, or does not get all points from the judge, is an error, and so is a line of it that is
 found in what students get.
@@ -45,7 +45,7 @@ def release(folder: Path, chosen: Iterable[Source]) -> Iterator[str]:
     for source in chosen:
         _put(folder, files_of(source))
         if not written:
-            _put(folder / "course", {"nbgrader_config.py": CONFIG})
+            _put(folder / "course", {CONFIG_FILE: CONFIG})
             written = True
         yield f"{source.title}: the solution runs and gets {AUTOMATIC} of {AUTOMATIC} points; no line of it leaks."
 
@@ -127,6 +127,7 @@ def _put(folder: Path, files: Files) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+CONFIG_FILE = "nbgrader_config" + ".py"
 CONFIG = f'''\
 # A course folder of nbgrader, in which minifcn's judge gives the points. In this folder:
 #

@@ -22,12 +22,15 @@ from minifcn.labs.percent import cells_of_notebook
 SUFFIXES = (".py", ".ipynb")
 MOODLE = re.compile(r"^(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)$")
 CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)$")
+REFERENCE = re.compile(
+    r"reference_lab(\d)"
+)  # the functions of an earlier lab, which the judge lays beside a submission
 LARGEST = 2**22  # bytes of a submission: more is no text that somebody wrote
 
 
 @dataclass(frozen=True)
 class Submission:
-    """student: as the folder names them. file: what is graded; None if there is nothing. notes: what a teacher may ask."""
+    """student: as the folder names them. file: what is graded; None if there is nothing. notes: for the teacher."""
 
     student: str
     file: Path | None
@@ -143,6 +146,11 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
     return "\n".join(lines), tuple(dict.fromkeys(notes))
 
 
+def earlier(text: str, number: int) -> list[int]:
+    """The labs before `number` whose reference a text imports."""
+    return sorted({int(found) for found in REFERENCE.findall(text) if 0 < int(found) < number})
+
+
 def _imports_of_others(node: ast.stmt) -> set[str]:
     """The packages that an import asks for and that are not there."""
     if isinstance(node, ast.Import):
@@ -151,7 +159,8 @@ def _imports_of_others(node: ast.stmt) -> set[str]:
         names = {(node.module or "").partition(".")[0]}
     else:
         return set()
-    return {name for name in names if name != "numpy" and name not in sys.stdlib_module_names}
+    there = {"numpy", *sys.stdlib_module_names}
+    return {name for name in names if name not in there and not REFERENCE.fullmatch(name)}
 
 
 def _targets(node: ast.stmt) -> list[ast.Name]:

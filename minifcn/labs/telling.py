@@ -12,7 +12,7 @@ from textwrap import wrap
 
 from minifcn.labs.judging import Line, TaskGrade
 from minifcn.testing.laws import LAWS
-from minifcn.testing.report import Finding, Report
+from minifcn.testing.report import Report
 
 WIDTH = 80
 
@@ -44,17 +44,8 @@ class Told:
         """Where to look, as long as what defines the task does not hold."""
         return self.grade.task.hint if self.grade.points == 0 else ""
 
-    @property
-    def so_far(self) -> list[str]:
-        """Lines to end with: nothing where there is one task alone."""
-        return []
-
-    @property
-    def page_so_far(self) -> str:
-        """The same as HTML."""
-        return ""
-
-    def __repr__(self) -> str:
+    def text(self) -> str:
+        """Lines of 80 columns."""
         parts = [[self.sentence]]
         if not self and self.grade.lines:
             parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
@@ -62,10 +53,10 @@ class Told:
             parts.append([self._named(str(self.grade.finding))])
         if self.hint:
             parts.append([f"Hint: {self.hint}"])
-        parts.append(self.so_far)
-        return "\n\n".join("\n".join(line for text in part for line in wrapped(text)) for part in parts if part)
+        return laid_out(parts)
 
-    def _repr_html_(self) -> str:
+    def section(self) -> str:
+        """HTML, which wants STYLE once on its page."""
         kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
             self.grade.state, ("wrong", "✗")
         )
@@ -77,12 +68,16 @@ class Told:
                 for line in self.grade.lines
             )
             parts.append(f"<table class='points'><tbody>{rows}</tbody></table>")
-        if self._has_example:
-            parts.append(self._named(_example(self.grade.finding)))
+        if self._has_example and self.grade.finding is not None:
+            parts.append(self._named(Report((self.grade.finding,))._repr_html_()))
         if self.hint:
             parts.append(f"<p>Hint: {escape(self.hint)}</p>")
-        body = f"<section class='{kind}'>{''.join(parts)}</section>{self.page_so_far}"
-        return f"{STYLE}<div class='minifcn-lab'>{body}</div>"
+        return f"<section class='{kind}'>{''.join(parts)}</section>"
+
+    __repr__ = text
+
+    def _repr_html_(self) -> str:
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}</div>"
 
     def _named(self, text: str) -> str:
         """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
@@ -94,11 +89,6 @@ class Told:
         return self.grade.state in ("partly", "wrong") and finding is not None and not finding
 
 
-def _example(finding: Finding | None) -> str:
-    shown = getattr(Report((finding,)), "_repr_html_", None) if finding else None
-    return shown() if shown else f"<pre>{escape(str(finding))}</pre>"
-
-
 def _worth(line: Line, grade: TaskGrade) -> str:
     """12/12, 0/5; (5) of what holds and does not count yet."""
     if not line.holds:
@@ -107,12 +97,17 @@ def _worth(line: Line, grade: TaskGrade) -> str:
 
 
 def _told(line: Line) -> str:
-    if line.name in LAWS:
-        return LAWS[line.name].statement
-    return line.told or getattr(line, "statement", "") or "The effort of a call stays within its limit."
+    """What is asked for; of what is no law, what was found instead."""
+    sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
+    return sentence[:1].upper() + sentence[1:]
 
 
-def wrapped(text: str) -> list[str]:
+def laid_out(parts: list[list[str]]) -> str:
+    """Paragraphs of lines, with an empty line between them."""
+    return "\n\n".join("\n".join(line for text in part for line in _wrapped(text)) for part in parts)
+
+
+def _wrapped(text: str) -> list[str]:
     """Lines of 80 columns; the tables of a finding are narrow enough as they are."""
     inner = " " * (13 if text.startswith(" ") else 0)
     lines = text.split("\n")
@@ -128,7 +123,8 @@ STYLE = """<style>
 .minifcn-lab > section.unwritten { border-left: 4px dashed #888; }
 .minifcn-lab p { margin: 0.4em 0; }
 .minifcn-lab pre { white-space: pre-wrap; color: inherit; background: transparent; }
-.minifcn-lab table.points { border-collapse: collapse; margin: 0.4em 0; background: transparent; border: 0; }
+.minifcn-lab table.points { border-collapse: collapse; margin: 0.4em 0; font-size: inherit;
+  background: transparent; border: 0; }
 .minifcn-lab table.points td { text-align: left; vertical-align: top; padding: 0.1em 0.7em 0.1em 0; border: 0;
   color: inherit; background: transparent; }
 .minifcn-lab table.points td:first-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }

@@ -186,7 +186,7 @@ def means_default(name: str, value: Any, given: Given, parameters: Given) -> boo
     if default is Operations.REQUIRED:
         return False
     if name == "stride" and default is None and value is not None:
-        return pair(value, name, 1) == pair(given["kernel_size"], "kernel_size", 1)
+        return pair(value, name, 0) == pair(given["kernel_size"], "kernel_size", 0)
     if default is None or value is None:
         return value is default
     if name in PAIRS:

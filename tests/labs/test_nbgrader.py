@@ -16,14 +16,14 @@ from typing import Any
 
 import pytest
 
-from minifcn.labs.forms import Source, leaks
+from minifcn.labs.forms import leaks, source_of
 from minifcn.labs.releasing import CONFIG
 from tests.labs.needing import needed
 
 needed("nbgrader", "nbformat", "nbclient")
 
 ROOT = Path(__file__).parents[2]
-SMALL = Source(Path(__file__).with_name("lab1_im2col.py"))
+TEXT = source_of(1)
 SECRET = "secret of the sandbox"
 
 Change = Callable[[dict[str, Any], str], str]  # (a cell, the solution that belongs in it) -> what the student writes
@@ -35,10 +35,10 @@ def zeros(name: str) -> str:
 
 SUBMISSIONS: dict[str, tuple[float, Change]] = {
     "right": (90, lambda cell, solution: solution),
-    "half": (47, lambda cell, solution: solution if name_of(cell) in ("output_size", "im2col") else zeros("col2im")),
+    "half": (44, lambda cell, solution: solution if name_of(cell) in ("output_size", "im2col") else zeros("col2im")),
     "zeros": (0, lambda cell, solution: zeros(name_of(cell))),
     "untouched": (0, lambda cell, solution: cell["source"]),
-    "hostile": (17, lambda cell, solution: solution if name_of(cell) == "output_size" else HOSTILE),
+    "hostile": (18, lambda cell, solution: solution if name_of(cell) == "output_size" else HOSTILE),
 }
 HOSTILE = f"""\
 import minifcn.labs.judging
@@ -65,7 +65,7 @@ def nbgrader(course: Path, *arguments: str) -> None:
 
 def submit(course: Path, student: str, change: Change) -> None:
     notebook = json.loads((course / "release/lab1/lab1.ipynb").read_text(encoding="utf-8"))
-    solved = json.loads(SMALL.notebook(solved=True))
+    solved = json.loads(TEXT.notebook(solved=True))
     for cell, other in zip(notebook["cells"], solved["cells"], strict=True):
         if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code":
             cell["source"] = change(cell, "".join(other["source"]))
@@ -83,7 +83,7 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Path:
     quick = "c.Judged.examples = 5\n"
     (course / "nbgrader_config.py").write_text(CONFIG + quick, encoding="utf-8")
     (course / "source" / "lab1").mkdir(parents=True)
-    (course / "source" / "lab1" / "lab1.ipynb").write_text(SMALL.course(), encoding="utf-8")
+    (course / "source" / "lab1" / "lab1.ipynb").write_text(TEXT.course(), encoding="utf-8")
     nbgrader(course, "generate_assignment", "lab1", "--create")
     for student, (_, change) in SUBMISSIONS.items():
         submit(course, student, change)
@@ -104,23 +104,23 @@ def test_each_submission_gets_what_it_deserves(course: Path) -> None:
 
 def test_students_get_no_solution(course: Path) -> None:
     released = (course / "release/lab1/lab1.ipynb").read_text(encoding="utf-8")
-    assert leaks([released], SMALL) == set()
-    ours = json.loads(SMALL.notebook())["cells"]
+    assert leaks([released], TEXT) == set()
+    ours = json.loads(TEXT.notebook())["cells"]
     assert [cell["source"] for cell in json.loads(released)["cells"]] == [cell["source"] for cell in ours]
 
 
 def test_the_feedback_tells_what_was_wrong_and_nothing_that_is_hidden(course: Path) -> None:
     pages = {name: (course / f"feedback/{name}/lab1/lab1.html").read_text(encoding="utf-8") for name in SUBMISSIONS}
-    assert "im2col: all 30 points." in pages["right"]
-    assert "col2im: 0 of 25 points." in pages["half"] and "It is the transpose of im2col" in pages["half"]
-    assert "output_size is not written yet: 0 of 17 points." in pages["untouched"]
+    assert "im2col: all 26 points." in pages["right"]
+    assert "col2im: 0 of 25 points." in pages["half"] and "Begin with zeros." in pages["half"]
+    assert "output_size is not written yet: 0 of 18 points." in pages["untouched"]
     for name in ("zeros", "untouched"):
-        assert leaks([pages[name]], SMALL) == set()
+        assert leaks([pages[name]], TEXT) == set()
         assert "seed" not in pages[name].lower()
 
 
 def test_nothing_of_a_submission_ran_in_the_judge(course: Path) -> None:
     assert not list(course.rglob(SECRET)) and not (ROOT / SECRET).exists() and not Path(SECRET).exists()
     graded = json.loads((course / "autograded/hostile/lab1/lab1.ipynb").read_text(encoding="utf-8"))
-    checks = [cell for cell in graded["cells"] if cell["metadata"].get("nbgrader", {}).get("points") == 30]
+    checks = [cell for cell in graded["cells"] if cell["metadata"].get("nbgrader", {}).get("points") == 26]
     assert len(checks) == 1 and "".join(checks[0]["outputs"][-1]["data"]["text/plain"]) == "0"
