@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from minifcn.testing.blame import Difference, difference
@@ -61,10 +61,20 @@ class Form:
 class Pairs(Form):
     """Every kernel_size, stride, padding and dilation is a pair (rows, columns), never one number for both."""
 
+    def told(self, wrong: Difference, function: Function) -> Difference:
+        """With the pairs that the function was given."""
+        return replace(wrong, call=replace(wrong.call, given=_paired(wrong.call.given)))
+
     def _call(self, function: Function, required: list[Any], named: Given) -> Any:
-        paired = {key: (value, value) if key in PAIRS and isinstance(value, int) else value
-                  for key, value in named.items()}  # fmt: skip
-        return function(*(2 * (each,) if isinstance(each, int) else each for each in required), **paired)
+        return function(*(_pair(each) for each in required), **_paired(named))
+
+
+def _pair(value: Any) -> Any:
+    return (value, value) if isinstance(value, int) else value
+
+
+def _paired(named: Mapping[str, Any]) -> Given:
+    return {key: _pair(value) if key in PAIRS else value for key, value in named.items()}
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class OneAxis(Form):
         call = wrong.call
         for axis in (0, 1):
             defaults = {key: Operations.parameters(call.operation)[key] for key in self.options}
-            given = _of_axis(defaults | call.given, axis)
+            given = _of_axis({**call.given, **{k: v for k, v in defaults.items() if k not in call.given}}, axis)
             mine = tried(lambda given: self._one(function, given), given)
             found = difference(Call(call.operation, given, mine), _right_of_axis(call.operation, given))
             if found:

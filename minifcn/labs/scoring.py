@@ -82,7 +82,7 @@ def lab_score(lab: Lab, *, examples: int = 15, seed: int = 0) -> LabScore:
         for name in task.mutants:
             mutant = MUTANTS[name]
             function = task.form.written(mutant.function) if task.form else mutant.function
-            grade = graded_task(task, function, examples, seed)
+            grade = graded_task(task, function, examples, seed, small=False)
             broken = tuple(line.name for line in grade.lines if line.kind != "effort" and not line.holds)
             named = grade.finding is not None and mutant in grade.finding.mistakes
             made.append(Mistake(task, mutant, AUTOMATIC - task.points + grade.points, broken, named))

@@ -39,12 +39,14 @@ def in_its_words(finding: Finding, task: Task, function: Callable[..., Any]) -> 
         wrong = difference(call)
         return replace(found, found=wrong_of(wrong).sentence if wrong else renamed(found.found))
 
+    # What defines the task is told first, where it is broken.
+    told = sorted(finding.counterexamples, key=lambda found: found.law.name not in task.gate)
     return replace(
         finding,
         name=task.function,
         cause=renamed(finding.cause),
         wrong=wrong_of(finding.wrong) if finding.wrong else None,
         last_call=call_of(finding.last_call) if finding.last_call else None,
-        counterexamples=tuple(map(counterexample, finding.counterexamples)),
+        counterexamples=tuple(map(counterexample, told)),
         notes=tuple(renamed(note) for note in finding.notes if not note.startswith(NOT_ASKED)),
     )

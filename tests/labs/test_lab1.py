@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from minifcn.labs import lab_of
-from minifcn.labs.judging import Grade, graded, graded_file
-from minifcn.labs.scoring import lab_score
-from tests.labs.texts import functions, solution_file, the_text_agrees
+from minifcn.labs.judging import graded, graded_file
+from tests.labs.texts import LAZY, broken, functions, lazy_ones, nothing_escapes, solution_file, the_text_agrees
 
 LAB = lab_of(1)
 SOLUTION = functions(1)
 STUBS = functions(1, stubs=True)
-
-
-def broken(grade: Grade) -> list[str]:
-    return [line.name for task in grade.tasks for line in task.lines if not line.holds]
 
 
 def test_the_text_agrees_with_what_is_judged():
@@ -43,37 +36,13 @@ def test_stubs_have_no_points_and_are_called_so():
     assert {task.state for task in grade.tasks} == {"not written yet"}
 
 
-def zeros() -> dict[str, Any]:
-    """Of the right shape, refusing what is to be refused."""
-
-    def of(function: Any) -> Any:
-        return lambda *arguments, **named: np.zeros_like(function(*arguments, **named))
-
-    return {name: of(function) for name, function in SOLUTION.items()} | {
-        "output_size": lambda *arguments, **named: 0 * SOLUTION["output_size"](*arguments, **named)
-    }
-
-
-@pytest.mark.parametrize(
-    "lazy",
-    [
-        zeros(),
-        dict.fromkeys(SOLUTION, lambda x, *rest, **named: x),
-        dict.fromkeys(SOLUTION, lambda x, *rest, **named: x * 1),
-        dict.fromkeys(SOLUTION, lambda *arguments, **named: arguments[1]),
-    ],
-)
+@pytest.mark.parametrize("lazy", lazy_ones(SOLUTION), ids=LAZY)
 def test_zeros_and_copies_of_the_input_have_hardly_any(lazy):
     assert graded(LAB, lazy).points <= 10
 
 
 def test_every_known_mistake_costs_points_and_is_called_by_its_name_and_every_law_notices_one():
-    score = lab_score(LAB)
-    assert score.survivors == []
-    assert score.unnamed == []
-    assert score.idle == []
-    assert score.percent == 100
-    assert "Mutation score 100 %" in str(score)
+    nothing_escapes(LAB)
 
 
 BY_PIXELS = """

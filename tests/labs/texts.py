@@ -8,7 +8,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from minifcn.labs.judging import Grade
 from minifcn.labs.lab import Lab
+from minifcn.labs.scoring import lab_score
 
 TEXTS = Path(__file__).parents[2] / "tutorials" / "labs"
 SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION$.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
@@ -49,6 +51,42 @@ def solution_file(number: int, folder: Path, **replaced: str) -> Path:
     file = folder / f"lab{number}.py"
     file.write_text("\n\n".join([written(number), *replaced.values()]), encoding="utf-8")
     return file
+
+
+def broken(grade: Grade) -> list[str]:
+    """What does not hold, by name."""
+    return [line.name for task in grade.tasks for line in task.lines if not line.holds]
+
+
+LAZY = ("zeros", "input", "copy of the input", "second argument")
+
+
+def lazy_ones(solution: dict[str, Callable[..., Any]]) -> list[dict[str, Callable[..., Any]]]:
+    """Functions that do nothing, one set for each of LAZY. The zeros have the right shape, and refuse what they should."""
+
+    def zeros(function: Callable[..., Any]) -> Callable[..., Any]:
+        def nothing(*arguments: Any, **named: Any) -> Any:
+            right = function(*arguments, **named)
+            return [0 for _ in right] if isinstance(right, range) else right * 0
+
+        return nothing
+
+    return [
+        {name: zeros(function) for name, function in solution.items()},
+        dict.fromkeys(solution, lambda *arguments, **named: arguments[0]),
+        dict.fromkeys(solution, lambda *arguments, **named: arguments[0] * 1),
+        dict.fromkeys(solution, lambda *arguments, **named: arguments[1]),
+    ]
+
+
+def nothing_escapes(lab: Lab) -> None:
+    """Every mutant costs points and is called by its name, and every law notices one."""
+    score = lab_score(lab)
+    assert score.survivors == []
+    assert score.unnamed == []
+    assert score.idle == []
+    assert score.percent == 100
+    assert "Mutation score 100 %" in str(score)
 
 
 def the_text_agrees(lab: Lab) -> None:

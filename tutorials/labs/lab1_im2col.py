@@ -123,7 +123,8 @@ output_size(5, 2), output_size(5, 2, stride=2), output_size(5, 3, dilation=2), o
 # **The limit** (4 points): with a kernel of 3x3, a call runs at most 200 lines of your code, whatever the image. A loop
 # over nine taps needs far fewer; a loop over the pixels needs thousands.
 #
-# Leave `x` as it is, and give back memory of your own. `np.pad` and `reshape` are useful.
+# Leave `x` as it is, and give back memory of your own. Copy pixels, do not multiply them by zeros and ones: a broken
+# pixel (NaN, "not a number") must not spoil the others. `np.pad` and `reshape` are useful.
 
 
 # %% nbgrader={"grade": false, "grade_id": "im2col", "locked": false, "schema_version": 3, "solution": true, "task": false}
