@@ -154,19 +154,15 @@ def _task(task: Task, functions: Functions, examples: int, seed: int, counted: C
 
 
 def graded_task(
-<<<<<<< HEAD
     task: Task,
     function: Callable[..., Any],
-    examples: int = 15,
+    examples: int = EXAMPLES,
     seed: int = 0,
     counted: Counted | None = None,
     *,
     small: bool = True,
-=======
-    task: Task, function: Callable[..., Any], examples: int = EXAMPLES, seed: int = 0, counted: Counted | None = None
->>>>>>> labs
 ) -> TaskGrade:
-    """Judge the function of one task. small: the example that goes wrong is made small, which takes most of the time."""
+    """Judge the function of one task. small: an example that goes wrong is made small, which takes most of the time."""
     finding = judged(task, function, examples, seed, small)
     if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
