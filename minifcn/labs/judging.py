@@ -154,17 +154,13 @@ def _task(task: Task, functions: Functions, examples: int, seed: int, counted: C
 
 
 def graded_task(
-<<<<<<< HEAD
     task: Task,
     function: Callable[..., Any],
-    examples: int = 15,
+    examples: int = EXAMPLES,
     seed: int = 0,
     counted: Counted | None = None,
     *,
     small: bool = True,
-=======
-    task: Task, function: Callable[..., Any], examples: int = EXAMPLES, seed: int = 0, counted: Counted | None = None
->>>>>>> labs
 ) -> TaskGrade:
     """Judge the function of one task. small: the example that goes wrong is made small, which takes most of the time."""
     finding = judged(task, function, examples, seed, small)
@@ -191,8 +187,8 @@ def judged(task: Task, function: Callable[..., Any], examples: int, seed: int, s
     """The laws of one task, tried on a function, and what was found in the words of the lab."""
     operation = task.form.operation(task.operation, function) if task.form else function
     given: dict[str, Any] = {task.operation: operation}
-    shrink = "first" if small else "none"
-    report = check(examples=examples, seed=seed, laws=task.tried, planes=False, shrink=shrink, **given)
+    given |= {} if small else {"shrink": "none"}
+    report = check(examples=examples, seed=seed, laws=task.tried, planes=False, **given)
     return in_its_words(report.findings[0], task, function)
 
 
