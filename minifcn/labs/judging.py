@@ -162,7 +162,7 @@ def graded_task(
     *,
     small: bool = True,
 ) -> TaskGrade:
-    """Judge the function of one task. small: the example that goes wrong is made small, which takes most of the time."""
+    """Judge the function of one task. small: what goes wrong is made small, which takes most of the time."""
     finding = judged(task, function, examples, seed, small)
     if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
