@@ -31,7 +31,7 @@ LAB = Lab(
             "pool_output_size",
             "pool_output_size",
             gate={"pool_windows_are_counted": 6},
-            laws={"the_pool_stride_is_the_kernel_by_default": 1, "ceil_mode_leaves_no_pixel_out": 1},
+            laws={"the_pool_stride_is_the_kernel_by_default": 2},
             contracts={"a_pool_window_of_padding_alone_is_refused": 3},
             hint="Write down where each window begins, for 6 pixels, kernel 3 and stride 2, and cross out those that "
             "end outside. In ceil mode cross out those that begin outside.",

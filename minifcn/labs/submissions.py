@@ -1,9 +1,9 @@
 """The submissions in a folder, whichever system laid them out, and each as one Python file.
 
-alice.py, bob.ipynb                                      a folder of files
+alice.ipynb                                              a folder of notebooks or Python files
 alice/lab2.ipynb                                         a folder for each student
-Alice Kim_41_assignsubmission_file_/lab2.py              Moodle, with folders; without: Alice Kim_41_..._lab2.py
-kimalice_LATE_41_97_lab2-1.py                            Canvas
+Alice Kim_41_assignsubmission_file_/lab2.ipynb           Moodle, with folders; without: Alice Kim_41_..._lab2.ipynb
+kimalice_LATE_41_97_lab2-1.ipynb                         Canvas
 submitted/alice/lab2/lab2.ipynb                          nbgrader, which may have other labs beside it
 """
 

@@ -18,6 +18,7 @@ import numpy as np
 from minifcn.arguments import pair
 from minifcn.testing.calls import Call, Given, Outcome, arrays_in, reference
 from minifcn.testing.comparing import Fault, brief, fault, same_array
+from minifcn.testing.formulas import VARIABLES, formula
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import listed, shown
 from minifcn.testing.version import PAIRS
@@ -89,7 +90,7 @@ class Difference:
         """The arrays of the call and what came of them, a line each."""
         made: dict[str, np.ndarray] = {}
         if self.kind in ("value", "shape", "dtype"):
-            names = PARTS.get(self.call.operation, ("",))
+            names = names_of(self.call.operation, self.right.value)
             found, right = _parts(self.call.outcome.value), _parts(self.right.value)
             for name, one, other in zip(names, found, right, strict=False):
                 if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and not same_array(one, other):
@@ -128,7 +129,7 @@ def _differs(call: Call, right: Outcome) -> Fault | None:
         return "value", f"gave {brief(mine.value)}, it should refuse: {right.error}".rstrip(".")
     if mine.error is not None:
         return "raises", f"raised {error_in_words(mine.error)}, it should give {brief(right.value)}"
-    parts = PARTS.get(call.operation, ("",))
+    parts = names_of(call.operation, right.value)
     if (wrong := fault(mine.value, right.value, parts, call.of_float32)) is not None:
         return wrong
     if mine.changed and not right.changed:
@@ -136,6 +137,13 @@ def _differs(call: Call, right: Outcome) -> Fault | None:
     if mine.shared and not right.shared:
         return "shares", f"gave memory of its argument {listed(mine.shared)}, it should give memory of its own"
     return None
+
+
+def names_of(operation: str, right: Any) -> tuple[str, ...]:
+    """What the parts of a result are called."""
+    if operation == "backward":
+        return tuple(f"the gradient of {name}" for name, _ in zip(VARIABLES, right, strict=False))
+    return PARTS.get(operation, ("",))
 
 
 def _parts(value: Any) -> list[Any]:
@@ -171,6 +179,11 @@ def arrays_of(call: Call) -> str:
     arrays = {name: value for name, value in call.given.items() if isinstance(value, np.ndarray)}
     for number, batch in enumerate(call.given.get("batches", ()), 1):
         arrays |= {f"prediction {number}": batch[0], f"target {number}": batch[1]}
+    if call.operation == "backward":
+        given = call.given["arrays"]
+        arrays |= dict(zip(VARIABLES, given, strict=False))
+        functions = [f"    f = {formula(function, len(given))}" for function in call.given["functions"]]
+        return "\n".join([*functions, shown(**arrays)])
     return shown(**arrays)
 
 

@@ -189,6 +189,8 @@ class Adapted:
         wrong = {False: 0, True: 0}
         for call in calls:
             numbers = {n: v[0] if n in names and isinstance(v, tuple) else v for n, v in call.items()}
+            if not isinstance(numbers.get(name), int):  # a stride of None is the kernel
+                continue
             for two in (False, True):
                 given = numbers | ({name: (numbers[name], numbers[name] + 1)} if two else {})
                 right = self._right(given)

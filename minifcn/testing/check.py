@@ -220,8 +220,13 @@ def _breaks(law: Law, watched: Watched, asked: Asked) -> Difference | None:
 
 
 def _most_telling(found: Sequence[Difference], adapted: Adapted, small: bool) -> Difference:
-    """The simplest of all calls that went wrong, made simpler. Wrong values come before wrong types and manners."""
-    of_values = sorted([wrong for wrong in found if wrong.of_values] or found, key=lambda wrong: wrong.weight)
+    """The simplest of all calls that went wrong, made simpler.
+
+    Wrong values come before wrong types and manners, and among them wrong answers before what should be refused.
+    """
+    of_values = [wrong for wrong in found if wrong.of_values] or found
+    answers = [wrong for wrong in of_values if wrong.right.error is None] or of_values
+    of_values = sorted(answers, key=lambda wrong: wrong.weight)
     if not small:
         return of_values[0]
     return min((simplest(wrong, adapted) for wrong in of_values[:CANDIDATES]), key=lambda wrong: wrong.weight)

@@ -29,7 +29,9 @@ def fault(found: Any, right: Any, names: tuple[str, ...] = ("",), single: bool =
     if isinstance(right, tuple | list):
         if not isinstance(found, tuple | list | np.ndarray) or len(found) != len(right):
             return "type", f"returned {_kind(found)}, it should return {brief(right)}"
-        names = names if len(names) == len(right) else tuple(f"number {n}" for n in range(1, len(right) + 1))
+        if len(names) != len(right):
+            alone = sum(not callable(part) for part in right) == 1  # an array beside its way back needs no number
+            names = tuple("" if alone else f"number {n}" for n in range(1, len(right) + 1))
         return _worst(
             _function_fault(a, b, right) if callable(b) else fault(a, b, (name,), single)
             for a, b, name in zip(found, right, names, strict=True)

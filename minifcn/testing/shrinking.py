@@ -6,6 +6,7 @@ should give for any other arguments, too, so arguments can be left out and cut o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -65,10 +66,13 @@ def _still_wrong(wrong: Difference, given: Given, function: Callable[[Given], An
         found = difference(Call(wrong.call.operation, given, tried(function, given), wrong.call.planes))
     except NotApplicable:
         return None
-    alike = (
-        found is not None and found.kind == wrong.kind and (found.right.error is None) == (wrong.right.error is None)
-    )
+    alike = found is not None and found.kind == wrong.kind and _refusal(found) == _refusal(wrong)
     return found if alike else None
+
+
+def _refusal(wrong: Difference) -> str | None:
+    """Why the call should be refused, without the numbers in it; None for one that should be answered."""
+    return None if wrong.right.error is None else re.sub(r"\d+", "n", str(wrong.right.error))
 
 
 def _smaller_planes(call: Call) -> Iterator[Given]:

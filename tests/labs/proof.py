@@ -15,7 +15,7 @@ from minifcn.labs.lab import Lab, Task
 from minifcn.testing import MUTANTS, Operations
 from minifcn.testing.check import check
 
-EXAMPLES = 15  # as a grader draws
+EXAMPLES = 4, 15  # what most mistakes need, and as many as a grader draws
 
 
 def solution(lab: Lab) -> dict[str, Callable[..., Any]]:
@@ -26,13 +26,24 @@ def solution(lab: Lab) -> dict[str, Callable[..., Any]]:
 
 
 def grade_of(
-    lab: Lab, task: Task, function: Callable[..., Any], *, count: bool = False, examples: int = EXAMPLES
+    lab: Lab, task: Task, function: Callable[..., Any], *, count: bool = False, examples: int = EXAMPLES[-1]
 ) -> TaskGrade:
     """What one function gets in the place of the student's, the others cost no time here. count: efforts, too."""
     counted = _counting(function) if count else None
     with mock.patch.object(judging, "check", partial(check, shrink="none")):  # a small example is not looked at
         found = judging.graded(lab, {task.function: function}, examples=examples, seed=1, counted=counted)
     return next(grade for grade in found.tasks if grade.task is task)
+
+
+def mistaken(lab: Lab, task: Task, name: str) -> tuple[TaskGrade, bool]:
+    """What a mutant gets in the place of the student's function, and whether it is called by its name."""
+    for examples in EXAMPLES:
+        grade = grade_of(lab, task, MUTANTS[name].function, examples=examples)
+        assert grade.finding is not None
+        named = name in [mistake.name for mistake in grade.finding.mistakes]
+        if named and grade.points < task.points:
+            break
+    return grade, named
 
 
 def broken_by(grade: TaskGrade) -> set[str]:

@@ -205,7 +205,7 @@ def ordered(result):
 #
 # Only at the end, put what was received into `grad`: if `grad` is None it is a copy of that, else the sum of both. So a
 # second backward *adds up* with the first, as it does in PyTorch. (Why not use `grad` itself as the dictionary? A second
-# walk would then hand on what the first one has handed on already.)
+# backward of the same result would then hand on what the first one has handed on already.)
 #
 # Make new arrays, do not change one in place with `+=`: both terms of a sum received the *same* g, and whoever changes it
 # changes both.

@@ -130,7 +130,7 @@ def pool_windows_are_counted(ops: Operations, case: Sliding) -> None:
 
 @law("pool_output_size", cases=poolings)
 def a_pool_window_of_padding_alone_is_refused(ops: Operations, case: Sliding) -> None:
-    """A padding of more than half a window leaves one without a pixel; too large a window and a step of 0 leave none.
+    """A padding of more than half a window, a window that does not fit and a step of 0 are errors, not sizes.
 
     size(H) is refused if p > (d·(k − 1) + 1) / 2, if d·(k − 1) + 1 > H + 2p, and if s = 0
     """
