@@ -332,7 +332,7 @@ plot.confusion(stored, card.classes)
 
 # %% [markdown]
 # In each row but the first, the largest number beside the diagonal stands under *background*: what is missed of an object is mostly
-# not taken for another object, but for what is behind it. That smells of contours. The three networks of above on one scene, FCN-32s
+# not taken for another object, but for what is behind it. That points to contours. The three networks of above on one scene, FCN-32s
 # first; red is wrong:
 
 # %%
@@ -351,17 +351,11 @@ plot.gallery(
 # Assume a network that never makes a mistake, but decides only once for each block of $s$ x $s$ pixels: it gives a block the label that
 # most of its pixels have. `coarsened(label, s)` is its answer, `upper_bound(label, s)` its mean IU. Move the slider.
 
-# %% tags=["hide-input"]
+# %%
 def label_maps(labels):
     """Label maps side by side, by title, in the colours of the classes."""
-    width, height = 2.6, 1.95
-    with styled():
-        figure = new_figure(0.1 + (width + 0.1) * len(labels), height + 0.45)
-        for n, (title, label) in enumerate(labels.items()):
-            axes = picture_axes(figure, 0.1 + n * (width + 0.1), 0.1, width, height)
-            axes.imshow(plot.colorize(label, card.palette), interpolation="nearest")
-            axes.set_title(title, fontsize=9)
-    return figure
+    coloured = [plot.colorize(label, card.palette) for label in labels.values()]
+    return plot.images(*(each.transpose(2, 0, 1) for each in coloured), titles=list(labels))
 
 
 def at_stride(n):
@@ -422,17 +416,13 @@ for s in (2, 4, 8, 16, 32):
         f"stride {s:2}: disk {of_disk[0]:.3f} (by phase {min(of_disk):.3f} to {max(of_disk):.3f}), "
         f"line {of_line[0]:.3f} ({min(of_line):.3f} to {max(of_line):.3f})"
     )
-assert [round(object_iu(disk, s), 3) for s in (2, 4, 8, 16, 32)] == [
-    0.963,
-    0.927,
-    0.776,
-    0.776,
-    0,
-]
-assert [round(object_iu(line, s), 3) for s in (2, 4, 8, 16, 32)] == [0.75, 0.4, 0, 0, 0]
+strides = 2, 4, 8, 16, 32
+disks = [0.963, 0.927, 0.776, 0.776, 0]
+assert [round(object_iu(disk, s), 3) for s in strides] == disks
+assert [round(object_iu(line, s), 3) for s in strides] == [0.75, 0.4, 0, 0, 0]
 
 # %% [markdown]
-# At stride 32 the same disk has 0 or .776, depending on nothing but where it lies: whoever gives one number for "the bound at
+# At stride 32 the same disk has anything from 0 to .776, depending on nothing but where it lies: whoever gives one number for "the bound at
 # stride 32" has chosen a phase. The line is gone from stride 8 on, in every phase: three of eight columns are never the
 # majority.
 #

@@ -1,4 +1,4 @@
-"""`minifcn lab start`, `minifcn lab release`: the labs for a student and for a teacher."""
+"""`minifcn lab start`, `check`, `grade`, `release`: the labs for a student and for a teacher."""
 
 from __future__ import annotations
 
@@ -40,6 +40,32 @@ def add_to(commands: Any) -> None:
     )
     release.add_argument("folder", metavar="DIR", help="where to; a folder that is not there yet, or is empty")
     release.add_argument("--only", type=_number, metavar="N", help="lab N alone (default: all)")
+
+    check = actions.add_parser(
+        "check",
+        help="try the public laws on what you have written",
+        description="Try the public laws on what you have written, task by task. The exit status is 0 if all hold.",
+    )
+    check.add_argument("number", type=_number, metavar="N", help="the lab, 1 to 6")
+    check.add_argument("file", nargs="?", metavar="FILE", help="your .py or .ipynb (default: found here or in lab<N>/)")
+    check.add_argument("--task", metavar="NAME", help="this function alone (default: all)")
+    check.add_argument("--watch", action="store_true", help="run again whenever the file is saved, until Ctrl-C")
+
+    grade = actions.add_parser(
+        "grade",
+        help="for a teacher: grade a folder of submissions",
+        description="Grade every submission of a folder, each in a process of its own within walls, side by side: "
+        "grades.csv, a report for each student, a page about the class. Interrupted, it goes on where it was. The exit "
+        "status is 1 if a submission could not be run.",
+    )
+    grade.add_argument("number", type=_number, metavar="N", help="the lab, 1 to 6")
+    grade.add_argument("folder", metavar="FOLDER", help="files, folders, or what Moodle, Canvas, nbgrader give")
+    grade.add_argument("--out", metavar="DIR", required=True, help="where the grades go; not into FOLDER")
+    grade.add_argument("--workers", type=_number, metavar="N", help="so many at once (default: one per processor)")
+    grade.add_argument("--seconds", type=float, default=60.0, metavar="S", help="for all calls of one (default: 60)")
+    grade.add_argument("--memory", type=float, default=2048.0, metavar="MB", help="of one (default: 2048)")
+    grade.add_argument("--seed-file", metavar="FILE", help="a file with the seed (default: drawn, and kept in DIR)")
+    grade.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
 def run(options: Mapping[str, Any]) -> int:

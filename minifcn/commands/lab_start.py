@@ -6,22 +6,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from minifcn.errors import ArgumentError
 from minifcn.labs.forms import Source, source_of
 from minifcn.weights import atomic_path
 
 
 def run(options: Mapping[str, Any]) -> int:
     """Copy one form of a lab: one file to write in, and one to hand in. What the student has written is kept."""
-    source = source_of(options["number"])
+    source, earlier = source_of(options["number"]), options["reference"]
+    if earlier is not None and earlier >= source.number:
+        raise ArgumentError(f"lab {source.number} does not build on lab {earlier}; --reference takes an earlier one.")
     files = plain(source) if options["plain"] else {f"{source.name}.ipynb": source.notebook()}
-    if options["reference"] is not None:
-        files[f"reference_lab{options['reference']}.py"] = source_of(options["reference"]).reference()
+    if earlier is not None:
+        files[f"reference_lab{earlier}.py"] = source_of(earlier).reference()
     folder = Path(options["folder"] or f"lab{source.number}")
     folder.mkdir(parents=True, exist_ok=True)
     print(source.title)
     for name, text in files.items():
         print(f"    {folder / name}{put(folder / name, text)}")
-    print(_next(source, folder, options["plain"], options["reference"]))
+    print(_next(source, folder, options["plain"], earlier))
     return 0
 
 
@@ -45,8 +48,9 @@ def _next(source: Source, folder: Path, is_plain: bool, reference: int | None) -
     if is_plain:
         lines += [
             f"Write the functions in {folder / source.name}.py. To check them, as often as you like:",
-            f"    minifcn lab check {number}",
-            f'or: pytest "{folder}" (pip install "minifcn[testing]" pytest)',
+            f"    minifcn lab check {number}"
+            + (f' "{folder / source.name}.py"' if folder != Path(f"lab{number}") else ""),
+            f'or: pytest "{folder}". Both need: pip install "minifcn[testing]" pytest',
         ]
     else:
         lines += [

@@ -7,25 +7,21 @@ runs in this process, as everything in a notebook does; a grader runs it in one 
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
-from textwrap import wrap
 from typing import Any
 
 from minifcn.errors import ArgumentError
-from minifcn.labs.judging import Line, TaskGrade, graded
+from minifcn.labs.judging import TaskGrade, graded
 from minifcn.labs.lab import AUTOMATIC, WRITTEN, Lab
+from minifcn.labs.telling import STYLE, Told, laid_out
 from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
-from minifcn.testing.laws import LAWS
-from minifcn.testing.report import Finding, Report
 from minifcn.text import nearest
 
 EXAMPLES, PUBLIC_SEED = 15, 2015  # a grader draws its own seed
-WIDTH = 80
 
 
 class Session:
@@ -70,78 +66,21 @@ class Session:
         return f"{STYLE}<div class='minifcn-lab'>{title}{_bars(self.lab, self.grades)}</div>"
 
 
-@dataclass(frozen=True)
-class Checked:
-    """What `Session.check` found: true if every law of the task holds; a text with `print`, tables in a notebook."""
+@dataclass(frozen=True, repr=False)
+class Checked(Told):
+    """What `Session.check` found: true if every law of the task holds; a text with `print`, tables in a notebook.
 
-    grade: TaskGrade
+    grades: of all tasks that were checked so far.
+    """
+
     lab: Lab
     grades: dict[str, TaskGrade]
 
-    def __bool__(self) -> bool:
-        return self.grade.state == "right"
-
-    @property
-    def sentence(self) -> str:
-        """The first thing to know."""
-        name, worth = self.grade.task.function, self.grade.task.points
-        if self.grade.state in ("missing", "not written yet"):
-            there = "is not there" if self.grade.state == "missing" else "is not written yet"
-            return f"{name} {there}: 0 of {worth} points."
-        if self:
-            return f"{name}: all {worth} points."
-        held = any(line.kind == "gate" and not line.holds for line in self.grade.lines)
-        why = " What defines it does not hold yet, and the rest counts only with that." if held else ""
-        return f"{name}: {self.grade.points} of {worth} points.{why}"
-
-    @property
-    def hint(self) -> str:
-        """Where to look, as long as what defines the task does not hold."""
-        return self.grade.task.hint if self.grade.points == 0 else ""
-
     def __repr__(self) -> str:
-        parts = [[self.sentence]]
-        if not self and self.grade.lines:
-            parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
-        if self._has_example:
-            parts.append([self._named(str(self.grade.finding))])
-        if self.hint:
-            parts.append([f"Hint: {self.hint}"])
-        parts.append(_progress(self.lab, self.grades))
-        return "\n\n".join("\n".join(line for text in part for line in _wrapped(text)) for part in parts)
+        return "\n\n".join([self.text(), laid_out([_progress(self.lab, self.grades)])])
 
     def _repr_html_(self) -> str:
-        kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
-            self.grade.state, ("wrong", "✗")
-        )
-        parts = [f"<p><strong>{mark} {escape(self.sentence)}</strong></p>"]
-        if not self and self.grade.lines:
-            rows = "".join(
-                f"<tr class='{'held' if line.holds else 'broken'}'><td>{escape(_worth(line, self.grade))}</td>"
-                f"<td>{'✓' if line.holds else '✗'} {escape(_told(line))}</td></tr>"
-                for line in self.grade.lines
-            )
-            parts.append(f"<table class='points'><tbody>{rows}</tbody></table>")
-        if self._has_example:
-            parts.append(self._named(_example(self.grade.finding)))
-        if self.hint:
-            parts.append(f"<p>Hint: {escape(self.hint)}</p>")
-        body = f"<section class='{kind}'>{''.join(parts)}</section>{_bars(self.lab, self.grades)}"
-        return f"{STYLE}<div class='minifcn-lab'>{body}</div>"
-
-    def _named(self, text: str) -> str:
-        """A text about the operation as one about the student's function: im2col(x, 3) for unfold(x, 3)."""
-        return re.sub(rf"\b{self.grade.task.operation}\b", self.grade.task.function, text)
-
-    @property
-    def _has_example(self) -> bool:
-        finding = self.grade.finding
-        return self.grade.state in ("partly", "wrong") and finding is not None and not finding
-
-
-def _example(finding: Finding | None) -> str:
-    shown = getattr(Report((finding,)), "_repr_html_", None) if finding else None
-    return shown() if shown else f"<pre>{escape(str(finding))}</pre>"
+        return f"{STYLE}<div class='minifcn-lab'>{self.section()}{_bars(self.lab, self.grades)}</div>"
 
 
 def _counting(function: Any) -> Callable[[str, tuple[Any, ...], dict[str, Any]], Count]:
@@ -158,19 +97,6 @@ def _counting(function: Any) -> Callable[[str, tuple[Any, ...], dict[str, Any]],
         return Count(counting.lines, counting.bytes, counting.whole)
 
     return counted
-
-
-def _worth(line: Line, grade: TaskGrade) -> str:
-    """12/12, 0/5; (5) of what holds and does not count yet."""
-    if not line.holds:
-        return f"0/{line.worth}"
-    return f"{line.worth}/{line.worth}" if grade.points else f"({line.worth})"
-
-
-def _told(line: Line) -> str:
-    if line.kind != "effort":
-        return LAWS[line.name].statement
-    return line.told or "The effort of a call stays within its limit."
 
 
 def _progress(lab: Lab, grades: dict[str, TaskGrade]) -> list[str]:
@@ -197,32 +123,3 @@ def _bars(lab: Lab, grades: dict[str, TaskGrade]) -> str:
     points = sum(grade.points for grade in grades.values())
     told = f"{points} of {AUTOMATIC} points by the public laws; {WRITTEN} more are for what you write in words."
     return f"<div class='bars'>{''.join(bars)}</div><p class='note'>{told}</p>"
-
-
-def _wrapped(text: str) -> list[str]:
-    """Lines of 80 columns; the tables of a finding are narrow enough as they are."""
-    inner = " " * (13 if text.startswith(" ") else 0)
-    lines = text.split("\n")
-    if len(lines) > 1:
-        return lines
-    return wrap(text, WIDTH, subsequent_indent=inner, break_on_hyphens=False, break_long_words=False) or [""]
-
-
-STYLE = """<style>
-.minifcn-lab { max-width: 52em; line-height: 1.45; overflow-wrap: anywhere; }
-.minifcn-lab > section { border-left: 4px solid #0072b2; padding: 0.1em 0 0.1em 0.9em; margin: 0.6em 0; }
-.minifcn-lab > section.wrong { border-left-color: #d55e00; }
-.minifcn-lab > section.unwritten { border-left: 4px dashed #888; }
-.minifcn-lab p { margin: 0.4em 0; }
-.minifcn-lab pre { white-space: pre-wrap; color: inherit; background: transparent; }
-.minifcn-lab table.points { border-collapse: collapse; margin: 0.4em 0; background: transparent; border: 0; }
-.minifcn-lab table.points td { text-align: left; vertical-align: top; padding: 0.1em 0.7em 0.1em 0; border: 0;
-  color: inherit; background: transparent; }
-.minifcn-lab table.points td:first-child { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-.minifcn-lab table.points tr.broken td { font-weight: bold; }
-.minifcn-lab .bars { display: flex; flex-wrap: wrap; gap: 3px; margin: 0.6em 0 0.2em; }
-.minifcn-lab .bar { position: relative; flex: 1 1 9em; border: 1px solid #888; height: 1.7em; overflow: hidden; }
-.minifcn-lab .fill { position: absolute; inset: 0 auto 0 0; background: rgba(0, 114, 178, 0.35); }
-.minifcn-lab .bar small { position: relative; padding: 0 0.4em; white-space: nowrap; }
-.minifcn-lab .note { font-size: 0.9em; opacity: 0.85; }
-</style>"""

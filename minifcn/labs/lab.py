@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minifcn.errors import ArgumentError
-from minifcn.testing import LAWS, Operations
+from minifcn.labs.form import Form
+from minifcn.testing import LAWS, MUTANTS, Operations
 
 AUTOMATIC, WRITTEN = 90, 10  # points of a lab: what the judge gives, and what the teacher gives for the written part
 
@@ -34,13 +35,30 @@ class Effort:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """A call that must be refused, with an error that tells what does not fit.
+
+    call: makes the arguments (arguments, named) of the call. numbers: what the message has to name, each by one of
+    several numbers, since a kernel may be told by its taps or by its extent. points: what it is worth. why: what is
+    asked for, as a sentence.
+    """
+
+    call: Any
+    numbers: tuple[tuple[int, ...], ...]
+    points: int
+    why: str
+
+
+@dataclass(frozen=True)
 class Task:
     """One function to write.
 
     function: its name in the student's file. operation: the operation of `minifcn.testing` whose laws judge it.
     gate: the laws without which nothing counts. laws: what is worth points beside them, by name. contracts: laws about
-    errors and manners (what is refused, what is left unchanged), by name. efforts: calls with a limit.
-    hint: where to look when nothing works yet, in a sentence.
+    errors and manners (what is refused, what is left unchanged), by name. refusals: errors whose words count, too.
+    efforts: calls with a limit. hint: where to look when nothing works yet, in a sentence. form: how the function is
+    called; None if it is called as the operation is. mutants: the mistakes of `minifcn.testing` that this task knows,
+    by name: each costs points.
     """
 
     function: str
@@ -48,8 +66,11 @@ class Task:
     gate: Mapping[str, int]
     laws: Mapping[str, int] = field(default_factory=dict)
     contracts: Mapping[str, int] = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
     efforts: tuple[Effort, ...] = ()
     hint: str = ""
+    form: Form | None = None
+    mutants: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.operation not in Operations.names():
@@ -57,6 +78,9 @@ class Task:
         for name in self.tried:
             if name not in LAWS or self.operation not in LAWS[name].needs:
                 raise ArgumentError(f"{self.function}: no law of {self.operation} has the name {name!r}.")
+        for name in self.mutants:
+            if name not in MUTANTS or MUTANTS[name].of != self.operation:
+                raise ArgumentError(f"{self.function}: no mutant of {self.operation} has the name {name!r}.")
         if not self.gate:
             raise ArgumentError(f"{self.function}: a task has a gate, the laws that say what is asked for.")
 
@@ -68,7 +92,8 @@ class Task:
     @property
     def points(self) -> int:
         worth = (*self.gate.values(), *self.laws.values(), *self.contracts.values())
-        return sum(worth) + sum(effort.points for effort in self.efforts)
+        counted = sum(effort.points for effort in self.efforts)
+        return sum(worth) + sum(refusal.points for refusal in self.refusals) + counted
 
 
 @dataclass(frozen=True)

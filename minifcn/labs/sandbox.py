@@ -7,6 +7,7 @@ import os
 import shutil
 import sys
 import sysconfig
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
@@ -22,17 +23,30 @@ USERS = (
 
 
 class Sandbox(Isolated):
-    """`Isolated`, within walls. `missing` are the walls that this system did not allow, in sentences."""
+    """`Isolated`, within walls. `missing` are the walls that this system did not allow, in sentences.
 
-    def __init__(self, file: Path, names: tuple[str, ...], limits: Limits) -> None:
+    text: what is run in place of what the file says. beside: further files of its folder, by their names.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        names: tuple[str, ...],
+        limits: Limits,
+        *,
+        text: str | None = None,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(file, names, limits)
         self.original = file
         folder = Path(self._folder.name)
-        self.file = folder / file.name
-        shutil.copyfile(file, self.file)
+        self.file = folder / f"{file.stem}.py"
+        self.file.write_text(file.read_text(encoding="utf-8-sig") if text is None else text, encoding="utf-8")
+        for name, content in (beside or {}).items():
+            (folder / name).write_text(content, encoding="utf-8")
         self.user = USERS + os.getpid() % 10_000 if hasattr(os, "geteuid") and os.geteuid() == 0 else None
         if self.user is not None:
-            for path in (folder, self.file):
+            for path in (folder, *folder.iterdir()):
                 os.chown(path, self.user, self.user)
 
     @property

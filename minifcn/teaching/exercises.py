@@ -79,6 +79,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str
     try:
         found = np.asarray(answer, np.float64)
     except (TypeError, ValueError):
+        if hasattr(answer, "__next__"):
+            return f"{call} returns a {type(answer).__name__}, which can be read only once; end with return list(...)"
         return f"{call} returns {answer!r:.60}, which is no number and no array of numbers"
     if found.shape != right.shape:
         if max(found.size, right.size) <= 9 and max(found.ndim, right.ndim) <= 1:  # a few numbers: say which
@@ -86,8 +88,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str
         return f"{call} has shape {found.shape}, it should have shape {right.shape}"
     differ = np.argwhere(~np.isclose(found, right, rtol=1e-9, atol=0) & ~(np.isnan(found) & np.isnan(right)))
     if not len(differ):
-        listed = isinstance(solved, np.ndarray) and isinstance(answer, list | tuple)
-        return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if listed else None
+        other = isinstance(solved, np.ndarray) and solved.ndim and not isinstance(answer, np.ndarray)
+        return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if other else None
     at = tuple(differ[0].tolist())
     if not at:
         return f"{call} is {found:g}, it should be {right:g}"

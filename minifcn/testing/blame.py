@@ -61,7 +61,8 @@ class Difference:
         disorder = sum(not np.array_equal(array, counted(array)) for array in arrays)
         pixels = sum(array.size for array in arrays) + disorder / 10
         strange = any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays)
-        return self.kind == "raises", empty, strange, len(options) + len(self.call.given), numbers, pixels
+        unsaid = self.kind == "raises" or self.right.error is not None
+        return unsaid, empty, strange, len(options) + len(self.call.given), numbers, pixels
 
     def to_json(self) -> dict[str, Any]:
         """The call, what came of it and what should have, as lists where there are arrays."""
@@ -109,9 +110,13 @@ def first_difference(calls: Iterable[Call]) -> Difference | None:
     return manners
 
 
-def difference(call: Call) -> Difference | None:
-    """How the outcome of a call differs from that of minifcn's own operation, beyond rounding; None if it does not."""
-    right = reference(call.operation, call.given, call.planes)
+def difference(call: Call, right: Outcome | None = None) -> Difference | None:
+    """How the outcome of a call differs from the right one, beyond rounding; None if it does not.
+
+    right: what is right; None asks minifcn's own operation.
+    """
+    if right is None:
+        right = reference(call.operation, call.given, call.planes)
     found = _differs(call, right)
     return Difference(call, right, *found) if found else None
 
@@ -166,7 +171,7 @@ def spelt(call: Call) -> str:
             arguments.append(name)
         else:
             arguments.append(repr(value) if default is Operations.REQUIRED else f"{name}={value!r}")
-    return f"{call.operation}({', '.join(arguments)})"
+    return f"{call.name or call.operation}({', '.join(arguments)})"
 
 
 def arrays_of(call: Call) -> str:

@@ -189,10 +189,12 @@ def _by_the_laws(adapted: Adapted, asked: Asked, laws: Sequence[Law]) -> Finding
     if asked.shrink == "all":
         broken = [(law, simplest(found, adapted)) for law, found in broken]
     broken.sort(key=lambda one: not one[1].of_values)
-    first = max(broken, key=lambda one: _speaks_of(one[0], wrong))
+    alike = [one for one in broken if (one[1].right.error is None) == (wrong.right.error is None)]
+    first = max(alike or broken, key=lambda one: _speaks_of(one[0], wrong))
+    known = [*calls, *(found.call for _, found in broken)]
     told = [(first[0], wrong), *(one for one in broken if one is not first)]
     counterexamples = tuple(Counterexample(law, found.call.given, found.sentence) for law, found in told)
-    return Finding(name, tuple(tried), counterexamples, wrong, tuple(mistakes(adapted, calls)))
+    return Finding(name, tuple(tried), counterexamples, wrong, tuple(mistakes(adapted, known)))
 
 
 def _breaks(law: Law, watched: Watched, asked: Asked) -> Difference | None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -28,11 +27,10 @@ from typing import Any, Self
 import numpy as np
 
 from minifcn.errors import FileError
+from minifcn.testing.endings import Printed, at_place, how_it_ended, last_line
 from minifcn.testing.law import Ended
 from minifcn.testing.wire import Packer, WireError, extent, memory_of, receive, send, unpack
-from minifcn.testing.worker import in_words, same_file, shortened
 
-KEPT = 2000  # bytes of what is printed
 MOST_PRINTED = 2**24  # bytes; who prints more is in a loop that never ends
 
 
@@ -100,7 +98,7 @@ class Isolated:
         if "raised" in told:
             self._stop()
             error = told["raised"]
-            said = _at(f"{error['type']}: {error['message']}".rstrip(": "), error["place"])
+            said = at_place(f"{error['type']}: {error['message']}".rstrip(": "), error["place"])
             exits = error["type"] == "SystemExit"
             hint = ' Put what should not run in a check under `if __name__ == "__main__":`.' if exits else ""
             raise FileError(f"{self.file} cannot be run, it raised {said}.{hint}")
@@ -228,12 +226,12 @@ class _Child:
             answer = self.answers.get(timeout=seconds + 0.5)
         except queue.Empty:
             self.end()
-            raise Ended(f"did not return within {seconds:.3g} s", _last_line(self.trace, self.file)) from None
+            raise Ended(f"did not return within {seconds:.3g} s", last_line(self.trace, self.file)) from None
         except OSError:
             answer = None
         if answer is None:
             self.end()
-            raise Ended(self.reason or _how(self.process.returncode), _last_line(self.trace, self.file))
+            raise Ended(self.reason or how_it_ended(self.process.returncode), last_line(self.trace, self.file))
         told, made = answer
         if told.get("number", self.number) != self.number:
             raise WireError
@@ -281,20 +279,6 @@ class _Child:
             pass
 
 
-class Printed:
-    """What was printed: how much, and how it began."""
-
-    def __init__(self) -> None:
-        self.size, self.head = 0, b""
-
-    def add(self, data: bytes) -> None:
-        self.size += len(data)
-        self.head += data[: max(0, KEPT - len(self.head))]
-
-    def __str__(self) -> str:
-        return shortened(" ".join(self.head.decode(errors="replace").split()), 200)
-
-
 def _replied(
     given: dict[str, Callable[..., Any]], told: dict[str, Any], buffers: list[np.ndarray]
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
@@ -307,33 +291,6 @@ def _replied(
     except Exception as error:
         kind = "TypeError" if isinstance(error, TypeError) else "ValueError"
         return {"raised": str(error) or type(error).__name__, "kind": kind}, []
-
-
-def _last_line(trace: Path, file: Path) -> str | None:
-    """The innermost line of a file in what `faulthandler` noted last."""
-    try:
-        noted = trace.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    for name, line, function in re.findall(r'File "(.+?)", line (\d+) in (\S+)', noted):
-        if same_file(name, str(file)):
-            return in_words(str(file), int(line), function)
-    return None
-
-
-def _at(told: str, place: str | None) -> str:
-    return f"{told} ({place})" if place else told
-
-
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"ended the process with status {status}, as os._exit does"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    reasons = {"SIGKILL": ", as a system does whose memory is used up", "SIGSEGV": ", as an endless recursion does"}
-    return f"killed its process with {name}{reasons.get(name, '')}"
 
 
 def _signature(parameters: list[Any]) -> inspect.Signature:

@@ -89,8 +89,10 @@ def _smaller(call: Call) -> Iterator[Given]:
     for name, value in call.given.items():
         if isinstance(value, tuple) and len(value) == 2 and all(isinstance(n, int) for n in value):
             for smaller in ((value[0] - 1, value[1]), (value[0], value[1] - 1), (value[0] - 1, value[1] - 1)):
-                if min(smaller) >= 0:
+                if min(smaller) >= ("size" in name):  # a kernel or an image of 0 pixels explains little
                     yield {**twin(call.given), name: smaller}
+        elif isinstance(value, int) and "size" in name and value > 1:
+            yield {**twin(call.given), name: value - 1}
     batches = call.given.get("batches", ())
     for number in range(len(batches)):
         if len(batches) > 1:

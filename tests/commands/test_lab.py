@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from minifcn.cli import main
-from minifcn.labs.forms import source_of
+from minifcn.commands import lab_start
+from minifcn.labs.forms import Source, source_of
 
 
 def test_a_lab_is_a_notebook_unless_a_plain_file_is_asked_for(
@@ -21,7 +22,7 @@ def test_a_lab_is_a_notebook_unless_a_plain_file_is_asked_for(
     assert main(["lab", "start", "1", "mine", "--plain"]) == 0
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["lab1_im2col.py", "test_lab1.py"]
     assert (tmp_path / "mine" / "lab1_im2col.py").read_text(encoding="utf-8") == source_of(1).python()
-    assert "minifcn lab check 1" in capsys.readouterr().out
+    assert 'minifcn lab check 1 "mine/lab1_im2col.py"' in capsys.readouterr().out
 
 
 def test_what_the_student_wrote_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -34,12 +35,20 @@ def test_what_the_student_wrote_is_kept(tmp_path: Path, capsys: pytest.CaptureFi
     assert "lab1_im2col.py is yours and is kept" in out and "test_lab1.py was there already" in out
 
 
-def test_the_reference_of_an_earlier_lab_comes_along(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["lab", "start", "1", str(tmp_path), "--reference", "1"]) == 0
+def test_the_reference_of_an_earlier_lab_comes_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    later = tmp_path / "lab2_later.py"
+    later.write_text(source_of(1).path.read_text(encoding="utf-8"), encoding="utf-8")
+    monkeypatch.setattr(lab_start, "source_of", lambda number: {1: source_of(1), 2: Source(later)}[number])
+    assert main(["lab", "start", "2", str(tmp_path / "mine"), "--reference", "1"]) == 0
     names: dict[str, object] = {}
-    exec((tmp_path / "reference_lab1.py").read_text(encoding="utf-8"), names)
+    exec((tmp_path / "mine" / "reference_lab1.py").read_text(encoding="utf-8"), names)
     assert callable(names["output_size"])
     assert "from reference_lab1 import" in capsys.readouterr().out
+    assert main(["lab", "start", "1", str(tmp_path / "no"), "--reference", "1"]) == 2
+    assert "lab 1 does not build on lab 1; --reference takes an earlier one." in capsys.readouterr().err
+    assert not (tmp_path / "no").exists(), "the solution is not given away by a slip"
 
 
 @pytest.mark.parametrize(

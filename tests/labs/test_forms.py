@@ -14,10 +14,11 @@ import pytest
 from minifcn.errors import ArgumentError, FileError
 from minifcn.labs import LABS
 from minifcn.labs.forms import BEGIN, END, STUB, Source, definitions, leaks, source_of, sources, without_solution
+from minifcn.labs.lab import WRITTEN
 from minifcn.labs.percent import Cell, cells_of_notebook
 
-SMALL = Source(Path(__file__).with_name("lab1_im2col.py"))
-ALL = [SMALL, *sources().values()]
+SMALL = source_of(1)
+ALL = [*sources().values()]
 ROOT = Path(__file__).parents[2]
 
 
@@ -42,10 +43,10 @@ def test_a_student_gets_no_solution(source: Source) -> None:
 
 
 def test_a_leak_is_found() -> None:
-    solution = "return made.reshape(batch, channels * kh * kw, rows * columns)"
+    solution = "result = weight.reshape(O, C * KH * KW) @ im2col(x, (KH, KW), stride, padding, dilation)"
     assert leaks([f"x\n{solution}\n"], SMALL) == {solution}
-    assert leaks(['raise ValueError(f"columns of shape {columns.shape} do not fit'], SMALL) == set(), "half a line"
-    told = 'raise ValueError(f"columns of shape {columns.shape} do not fit: {kh * kw} taps, {rows * across} windows.")'
+    assert leaks(['raise ValueError(f"{rows} rows cannot be shared'], SMALL) == set(), "half a line"
+    told = 'raise ValueError(f"{rows} rows cannot be shared out among channels with {KH * KW} taps")'
     assert leaks([json.dumps(told, ensure_ascii=False)], SMALL) == {told}
     assert len(leaks([SMALL.notebook(solved=True)], SMALL)) > 25
 
@@ -72,10 +73,11 @@ def test_grade_ids_are_there_once_and_points_are_those_of_the_lab(source: Source
     cells = [cell for cell in source.cells if cell.grading]
     identities = [cell.grading["grade_id"] for cell in cells]
     assert len(identities) == len(set(identities))
-    worth = {name: cell.grading["points"] for cell, name in zip(
-        (cell for cell in cells if cell.is_check), source.functions, strict=True)}  # fmt: skip
-    tasks = {task.function: task.points for task in LABS[source.number].tasks}
-    assert worth.items() <= tasks.items()
+    worth = [cell.grading["points"] for cell in cells if cell.is_check]
+    lab = LABS[source.number]
+    assert dict(zip(source.functions, worth, strict=True)) == {task.function: task.points for task in lab.tasks}
+    written = [cell.grading["points"] for cell in cells if cell.is_solution and cell.grading["grade"]]
+    assert sum(written) == WRITTEN
 
 
 def test_the_plain_form_needs_numpy_alone_and_only_defines() -> None:
@@ -84,10 +86,11 @@ def test_the_plain_form_needs_numpy_alone_and_only_defines() -> None:
         imported = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
         assert [ast.unparse(node) for node in imported] == ["import numpy as np"]
         names = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-        assert names == ["pair", *SMALL.functions]
-        assert "KINDS = " in text and "print(" not in text and "lab.check" not in text and "nbgrader" not in text
+        assert names == [*SMALL.functions]
+        code = "".join(line for line in text.splitlines() if not line.startswith("#"))
+        assert "print(" not in code and "lab.check" not in code and "nbgrader" not in text
         assert "# Check it: minifcn lab check 1, or pytest test_lab1.py -k im2col" in text
-        assert "# *Write your answer here.*" in text or "# About kh·kw" in text
+        assert "# *Write your answer here.*" in text or "# Nine times." in text
 
 
 def test_the_reference_has_the_functions_and_no_text() -> None:
@@ -148,7 +151,7 @@ def test_the_plain_form_is_tested_with_pytest_alone(tmp_path: Path) -> None:
         )
         return told.stdout
 
-    assert "output_size is not written yet: 0 of 17 points." in tested() and "1 failed" in tested()
+    assert "output_size is not written yet: 0 of 18 points." in tested() and "1 failed" in tested()
     (tmp_path / f"{SMALL.name}.py").write_text(SMALL.python(solved=True), encoding="utf-8")
     assert "1 passed" in tested()
 
