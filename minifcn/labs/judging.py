@@ -187,8 +187,8 @@ def judged(task: Task, function: Callable[..., Any], examples: int, seed: int, s
     """The laws of one task, tried on a function, and what was found in the words of the lab."""
     operation = task.form.operation(task.operation, function) if task.form else function
     given: dict[str, Any] = {task.operation: operation}
-    shrink = "first" if small else "none"
-    report = check(examples=examples, seed=seed, laws=task.tried, planes=False, shrink=shrink, **given)
+    given |= {} if small else {"shrink": "none"}
+    report = check(examples=examples, seed=seed, laws=task.tried, planes=False, **given)
     return in_its_words(report.findings[0], task, function)
 
 

@@ -26,7 +26,8 @@ def formula(function: Callable[..., Any], variables: int) -> str:
         for operand in operands:
             if isinstance(operand, list):
                 uses[operand[0]] += 1
-    told, named = list(VARIABLES[:variables]), []
+    told: list[str] = list(VARIABLES[:variables])
+    named: list[str] = []
     for number, (name, *operands) in enumerate(steps[variables:], variables):
         words = [_operand(operand, told) for operand in operands]
         made = _written(name, words)

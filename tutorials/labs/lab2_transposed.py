@@ -37,8 +37,9 @@ lab = session(2)
 # %% [markdown]
 # ## From lab 1: how many windows
 #
-# You will need your `output_size` of lab 1. Here it is called `count_windows`. Copy its lines; if you have none that
-# work, your teacher has `reference_lab1.py`. Nothing is graded here.
+# You will need your `output_size` of lab 1. Here it is called `count_windows`. Copy its lines. If yours does not work, you
+# may take the one of your teacher: `from reference_lab1 import output_size`, and then
+# `return output_size(size, kernel, stride, padding, dilation)`. Nothing is graded here.
 
 # %% nbgrader={"grade": false, "grade_id": "count_windows", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def count_windows(size, kernel, stride=1, padding=0, dilation=1):
