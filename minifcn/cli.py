@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
+from minifcn.commands import lab
 from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
 from minifcn.commands.parsing import Parser
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
@@ -216,6 +217,8 @@ def parser() -> Parser:
         description="Copy the notebooks of the lessons into a folder. What you changed in one that is there is kept.",
     )
     lessons.add_argument("folder", nargs="?", metavar="DIR", default="tutorials", help="default: tutorials")
+
+    lab.add_to(commands)
 
     commands.add_parser(
         "doctor",

@@ -21,12 +21,13 @@ class Parser(argparse.ArgumentParser):
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         given = sys.argv[1:] if args is None else list(args)
-        commands = commands_of(self)
-        for each in (self, *commands.values()):
+        for each in _with_those_below(self):
             each.given = given
         found, unknown = self.parse_known_args(given, namespace)
         if unknown:
-            meant = commands.get(getattr(found, "command", None) or "", self)
+            meant = self
+            for level in ("command", "action"):  # minifcn lab start: the parser of `start`
+                meant = commands_of(meant).get(getattr(found, level, None) or "", meant)
             meant.error(f"unrecognized arguments: {' '.join(unknown)}")
         return found
 
@@ -58,3 +59,7 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, Parser]:
         if isinstance(action, argparse._SubParsersAction):
             return dict(action.choices)
     return {}
+
+
+def _with_those_below(parser: Parser) -> list[Parser]:
+    return [parser, *(each for below in commands_of(parser).values() for each in _with_those_below(below))]

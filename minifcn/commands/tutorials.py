@@ -2,37 +2,25 @@
 
 from __future__ import annotations
 
-import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import minifcn
 from minifcn.errors import FileError
+from minifcn.teaching.shelf import shelf
 from minifcn.weights import atomic_path
 
 PATTERNS = ("[0-9][0-9]_*.ipynb", "*.md", "*.gif")  # the lessons, the two pages about them, and the picture they show
 
 
-def shelf() -> Path:
-    """Where the lessons lie: beside the package in a checkout, else where the installer put them.
-
-    Raises FileError where they are in neither place.
-    """
-    places = (
-        Path(minifcn.__file__).parents[1] / "tutorials",
-        Path(sysconfig.get_path("data")) / "share" / "minifcn" / "tutorials",
-        Path(minifcn.__file__).parents[1] / "share" / "minifcn" / "tutorials",  # pip install --target
-    )
-    for place in places:
-        if next(place.glob(PATTERNS[0]), None) is not None:
-            return place
-    raise FileError(f"the lessons are in none of {', '.join(map(str, places))}; install minifcn again with pip.")
+def lessons() -> Path:
+    """Where the lessons lie; FileError where they are in neither place."""
+    return shelf(PATTERNS[0], "the lessons")
 
 
 def run(options: Mapping[str, Any]) -> int:
     """Copy the lessons; what the reader has changed in a lesson that is there already is kept."""
-    folder, source = Path(options["folder"]), shelf()
+    folder, source = Path(options["folder"]), lessons()
     if folder.exists() and folder.samefile(source):
         raise FileError(f"{folder} is where the lessons lie; name another folder for your copy.")
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ import numpy as np
 from minifcn.arguments import pair
 from minifcn.testing.calls import Call, Given, Outcome, arrays_in, reference
 from minifcn.testing.comparing import Fault, brief, fault, same_array
+from minifcn.testing.formulas import VARIABLES, formula
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import listed, shown
 from minifcn.testing.version import PAIRS
@@ -60,7 +61,8 @@ class Difference:
         disorder = sum(not np.array_equal(array, counted(array)) for array in arrays)
         pixels = sum(array.size for array in arrays) + disorder / 10
         strange = any(array.dtype.kind == "f" and not np.isfinite(array).all() for array in arrays)
-        return self.kind == "raises", empty, strange, len(options) + len(self.call.given), numbers, pixels
+        unsaid = self.kind == "raises" or self.right.error is not None
+        return unsaid, empty, strange, len(options) + len(self.call.given), numbers, pixels
 
     def to_json(self) -> dict[str, Any]:
         """The call, what came of it and what should have, as lists where there are arrays."""
@@ -88,7 +90,7 @@ class Difference:
         """The arrays of the call and what came of them, a line each."""
         made: dict[str, np.ndarray] = {}
         if self.kind in ("value", "shape", "dtype"):
-            names = PARTS.get(self.call.operation, ("",))
+            names = names_of(self.call.operation, self.right.value)
             found, right = _parts(self.call.outcome.value), _parts(self.right.value)
             for name, one, other in zip(names, found, right, strict=False):
                 if isinstance(one, np.ndarray) and isinstance(other, np.ndarray) and not same_array(one, other):
@@ -108,9 +110,13 @@ def first_difference(calls: Iterable[Call]) -> Difference | None:
     return manners
 
 
-def difference(call: Call) -> Difference | None:
-    """How the outcome of a call differs from that of minifcn's own operation, beyond rounding; None if it does not."""
-    right = reference(call.operation, call.given, call.planes)
+def difference(call: Call, right: Outcome | None = None) -> Difference | None:
+    """How the outcome of a call differs from the right one, beyond rounding; None if it does not.
+
+    right: what is right; None asks minifcn's own operation.
+    """
+    if right is None:
+        right = reference(call.operation, call.given, call.planes)
     found = _differs(call, right)
     return Difference(call, right, *found) if found else None
 
@@ -123,7 +129,7 @@ def _differs(call: Call, right: Outcome) -> Fault | None:
         return "value", f"gave {brief(mine.value)}, it should refuse: {right.error}".rstrip(".")
     if mine.error is not None:
         return "raises", f"raised {error_in_words(mine.error)}, it should give {brief(right.value)}"
-    parts = PARTS.get(call.operation, ("",))
+    parts = names_of(call.operation, right.value)
     if (wrong := fault(mine.value, right.value, parts, call.of_float32)) is not None:
         return wrong
     if mine.changed and not right.changed:
@@ -131,6 +137,13 @@ def _differs(call: Call, right: Outcome) -> Fault | None:
     if mine.shared and not right.shared:
         return "shares", f"gave memory of its argument {listed(mine.shared)}, it should give memory of its own"
     return None
+
+
+def names_of(operation: str, right: Any) -> tuple[str, ...]:
+    """What the parts of a result are called."""
+    if operation == "backward":
+        return tuple(f"the gradient of {name}" for name, _ in zip(VARIABLES, right, strict=False))
+    return PARTS.get(operation, ("",))
 
 
 def _parts(value: Any) -> list[Any]:
@@ -158,7 +171,7 @@ def spelt(call: Call) -> str:
             arguments.append(name)
         else:
             arguments.append(repr(value) if default is Operations.REQUIRED else f"{name}={value!r}")
-    return f"{call.operation}({', '.join(arguments)})"
+    return f"{call.name or call.operation}({', '.join(arguments)})"
 
 
 def arrays_of(call: Call) -> str:
@@ -166,6 +179,11 @@ def arrays_of(call: Call) -> str:
     arrays = {name: value for name, value in call.given.items() if isinstance(value, np.ndarray)}
     for number, batch in enumerate(call.given.get("batches", ()), 1):
         arrays |= {f"prediction {number}": batch[0], f"target {number}": batch[1]}
+    if call.operation == "backward":
+        given = call.given["arrays"]
+        arrays |= dict(zip(VARIABLES, given, strict=False))
+        functions = [f"    f = {formula(function, len(given))}" for function in call.given["functions"]]
+        return "\n".join([*functions, shown(**arrays)])
     return shown(**arrays)
 
 
@@ -181,7 +199,7 @@ def means_default(name: str, value: Any, given: Given, parameters: Given) -> boo
     if default is Operations.REQUIRED:
         return False
     if name == "stride" and default is None and value is not None:
-        return pair(value, name, 1) == pair(given["kernel_size"], "kernel_size", 1)
+        return pair(value, name, 0) == pair(given["kernel_size"], "kernel_size", 0)
     if default is None or value is None:
         return value is default
     if name in PAIRS:

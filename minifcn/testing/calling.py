@@ -1,7 +1,7 @@
 """How an implementation wants to be called: PyTorch's ways all count, and so does one that cannot do everything yet.
 
 What it does not take is left out of the cases, what it takes in one form only, a number or a pair, is given in that
-form, and where it returns the maxima alone minifcn's indices stand beside them.
+form, and where it returns the maxima or a padded image alone minifcn's indices or way back stand beside them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,11 @@ from minifcn.testing.planes import PLANAR, planes_in
 from minifcn.testing.strategies import keeping_default, listed
 from minifcn.testing.version import PAIRS
 
+# What stands beside the array of a result; an implementation that gives the array alone is lent it by minifcn.
+SECOND = {
+    "max_pool2d": "indices; those of minifcn stood in for them",
+    "pad_to_multiple": "way back; that of minifcn stood in for it",
+}
 PROBES = 8  # calls that show in which form an argument is taken
 
 
@@ -32,9 +37,9 @@ class Adapted:
     """An implementation that is called with the arguments of minifcn's own operation.
 
     missing: the optional arguments that it does not take; numbers, pairs: those that it takes in this form only;
-    alone: whether it returned maxima without their indices; refuses_nothing: whether it raised for an array without
-    elements, as PyTorch's convolution does; planes: whether it is called with planes (H, W); kinds: what its results
-    are, where that is no array of the dtype that was given, and dtypes: laws that hold but for this.
+    alone: whether it returned an array without what stands beside it (SECOND); refuses_nothing: whether it raised for
+    an array without elements, as PyTorch's convolution does; planes: whether it is called with planes (H, W); kinds:
+    what its results are, where that is no array of the dtype that was given, and dtypes: laws that hold but for this.
     """
 
     operation: str
@@ -86,7 +91,7 @@ class Adapted:
                 raise NotApplicable(f"{self.operation} takes no arrays without elements") from error
             raise
         result = self._as_array(result, given)
-        if self.operation == "max_pool2d" and isinstance(result, np.ndarray):
+        if self.operation in SECOND and isinstance(result, np.ndarray):
             self.alone = True
             return result, self._right(given).value[1]
         return result
@@ -99,7 +104,7 @@ class Adapted:
         floats = [array.dtype for array in arrays_in(given) if array.dtype.kind == "f"]
         if not floats:
             return result
-        if isinstance(result, tuple) and self.operation == "max_pool2d" and len(result) == 2:
+        if isinstance(result, tuple) and self.operation in SECOND and len(result) == 2:
             return self._as_array(result[0], given), result[1]
         if isinstance(result, list) and (made := _array_of(result)) is not None:
             self._noted("lists where arrays go on")
@@ -184,6 +189,8 @@ class Adapted:
         wrong = {False: 0, True: 0}
         for call in calls:
             numbers = {n: v[0] if n in names and isinstance(v, tuple) else v for n, v in call.items()}
+            if not isinstance(numbers.get(name), int):  # a stride of None is the kernel
+                continue
             for two in (False, True):
                 given = numbers | ({name: (numbers[name], numbers[name] + 1)} if two else {})
                 right = self._right(given)
@@ -210,7 +217,7 @@ class Adapted:
         if self.refuses_nothing:
             made.append("It takes no arrays without elements; such cases were left out.")
         if self.alone:
-            made.append("It returns no indices; those of minifcn stood in for them.")
+            made.append(f"It returns no {SECOND[self.operation]}.")
         if self.kinds:
             made.append(f"It returns {listed(self.kinds)}; only the values were judged.")
         for verb in dict.fromkeys(self.dtypes.values()):
@@ -220,10 +227,10 @@ class Adapted:
 
 
 def compared(adapted: Adapted, outcome: Outcome, given: Given) -> Outcome:
-    """The outcome of another version beside this one: without indices of its own, if this one has none."""
+    """The outcome of another version beside this one: without a second part of its own, if this one has none."""
     if adapted.alone and outcome.error is None and isinstance(outcome.value, tuple) and len(outcome.value) == 2:
-        index = reference(adapted.operation, given, adapted.planes).value[1]
-        return Outcome((outcome.value[0], index), None, outcome.changed, outcome.shared)
+        second = reference(adapted.operation, given, adapted.planes).value[1]
+        return Outcome((outcome.value[0], second), None, outcome.changed, outcome.shared)
     return outcome
 
 

@@ -29,12 +29,16 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Call:
-    """One call of an operation; planes: of single planes (H, W), without images and channels."""
+    """One call of an operation; planes: of single planes (H, W), without images and channels.
+
+    name: what the function is called that was tried, if not as the operation.
+    """
 
     operation: str
     given: Given
     outcome: Outcome
     planes: bool = False
+    name: str = ""
 
     @property
     def of_float32(self) -> bool:

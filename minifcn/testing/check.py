@@ -189,10 +189,12 @@ def _by_the_laws(adapted: Adapted, asked: Asked, laws: Sequence[Law]) -> Finding
     if asked.shrink == "all":
         broken = [(law, simplest(found, adapted)) for law, found in broken]
     broken.sort(key=lambda one: not one[1].of_values)
-    first = max(broken, key=lambda one: _speaks_of(one[0], wrong))
+    alike = [one for one in broken if (one[1].right.error is None) == (wrong.right.error is None)]
+    first = max(alike or broken, key=lambda one: _speaks_of(one[0], wrong))
+    known = [*calls, *(found.call for _, found in broken)]
     told = [(first[0], wrong), *(one for one in broken if one is not first)]
     counterexamples = tuple(Counterexample(law, found.call.given, found.sentence) for law, found in told)
-    return Finding(name, tuple(tried), counterexamples, wrong, tuple(mistakes(adapted, calls)))
+    return Finding(name, tuple(tried), counterexamples, wrong, tuple(mistakes(adapted, known)))
 
 
 def _breaks(law: Law, watched: Watched, asked: Asked) -> Difference | None:
@@ -218,8 +220,13 @@ def _breaks(law: Law, watched: Watched, asked: Asked) -> Difference | None:
 
 
 def _most_telling(found: Sequence[Difference], adapted: Adapted, small: bool) -> Difference:
-    """The simplest of all calls that went wrong, made simpler. Wrong values come before wrong types and manners."""
-    of_values = sorted([wrong for wrong in found if wrong.of_values] or found, key=lambda wrong: wrong.weight)
+    """The simplest of all calls that went wrong, made simpler.
+
+    Wrong values come before wrong types and manners, and among them wrong answers before what should be refused.
+    """
+    of_values = [wrong for wrong in found if wrong.of_values] or found
+    answers = [wrong for wrong in of_values if wrong.right.error is None] or of_values
+    of_values = sorted(answers, key=lambda wrong: wrong.weight)
     if not small:
         return of_values[0]
     return min((simplest(wrong, adapted) for wrong in of_values[:CANDIDATES]), key=lambda wrong: wrong.weight)

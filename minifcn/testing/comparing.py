@@ -24,10 +24,14 @@ def fault(found: Any, right: Any, names: tuple[str, ...] = ("",), single: bool =
         if not isinstance(found, dict) or right.keys() - found.keys():
             return "type", f"returned {_kind(found)}, it should return a dict of {listed(list(right))}"
         return _worst(fault(found[key], right[key], (f"the {key}",), single) for key in right)
+    if isinstance(right, range):
+        return _range_fault(found, list(right))
     if isinstance(right, tuple | list):
         if not isinstance(found, tuple | list | np.ndarray) or len(found) != len(right):
             return "type", f"returned {_kind(found)}, it should return {brief(right)}"
-        names = names if len(names) == len(right) else tuple(f"number {n}" for n in range(1, len(right) + 1))
+        if len(names) != len(right):
+            alone = sum(not callable(part) for part in right) == 1  # an array beside its way back needs no number
+            names = tuple("" if alone else f"number {n}" for n in range(1, len(right) + 1))
         return _worst(
             _function_fault(a, b, right) if callable(b) else fault(a, b, (name,), single)
             for a, b, name in zip(found, right, names, strict=True)
@@ -46,6 +50,14 @@ def _function_fault(found: Any, right: Any, results: Any) -> Fault | None:
         return fault(found(given.copy()), right(given.copy()), ("what its function gives",))
     except Exception as error:
         return "type", f"returned a function that raises {type(error).__name__} for the array beside it"
+
+
+def _range_fault(found: Any, right: list[int]) -> Fault | None:
+    """A range is whole numbers in order: a list of them, a tuple or an array will do as well."""
+    if not isinstance(found, range | list | tuple | np.ndarray):
+        return "type", f"returned {_kind(found)}, it should return {brief(right)}"
+    mine = [number.item() if isinstance(number, np.generic) else number for number in found]
+    return None if np.array_equal(mine, right) else ("value", f"gave {brief(mine)}, it should give {brief(right)}")
 
 
 def _worst(found: Iterable[Fault | None]) -> Fault | None:

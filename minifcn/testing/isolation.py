@@ -12,7 +12,6 @@ from __future__ import annotations
 import inspect
 import os
 import queue
-import re
 import signal
 import subprocess
 import sys
@@ -23,16 +22,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from minifcn.errors import FileError
+from minifcn.testing.endings import Printed, at_place, how_it_ended, last_line
 from minifcn.testing.law import Ended
 from minifcn.testing.wire import Packer, WireError, extent, memory_of, receive, send, unpack
-from minifcn.testing.worker import in_words, same_file, shortened
 
-KEPT = 2000  # bytes of what is printed
+MOST_PRINTED = 2**24  # bytes; who prints more is in a loop that never ends
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,15 @@ class Limits:
     call: float = 10.0
     total: float = 300.0
     memory: int = 4 * 2**30
+
+
+@dataclass(frozen=True)
+class Count:
+    """lines: of the file, that began to run; bytes: held at once, of Python and NumPy; whole: counted to the end."""
+
+    lines: int
+    bytes: int
+    whole: bool
 
 
 class Raised(Exception):
@@ -67,7 +75,7 @@ class Isolated:
         self._spent = 0.0
         self._folder = TemporaryDirectory(prefix="minifcn-", ignore_cleanup_errors=True)
 
-    def __enter__(self) -> Isolated:
+    def __enter__(self) -> Self:
         try:
             told = self._start()
         except BaseException as error:
@@ -84,19 +92,27 @@ class Isolated:
 
     def _start(self) -> dict[str, Any]:
         trace = Path(self._folder.name, "trace")
-        self._child = _Child(self.file, trace, self.printed)
+        self._child = _Child(self.command(), self.environment(), self.file, trace, self.printed)
         request = {"names": self.names, "memory": self.limits.memory, "file": str(self.file), "trace": str(trace)}
         told, _ = self._asked(request, [])
         if "raised" in told:
             self._stop()
             error = told["raised"]
-            said = _at(f"{error['type']}: {error['message']}".rstrip(": "), error["place"])
+            said = at_place(f"{error['type']}: {error['message']}".rstrip(": "), error["place"])
             exits = error["type"] == "SystemExit"
             hint = ' Put what should not run in a check under `if __name__ == "__main__":`.' if exits else ""
             raise FileError(f"{self.file} cannot be run, it raised {said}.{hint}")
         functions: dict[str, Any] = told["functions"]
         self.others = tuple(told["others"])
         return functions
+
+    def command(self) -> list[str]:
+        """What starts the process."""
+        return [sys.executable, "-X", "utf8", str(Path(__file__).with_name("worker.py"))]
+
+    def environment(self) -> dict[str, str]:
+        """The variables that it sees."""
+        return dict(os.environ)
 
     def _stop(self) -> None:
         if self._child:
@@ -127,7 +143,24 @@ class Isolated:
             function.__signature__ = _signature(parameters)  # type: ignore[attr-defined]
         return function
 
-    def _call(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
+    def counted(self, name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Count:
+        """Call a function of the file once, and count: lines of the file, and bytes held at once."""
+        counts: list[Count] = []
+        self._call(name, arguments, named, counts=counts)
+        return counts[0]
+
+    def tried(self, name: str, given: dict[str, Callable[..., Any]]) -> Any:
+        """Call a function of the file with functions of this process, by their names; each of its calls comes here."""
+        return self._call(name, (), {}, given=given)
+
+    def _call(
+        self,
+        name: str,
+        arguments: tuple[Any, ...],
+        named: dict[str, Any],
+        given: dict[str, Callable[..., Any]] | None = None,
+        counts: list[Count] | None = None,
+    ) -> Any:
         if self._child is None:
             try:
                 self._start()
@@ -135,8 +168,11 @@ class Isolated:
                 raise Ended(f"could not be run once more: {error}") from None
         packer = Packer(variables=_variables(arguments))
         question = {"call": name, "arguments": packer.pack(arguments), "named": packer.pack(named)}
+        question |= {"given": list(given or ()), "count": counts is not None}
         try:
             told, buffers = self._asked(question, packer.buffers)
+            while given and "asks" in told:
+                told, buffers = self._asked(*_replied(given, told, buffers))
             changed = [int(number) for number in told["changed"]]
             for number, memory in zip(changed, buffers[len(buffers) - len(changed) :], strict=True):
                 _write_back(packer.arrays[number], memory)
@@ -144,6 +180,9 @@ class Isolated:
                 what = told["raised"]
                 message = f"{what['type']}: {what['message']}".rstrip(": ")
                 raise Raised(message, what["place"], what["type"])
+            if counts is not None:
+                lines, size, whole = told["count"]
+                counts.append(Count(int(lines), int(size), whole is True))
             return unpack(told["gave"], buffers, [memory_of(array) for array in packer.arrays])
         except (WireError, KeyError, IndexError, TypeError, ValueError):
             self._stop()
@@ -160,14 +199,15 @@ class Isolated:
 class _Child:
     """One process with its two pipes, and two threads that empty them."""
 
-    def __init__(self, file: Path, trace: Path, printed: Printed) -> None:
+    def __init__(
+        self, command: list[str], environment: dict[str, str], file: Path, trace: Path, printed: Printed
+    ) -> None:
         self.file, self.trace, self.printed = file, trace, printed
-        self.number, self.gone = 0, False
+        self.number, self.gone, self.reason = 0, False, ""
         alone: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
         quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:replace"}
-        worker = Path(__file__).with_name("worker.py")
         self.process = subprocess.Popen(
-            [sys.executable, "-X", "utf8", str(worker)], env=os.environ | quiet, bufsize=-1,
+            command, env=environment | quiet, bufsize=-1,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **alone,
         )  # fmt: skip
         self.answers: queue.Queue[Any] = queue.Queue()
@@ -186,12 +226,12 @@ class _Child:
             answer = self.answers.get(timeout=seconds + 0.5)
         except queue.Empty:
             self.end()
-            raise Ended(f"did not return within {seconds:.3g} s", _last_line(self.trace, self.file)) from None
+            raise Ended(f"did not return within {seconds:.3g} s", last_line(self.trace, self.file)) from None
         except OSError:
             answer = None
         if answer is None:
             self.end()
-            raise Ended(_how(self.process.returncode), _last_line(self.trace, self.file))
+            raise Ended(self.reason or how_it_ended(self.process.returncode), last_line(self.trace, self.file))
         told, made = answer
         if told.get("number", self.number) != self.number:
             raise WireError
@@ -232,49 +272,25 @@ class _Child:
         try:
             while data := os.read(self.process.stderr.fileno(), 2**16):
                 self.printed.add(data)
+                if self.printed.size > MOST_PRINTED and not self.reason:
+                    self.reason = f"printed more than {MOST_PRINTED} bytes"
+                    self.process.kill()
         except (OSError, ValueError):
             pass
 
 
-class Printed:
-    """What was printed: how much, and how it began."""
-
-    def __init__(self) -> None:
-        self.size, self.head = 0, b""
-
-    def add(self, data: bytes) -> None:
-        self.size += len(data)
-        self.head += data[: max(0, KEPT - len(self.head))]
-
-    def __str__(self) -> str:
-        return shortened(" ".join(self.head.decode(errors="replace").split()), 200)
-
-
-def _last_line(trace: Path, file: Path) -> str | None:
-    """The innermost line of a file in what `faulthandler` noted last."""
+def _replied(
+    given: dict[str, Callable[..., Any]], told: dict[str, Any], buffers: list[np.ndarray]
+) -> tuple[dict[str, Any], list[np.ndarray]]:
+    """What the function of this process gives that the other one asks for; an error of it goes back in words."""
+    arguments, named = unpack(told["arguments"], buffers), unpack(told["named"], buffers)
+    packer = Packer()
     try:
-        noted = trace.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return None
-    for name, line, function in re.findall(r'File "(.+?)", line (\d+) in (\S+)', noted):
-        if same_file(name, str(file)):
-            return in_words(str(file), int(line), function)
-    return None
-
-
-def _at(told: str, place: str | None) -> str:
-    return f"{told} ({place})" if place else told
-
-
-def _how(status: int) -> str:
-    if status >= 0:
-        return f"ended the process with status {status}, as os._exit does"
-    try:
-        name = signal.Signals(-status).name
-    except ValueError:
-        name = f"signal {-status}"
-    reasons = {"SIGKILL": ", as a system does whose memory is used up", "SIGSEGV": ", as an endless recursion does"}
-    return f"killed its process with {name}{reasons.get(name, '')}"
+        with np.errstate(all="ignore"):
+            return {"gave": packer.pack(given[told["asks"]](*arguments, **named))}, packer.buffers
+    except Exception as error:
+        kind = "TypeError" if isinstance(error, TypeError) else "ValueError"
+        return {"raised": str(error) or type(error).__name__, "kind": kind}, []
 
 
 def _signature(parameters: list[Any]) -> inspect.Signature:

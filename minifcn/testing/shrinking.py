@@ -6,6 +6,7 @@ should give for any other arguments, too, so arguments can be left out and cut o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -65,10 +66,13 @@ def _still_wrong(wrong: Difference, given: Given, function: Callable[[Given], An
         found = difference(Call(wrong.call.operation, given, tried(function, given), wrong.call.planes))
     except NotApplicable:
         return None
-    alike = (
-        found is not None and found.kind == wrong.kind and (found.right.error is None) == (wrong.right.error is None)
-    )
+    alike = found is not None and found.kind == wrong.kind and _refusal(found) == _refusal(wrong)
     return found if alike else None
+
+
+def _refusal(wrong: Difference) -> str | None:
+    """Why the call should be refused, without the numbers in it; None for one that should be answered."""
+    return None if wrong.right.error is None else re.sub(r"\d+", "n", str(wrong.right.error))
 
 
 def _smaller_planes(call: Call) -> Iterator[Given]:
@@ -85,8 +89,10 @@ def _smaller(call: Call) -> Iterator[Given]:
     for name, value in call.given.items():
         if isinstance(value, tuple) and len(value) == 2 and all(isinstance(n, int) for n in value):
             for smaller in ((value[0] - 1, value[1]), (value[0], value[1] - 1), (value[0] - 1, value[1] - 1)):
-                if min(smaller) >= 0:
+                if min(smaller) >= ("size" in name):  # a kernel or an image of 0 pixels explains little
                     yield {**twin(call.given), name: smaller}
+        elif isinstance(value, int) and "size" in name and value > 1:
+            yield {**twin(call.given), name: value - 1}
     batches = call.given.get("batches", ())
     for number in range(len(batches)):
         if len(batches) > 1:

@@ -19,6 +19,7 @@ import numpy as np
 HEADER_LIMIT = 2**24  # bytes of JSON, and of all buffers: what is larger is refused before memory is taken for it
 BUFFER_LIMIT = 2**28
 DEPTH_LIMIT = 20  # lists within lists
+RANGE_LIMIT = 2**20  # numbers in a range, which takes no room here and would there, made a list of
 
 
 class WireError(Exception):
@@ -92,6 +93,10 @@ class Packer:
             return self._foreign(f"a {type(value).__name__} of lists within lists")
         if type(value) in (list, tuple):
             return {"is": type(value).__name__, "of": [self.pack(part, depth + 1) for part in value]}
+        if type(value) is range:
+            short = abs(value.stop - value.start) <= RANGE_LIMIT and max(abs(value.start), abs(value.step)) < 2**63
+            return {"is": "range", "of": [value.start, value.stop, value.step]} if short else self._foreign(
+                "a range beyond all sizes")  # fmt: skip
         if type(value) is dict and all(type(key) is str for key in value):
             return {"is": "dict", "keys": list(value), "of": [self.pack(part, depth + 1) for part in value.values()]}
         if isinstance(value, np.generic):
@@ -149,6 +154,11 @@ def _unpacked(told: Any, buffers: list[np.ndarray], owners: list[np.ndarray]) ->
         return parts if kind == "list" else tuple(parts)
     if kind == "dict":
         return dict(zip(told["keys"], (_unpacked(part, buffers, owners) for part in told["of"]), strict=True))
+    if kind == "range":
+        first, last, step = (int(number) for number in told["of"])
+        if abs(last - first) > RANGE_LIMIT:
+            raise WireError
+        return range(first, last, step)
     if kind == "function":
         return played(told["steps"])
     if kind == "foreign":

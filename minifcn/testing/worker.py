@@ -15,14 +15,17 @@ import os
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-if TYPE_CHECKING or __name__ != "__main__":
+if TYPE_CHECKING or __package__:
+    from minifcn.testing.counting import Counting
     from minifcn.testing.wire import Packer, receive, send, unpack
-else:  # started as a file: beside it
+else:  # started as a file, or found beside it
+    from counting import Counting
     from wire import Packer, receive, send, unpack
 
 
@@ -51,21 +54,46 @@ def main() -> None:
         except EOFError:
             return
         faulthandler.dump_traceback_later(request["seconds"], file=trace)
-        told, changed = answered(found[request["call"]], request, buffers, path)
+        asked = Asked(questions, answers, request)
+        told, changed = answered(found[request["call"]], request, buffers, path, asked)
         faulthandler.cancel_dump_traceback_later()
-        send(answers, {**told, "number": request["number"]}, changed)
+        send(answers, {**told, "number": asked.number}, changed)
+
+
+class Asked:
+    """The functions of the judge that a call is given, `request["given"]`: each call of one is a question to it."""
+
+    def __init__(self, questions: BinaryIO, answers: BinaryIO, request: dict[str, Any]) -> None:
+        self.questions, self.answers, self.number = questions, answers, request["number"]
+        self.functions = {name: self._function(name) for name in request.get("given", ())}
+
+    def _function(self, name: str) -> Callable[..., Any]:
+        def function(*arguments: Any, **named: Any) -> Any:
+            packer = Packer()
+            question = {"asks": name, "arguments": packer.pack(arguments), "named": packer.pack(named)}
+            send(self.answers, {**question, "number": self.number}, packer.buffers)
+            told, buffers = receive(self.questions)
+            self.number = told["number"]
+            if "raised" in told:
+                raise {"TypeError": TypeError}.get(told["kind"], ValueError)(told["raised"])
+            return unpack(told["gave"], buffers)
+
+        function.__name__ = name
+        return function
 
 
 def answered(
-    function: Callable[..., Any], request: dict[str, Any], buffers: list[np.ndarray], path: str
+    function: Callable[..., Any], request: dict[str, Any], buffers: list[np.ndarray], path: str, asked: Asked
 ) -> tuple[dict[str, Any], list[np.ndarray]]:
     """What one call gave, and the memory of those arguments that it changed."""
     arguments, named = unpack(request["arguments"], buffers), unpack(request["named"], buffers)
     before = [buffer.copy() for buffer in buffers]
-    packer, told = Packer(owners=buffers), {}
+    packer, told, counting = Packer(owners=buffers), {}, Counting(path)
     try:
-        with np.errstate(all="ignore"):
-            told["gave"] = packer.pack(function(*arguments, **named))
+        with np.errstate(all="ignore"), counting if request.get("count") else nullcontext():
+            gave = function(*arguments, **named, **asked.functions)
+        told["gave"] = packer.pack(gave)
+        told["count"] = [counting.lines, counting.bytes, counting.whole]
     except BaseException as error:  # SystemExit and KeyboardInterrupt, too
         packer, told = Packer(), {"raised": raised(error, path)}
     changed = [number for number, buffer in enumerate(buffers) if not np.array_equal(buffer, before[number])]

@@ -18,7 +18,7 @@ def test_the_lessons_are_copied_and_a_second_time_none(tmp_path: Path, capsys: p
     lessons = sorted(name for name in names if name.endswith(".ipynb"))
     assert [name[:2] for name in lessons] == [f"{number:02}" for number in range(1, 13)]
     for name in names:
-        assert (folder / name).read_bytes() == (tutorials.shelf() / name).read_bytes()
+        assert (folder / name).read_bytes() == (tutorials.lessons() / name).read_bytes()
     out = capsys.readouterr().out
     assert f"{len(names)} files copied" in out and f'jupyter lab "{folder}"' in out
     assert main(["tutorials", str(folder)]) == 0
@@ -26,7 +26,7 @@ def test_the_lessons_are_copied_and_a_second_time_none(tmp_path: Path, capsys: p
 
 
 def test_what_the_reader_wrote_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = sorted(tutorials.shelf().glob("01_*.ipynb"))[0].name
+    first = sorted(tutorials.lessons().glob("01_*.ipynb"))[0].name
     (tmp_path / first).write_text("mine")
     assert main(["tutorials", str(tmp_path)]) == 0
     assert (tmp_path / first).read_text() == "mine"
@@ -38,19 +38,5 @@ def test_a_folder_that_cannot_be_is_one_sentence(tmp_path: Path, capsys: pytest.
     (tmp_path / "taken").write_text("")
     assert main(["tutorials", str(tmp_path / "taken")]) == 2
     assert "taken: File exists" in capsys.readouterr().err
-    assert main(["tutorials", str(tutorials.shelf())]) == 2
+    assert main(["tutorials", str(tutorials.lessons())]) == 2
     assert "is where the lessons lie" in capsys.readouterr().err
-
-
-def test_without_lessons_it_says_where_it_looked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(tutorials.minifcn, "__file__", str(tmp_path / "site" / "minifcn" / "__init__.py"))
-    monkeypatch.setattr(tutorials.sysconfig, "get_path", lambda name: str(tmp_path))
-    assert main(["tutorials", str(tmp_path / "out")]) == 2
-    assert f"the lessons are in none of {tmp_path / 'site' / 'tutorials'}" in capsys.readouterr().err
-    place = tmp_path / "share" / "minifcn" / "tutorials"
-    place.mkdir(parents=True)
-    (place / "01_a.ipynb").write_text("{}")
-    assert main(["tutorials", str(tmp_path / "out")]) == 0
-    assert (tmp_path / "out" / "01_a.ipynb").read_text() == "{}"

@@ -63,7 +63,7 @@ def test_a_mistake_is_called_by_its_name():
         "conv_transpose2d(x, weight) gave element [0, 0, 0, 0] = 2.0, it should be 1.0; 2 of 2 elements are wrong."
         in text
     )
-    assert "That breaks the law a_pixel_stamps_the_kernel: " in text
+    assert "That breaks the law neighbouring_stamps_are_added: " in text
     assert " laws do not hold; the others are " in text
 
 

@@ -38,6 +38,15 @@ def test_other_values_arrive():
     assert np.isnan(there_and_back(float("nan")))
 
 
+def test_a_range_arrives_unless_it_would_fill_the_memory():
+    assert there_and_back({"sizes": range(3, 9, 2)}) == {"sizes": range(3, 9, 2)}
+    assert there_and_back(range(0)) == range(0)
+    assert repr(there_and_back(range(2**40))) == "<a range beyond all sizes>"
+    for told in ([0, 2**40, 1], [0, 5, 0], [0, 5], ["many", 5, 1]):
+        with pytest.raises(WireError):
+            unpack({"is": "range", "of": told}, [])
+
+
 def test_what_has_no_place_in_a_message_says_what_it_was():
     nested: list = []
     nested.append(nested)

@@ -22,6 +22,7 @@ from minifcn.testing.laws import normalization_gradient as normalization_gradien
 from minifcn.testing.laws import numeric_losses as numeric_losses
 from minifcn.testing.laws import optimisers as optimisers
 from minifcn.testing.laws import places as places
+from minifcn.testing.laws import plain as plain
 from minifcn.testing.laws import pooling as pooling
 from minifcn.testing.laws import pooling_gradient as pooling_gradient
 from minifcn.testing.laws import rmsprop as rmsprop

@@ -68,6 +68,18 @@ def agree(found: list[np.ndarray], expected: list[Any], names: tuple[str, ...] =
 
 
 @law("backward", cases=engine_cases)
+def terms_receive_what_their_sum_receives(ops: Operations, case: EngineCase) -> None:
+    """A term receives 1 for each time that it stands in a sum, however the brackets lie. All shapes are equal here.
+
+    of Σ (c + (d + c)):   ∂c = 2, ∂d = 1;   of Σ c + Σ d:   ∂c = 1, ∂d = 1
+    """
+    c, d = case.c, np.broadcast_to(case.a - case.b, case.c.shape)
+    two, one = np.full_like(c, 2), np.ones_like(c)
+    agree(received(ops, lambda c, d: (c + (d + c)).sum(), c, d), [two, one], ("c", "d"))
+    agree(received(ops, lambda c, d: c.sum() + d.sum(), c, d), [one, one], ("c", "d"))
+
+
+@law("backward", cases=engine_cases)
 def a_sum_hands_its_gradient_to_both(ops: Operations, case: EngineCase) -> None:
     """Both terms of a sum receive what the sum receives; a term repeated by broadcasting receives all of its copies'.
 

@@ -185,6 +185,20 @@ def every_pixel_keeps_its_place(ops: Operations, case: Spread) -> None:
     equal(np.abs(padded).sum(), np.abs(case.x).sum(), "the sum of the absolute values")
 
 
+@law("pad_to_multiple", cases=lambda: st.just("images of 1x70, 2x69, ..., 70x1 pixels, padded to multiples of 32"))
+def every_size_can_be_halved_five_times(ops: Operations, case: str) -> None:
+    """Padded to a multiple of 32, an image of any size can be halved five times, and is still the image it was.
+
+    pad_to_multiple(x, 32) has 32·a rows with 32·(a − 1) < H ≤ 32·a, and so for the columns, for H = 1 ... 70
+    """
+    for H in range(1, 71):
+        x = np.arange(1.0, H * (71 - H) + 1).reshape(1, 1, H, 71 - H)
+        padded, _ = ops.pad_to_multiple(x, 32)
+        wanted = (1, 1, -(-H // 32) * 32, -(-(71 - H) // 32) * 32)
+        equal(padded.shape, wanted, f"the shape of {H}x{71 - H} pixels")
+        equal(padded[:, :, :H, : 71 - H], x, f"the part where the image of {H}x{71 - H} pixels was")
+
+
 @law("pad_to_multiple", cases=multiples)
 def undo_leads_back(ops: Operations, case: Spread) -> None:
     """The way back cuts off what was added, of the image and of every map as large, whatever its channels.

@@ -93,6 +93,19 @@ def the_input_gradient_is_linear_in_what_comes_in(ops: Operations, case: ConvOpe
     equal(found, 2 * first - 3 * second)
 
 
+@law("conv2d_input", cases=any_case)
+def an_image_that_does_not_make_the_gradient_is_refused(ops: Operations, case: ConvOperands) -> None:
+    """What comes in has the size of the convolution's result; an image with another number of windows is an error.
+
+    conv_input(w, y) is refused for an image whose conv(x, w) has other rows, or other columns, than y
+    """
+    for axis in (2, 3):
+        size = list(case.x.shape)
+        size[axis] += case.geometry.stride[axis - 2]
+        refuses(partial(ops.conv2d_input, tuple(size), case.weight, case.y, **case.options),
+                f"A gradient of {case.y.shape[2:]} for an image of {tuple(size[2:])}")  # fmt: skip
+
+
 # --- the matrix, for every output_padding -----------------------------------------------------------------------------
 
 

@@ -128,6 +128,25 @@ def pool_windows_are_counted(ops: Operations, case: Sliding) -> None:
     equal(pool_size(ops, case), expected, "the size")
 
 
+@law("pool_output_size", cases=poolings)
+def a_pool_window_of_padding_alone_is_refused(ops: Operations, case: Sliding) -> None:
+    """A padding of more than half a window, a window that does not fit and a step of 0 are errors, not sizes.
+
+    size(H) is refused if p > (d·(k − 1) + 1) / 2, if d·(k − 1) + 1 > H + 2p, and if s = 0
+    """
+    g = case.geometry
+    for axis in (0, 1):
+        padding = list(g.padding)
+        padding[axis] = g.reach[axis] // 2 + 1
+        refuses(partial(pool_size, ops, case, padding=tuple(padding)),
+                f"A padding of {tuple(padding)} around a window that extends over {g.reach}")  # fmt: skip
+        kernel = list(g.kernel_size)
+        kernel[axis] = g.input_size[axis] + 2 * g.padding[axis] + 1
+        large = {"kernel_size": tuple(kernel), "ceil_mode": False}
+        refuses(partial(pool_size, ops, case, **large), f"A kernel of {tuple(kernel)}")
+    refuses(partial(pool_size, ops, case, stride=0), "A stride of 0")
+
+
 @law("pool_output_size", cases=covering)
 def ceil_mode_leaves_no_pixel_out(ops: Operations, case: Sliding) -> None:
     """In ceil mode every pixel is seen, as long as there are no gaps between windows.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from hypothesis import strategies as st
 
-from minifcn.testing.law import equal, law
+from minifcn.testing.law import equal, law, refuses
 from minifcn.testing.operations import Operations
 from minifcn.testing.strategies import ConvOperands, conv_operands, geometries
 
@@ -74,6 +76,20 @@ def the_weight_gradient_is_linear_in_the_image(ops: Operations, case: ConvOperan
         ops.conv2d_weight(x, case.weight.shape, case.y, **case.options) for x in (2 * case.x - 3 * other, case.x, other)
     )
     equal(found, 2 * first - 3 * second)
+
+
+@law("conv2d_weight", cases=any_case)
+def a_kernel_that_does_not_make_the_gradient_is_refused(ops: Operations, case: ConvOperands) -> None:
+    """What comes in has the size of the convolution's result; a kernel that makes fewer windows is an error.
+
+    conv_weight(x, y) is refused for x with s rows, or s columns, more than make y
+    """
+    for axis in (2, 3):
+        more = [(0, 0)] * 4
+        more[axis] = (0, case.geometry.stride[axis - 2])
+        x = np.pad(case.x, more)
+        refuses(partial(ops.conv2d_weight, x, case.weight.shape, case.y, **case.options),
+                f"A gradient of {case.y.shape[2:]} for an image of {x.shape[2:]}")  # fmt: skip
 
 
 @law("conv2d_weight", "conv2d", cases=any_case)

@@ -44,6 +44,17 @@ def input_gradient_of_the_border_dropped(right: Any, /, padding: Any) -> Any:
 
 
 @mutant("conv2d_input")
+def gradient_filled_up_with_zeros(input_size: Any, weight: Any, grad_output: Any, stride: Any = 1, padding: Any = 0,
+                                  dilation: Any = 1, groups: int = 1) -> Any:  # fmt: skip
+    """A gradient that is too small for the image is not refused: the windows that are missing receive nothing."""
+    options = stride, padding, dilation
+    made = ours.conv_output_size(input_size[2:], weight.shape[2:], *options)
+    more = [(0, max(0, n - m)) for n, m in zip(made, grad_output.shape[2:], strict=True)]
+    filled = np.pad(grad_output, ((0, 0), (0, 0), *more))
+    return ours.conv2d_input(input_size, weight, filled, *options, groups)
+
+
+@mutant("conv2d_input")
 def stamps_overwritten_in_backward(input_size: Any, weight: Any, grad_output: Any, stride: Any = 1, padding: Any = 0,
                                    dilation: Any = 1, groups: int = 1) -> Any:  # fmt: skip
     """Where windows overlap the last one counts alone: = instead of +=."""

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import pair
+from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
 from minifcn.testing import ours
 from minifcn.testing.unrolled import gathered, positions, windows
@@ -48,6 +50,19 @@ def searched(x: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dil
     g = geometry(x, kernel_size, stride, padding, dilation, ceil_mode)
     y, taps = winners(x, g, order, beyond)
     return y, index_of(taps, g)
+
+
+@mutant("pool_output_size")
+def pool_size_of_any_padding(size: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1,
+                             ceil_mode: bool = False) -> Any:  # fmt: skip
+    """A padding of more than half the window is not refused, nor is a step of 0 (taken for 1): the formula answers."""
+    options = kernel_size, stride, padding, dilation, ceil_mode
+    try:
+        return ours.pool_output_size(size, *options)
+    except ArgumentError:
+        numbers = (pair(n, "", 0) for n in (size, kernel_size, kernel_size if stride is None else stride, padding,
+                                            dilation))  # fmt: skip
+        return tuple((n + 2 * p - d * (k - 1) - 1) // max(s, 1) + 1 for n, k, s, p, d in zip(*numbers, strict=True))
 
 
 @mutant("max_pool2d")

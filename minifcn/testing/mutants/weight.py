@@ -59,6 +59,17 @@ def gradient_clipped(right: Any, /) -> Any:
     return np.clip(right, -100, 100)
 
 
+@mutant("conv2d_weight")
+def image_cut_to_the_gradient(x: Any, weight_size: Any, grad_output: Any, stride: Any = 1, padding: Any = 0,
+                              dilation: Any = 1, groups: int = 1) -> Any:  # fmt: skip
+    """An image with more windows than the gradient has pixels is not refused: the last windows are left out."""
+    options = stride, padding, dilation
+    made = ours.conv_output_size(x.shape[2:], weight_size[2:], *options)
+    more = [(0, max(0, n - m)) for n, m in zip(made, grad_output.shape[2:], strict=True)]
+    filled = np.pad(grad_output, ((0, 0), (0, 0), *more))
+    return ours.conv2d_weight(x, weight_size, filled, *options, groups)
+
+
 @changes("conv2d_weight")
 def incoming_gradient_of_ones(grad_output: Any) -> Any:
     """The gradient that comes in is taken for 1 everywhere."""

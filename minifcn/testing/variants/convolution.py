@@ -118,7 +118,8 @@ def by_a_difference_for_each_weight(x: Any, weight_size: Any, grad_output: Any, 
     for at in np.ndindex(*weight_size):
         unit = np.zeros(weight_size, x.dtype)
         unit[at] = 1
-        found[at] = (ours.conv2d(x, unit, None, *options, **named) * grad_output).sum()
+        y = ours.conv2d(x, unit, None, *options, **named)
+        found[at] = np.sum([a * b for a, b in zip(y.ravel(), grad_output.ravel(), strict=True)])
     return found
 
 
@@ -127,6 +128,8 @@ def by_exchanging_stride_and_dilation(x: Any, weight_size: Any, grad_output: Any
                                       dilation: Any = 1, groups: int = 1) -> Any:  # fmt: skip
     """A convolution of image and gradient, in which images are channels, and stride and dilation are exchanged."""
     KH, KW = weight_size[2:]
+    if ours.conv_output_size(x.shape[2:], (KH, KW), stride, padding, dilation) != grad_output.shape[2:]:
+        raise ValueError(f"no windows of {(KH, KW)} in {x.shape[2:]} pixels are {grad_output.shape[2:]}")
     made = [
         ours.conv2d(a.swapaxes(0, 1), g.swapaxes(0, 1), None, dilation, padding, stride)[:, :, :KH, :KW].swapaxes(0, 1)
         for a, g in zip(np.split(x, groups, 1), np.split(grad_output, groups, 1), strict=True)

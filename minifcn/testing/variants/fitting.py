@@ -95,6 +95,8 @@ def gradient_window_by_window(input_size: Any, weight: Any, grad_output: Any, st
     """Every pixel of the gradient adds its kernels to the window that it was made from."""
     (sh, sw), (ph, pw), (dh, dw) = (pair(a, "", 0) for a in (stride, padding, dilation))
     (N, C, H, W), (KH, KW) = input_size, weight.shape[2:]
+    if ours.conv_output_size((H, W), (KH, KW), stride, padding, dilation) != grad_output.shape[2:]:
+        raise ValueError(f"no windows of {(KH, KW)} in {(H, W)} pixels are {grad_output.shape[2:]}")
     whole = np.zeros((N, C, H + 2 * ph, W + 2 * pw), weight.dtype)
     for i, j in np.ndindex(*grad_output.shape[2:]):
         parts = zip(np.split(grad_output[:, :, i, j], groups, 1), np.split(weight, groups), strict=True)

@@ -48,6 +48,8 @@ def until_nothing_is_left(size: Any, kernel_size: Any, stride: Any = None, paddi
     """The window is moved on while it fits, in ceil mode while something is left over and it begins on the image."""
     made = []
     for n, k, s, p, d in _axes(size, kernel_size, kernel_size if stride is None else stride, padding, dilation):
+        if s < 1 or 2 * p > d * (k - 1) + 1 or (not ceil_mode and d * (k - 1) + 1 > n + 2 * p):
+            raise ValueError(f"no window of {k} that moves by {s} over {n} pixels with a padding of {p}")
         count, end = 1, d * (k - 1) + 1 - p
         while end + s <= n + p or (ceil_mode and end < n + p and count * s - p < n):
             count, end = count + 1, end + s

@@ -1,0 +1,115 @@
+"""Lab 3: an engine that differentiates sums, products and powers, and the two gradients of a convolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minifcn.labs.lab import Effort, Lab, Task
+
+
+def _chain() -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """A sum of 2000 terms, one after the other: longer than Python may call functions within each other."""
+
+    def chain(a: Any, b: Any) -> Any:
+        for _ in range(2000):
+            a = a + b
+        return a.sum()
+
+    return ([chain], [np.ones(2), np.ones(2)]), {}
+
+
+def _doublings() -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Twelve sums, through which 4096 ways lead."""
+
+    def doubled(a: Any) -> Any:
+        for _ in range(12):
+            a = a + a
+        return a.sum()
+
+    return ([doubled], [np.ones(2)]), {}
+
+
+def _to_the_image() -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """9 taps, and 1824 windows in each of two images."""
+    return ((2, 3, 40, 50), np.ones((4, 3, 3, 3)), np.ones((2, 4, 38, 48))), {}
+
+
+def _to_the_weight() -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The same convolution's weight."""
+    return (np.ones((2, 3, 40, 50)), (4, 3, 3, 3), np.ones((2, 4, 38, 48))), {}
+
+
+TAPS = "a loop over the taps of the kernel is enough, none over the pixels"
+
+LAB = Lab(
+    number=3,
+    name="autograd",
+    title="Autograd",
+    minutes=150,
+    builds_on=(1,),
+    tasks=(
+        Task(
+            "sums",
+            "backward",
+            gate={"terms_receive_what_their_sum_receives": 7},
+            laws={"doubling_again_and_again": 6},
+            efforts=(Effort(_chain, 4, "a function that calls itself for each operand goes too deep", lines=200_000),),
+            hint="Take y = total(a + b) with a pencil: which Tensors does `ordered` list, what does each rule give?",
+        ),
+        Task(
+            "products",
+            "backward",
+            gate={"each_factor_receives_the_other": 7},
+            laws={"a_sum_hands_its_gradient_to_both": 5, "what_is_subtracted_receives_minus": 2},
+            contracts={"differentiated_arrays_are_only_read": 4},
+            hint="Print the shapes: what an operand receives must have the operand's shape, so `unbroadcast` belongs "
+            "into both `add` and `multiply`.",
+        ),
+        Task(
+            "powers",
+            "backward",
+            gate={"a_power_comes_down": 7},
+            laws={"a_quotient_has_two_derivatives": 4, "a_polynomial_has_its_derivative": 2},
+            hint="p**2 receives g and hands on g · 2 · p. What do your lines give for k = 2, and what for k = 0?",
+        ),
+        Task(
+            "graphs",
+            "backward",
+            gate={"both_operands_may_be_one_array": 5},
+            laws={
+                "gradients_of_a_sum_add_up": 2,
+                "a_chain_multiplies_its_slopes": 1,
+                "what_is_not_used_receives_zero": 1,
+            },
+            contracts={"a_second_backward_adds": 5},
+            efforts=(Effort(_doublings, 4, "each value hands on what it received once", lines=1500),),
+            hint="Follow (a · a).sum() with a = 3. The Tensor a stands twice among the operands: what does it receive?",
+        ),
+        Task(
+            "conv2d_input",
+            "conv2d_input",
+            gate={"a_step_of_one_pixel_is_exact": 6},
+            laws={"a_gradient_reaches_the_window_that_was_read": 2},
+            contracts={"an_image_that_does_not_make_the_gradient_is_refused": 2},
+            efforts=(Effort(_to_the_image, 2, TAPS, lines=200),),
+            hint="The same loop over taps as in conv2d. Where it reads a slice, add to one.",
+        ),
+        Task(
+            "conv2d_weight",
+            "conv2d_weight",
+            gate={"a_single_gradient_reads_one_window": 6},
+            laws={"gradients_of_images_add_up": 2},
+            contracts={"a_kernel_that_does_not_make_the_gradient_is_refused": 2},
+            efforts=(Effort(_to_the_weight, 2, TAPS, lines=200),),
+            hint="For each tap: the pixels that it saw, times what the results received, summed over all windows.",
+        ),
+    ),
+    written={
+        "order": "Handing on what has just arrived is right, 8 ways with 1 each (2), and takes 2**n steps (1); handing "
+        "on all that has arrived so far counts too much (2).",
+        "memory": "p and q are kept, for the product's rule (2); nothing for sums but shapes (2); training keeps what "
+        "every layer saw until backward comes back (1).",
+    },
+)

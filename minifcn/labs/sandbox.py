@@ -1,0 +1,92 @@
+"""Where a submission runs: an interpreter that has NumPy and the student's file alone, within walls (`walled.py`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import sysconfig
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import numpy as np
+
+from minifcn.testing import isolation
+from minifcn.testing.isolation import Isolated, Limits
+
+USERS = (
+    210_000  # the first of the users that submissions run as, where the judge is root; one for each of its processes
+)
+
+
+class Sandbox(Isolated):
+    """`Isolated`, within walls. `missing` are the walls that this system did not allow, in sentences.
+
+    text: what is run in place of what the file says. beside: further files of its folder, by their names.
+    """
+
+    def __init__(
+        self,
+        file: Path,
+        names: tuple[str, ...],
+        limits: Limits,
+        *,
+        text: str | None = None,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(file, names, limits)
+        self.original = file
+        folder = Path(self._folder.name)
+        self.file = folder / f"{file.stem}.py"
+        self.file.write_text(file.read_text(encoding="utf-8-sig") if text is None else text, encoding="utf-8")
+        for name, content in (beside or {}).items():
+            (folder / name).write_text(content, encoding="utf-8")
+        self.user = USERS + os.getpid() % 10_000 if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+        if self.user is not None:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, self.user, self.user)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        told = Path(self._folder.name, "walls")
+        return tuple(told.read_text(encoding="utf-8").splitlines()) if told.exists() else ()
+
+    def command(self) -> list[str]:
+        settings = {
+            "folder": self._folder.name,
+            "file": str(self.file),
+            "numpy": numpy_alone(),
+            "testing": str(Path(isolation.__file__).parent),
+            "readable": sorted({sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), *_numpy_parts()}),
+            "seconds": self.limits.total,
+            "user": self.user,
+        }
+        walled = Path(__file__).with_name("walled.py")
+        return [sys.executable, "-I", "-S", "-X", "utf8", str(walled), json.dumps(settings)]
+
+    def environment(self) -> dict[str, str]:
+        """Nothing of the judge's: no seed, no path, no token."""
+        kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
+        return kept | {"PATH": os.defpath, "HOME": self._folder.name, "TMPDIR": self._folder.name, "LANG": "C.UTF-8"}
+
+
+@cache
+def numpy_alone() -> str:
+    """A folder in which NumPy is, and nothing else that is installed beside it. It stays until this process ends."""
+    import atexit
+
+    folder = Path(mkdtemp(prefix="minifcn-numpy-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o755)
+    for part in _numpy_parts():
+        (folder / Path(part).name).symlink_to(part, target_is_directory=True)
+    return str(folder)
+
+
+def _numpy_parts() -> list[str]:
+    """NumPy's folder, and that of its shared libraries."""
+    place = Path(np.__file__).resolve().parent
+    return [str(path) for path in (place, place.parent / "numpy.libs") if path.exists()]

@@ -1,0 +1,174 @@
+"""The submissions in a folder, whichever system laid them out, and each as one Python file.
+
+alice.ipynb                                              a folder of notebooks or Python files
+alice/lab2.ipynb                                         a folder for each student
+Alice Kim_41_assignsubmission_file_/lab2.ipynb           Moodle, with folders; without: Alice Kim_41_..._lab2.ipynb
+kimalice_LATE_41_97_lab2-1.ipynb                         Canvas
+submitted/alice/lab2/lab2.ipynb                          nbgrader, which may have other labs beside it
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from minifcn.errors import FileError
+from minifcn.labs.lab import Lab
+from minifcn.labs.percent import cells_of_notebook
+
+SUFFIXES = (".py", ".ipynb")
+MOODLE = re.compile(r"^(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)$")
+CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)$")
+REFERENCE = re.compile(
+    r"reference_lab(\d)"
+)  # the functions of an earlier lab, which the judge lays beside a submission
+LARGEST = 2**22  # bytes of a submission: more is no text that somebody wrote
+
+
+@dataclass(frozen=True)
+class Submission:
+    """student: as the folder names them. file: what is graded; None if there is nothing. notes: for the teacher."""
+
+    student: str
+    file: Path | None
+    late: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def submissions_in(folder: Path, lab: Lab) -> list[Submission]:
+    """Every student's submission, in the order of their names.
+
+    FileError if the folder is none, or holds nothing that could be one.
+    """
+    if not folder.is_dir():
+        raise FileError(f"{folder} is not a folder of submissions; a .zip must be unpacked first.")
+    root = folder / "submitted" if (folder / "submitted").is_dir() else folder
+    files: dict[str, list[Path]] = {}
+    late: set[str] = set()
+    for item in sorted(path for path in root.iterdir() if not path.name.startswith((".", "__"))):
+        if item.is_dir() and not item.is_symlink():
+            student = _student(item.name)
+            files.setdefault(student, []).extend(_within(item, lab))
+        elif item.suffix.lower() in SUFFIXES and item.is_file() and not item.is_symlink():
+            student = _student(item.name)
+            files.setdefault(student, []).append(item)
+        else:
+            continue
+        found = CANVAS.match(item.name)
+        if found and found["late"]:
+            late.add(student)
+    if not files:
+        raise FileError(f"{folder} holds no .py and no .ipynb, and no folders with them.")
+    return [_chosen(student, paths, lab, student in late) for student, paths in sorted(files.items())]
+
+
+def _student(name: str) -> str:
+    """Who a file or folder belongs to; with the number that the system gave them, where there is one."""
+    for layout in (MOODLE, CANVAS):
+        if found := layout.match(name):
+            return f"{found['name']} ({found['id']})"
+    stem = name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in SUFFIXES else name
+    return stem
+
+
+def _within(folder: Path, lab: Lab) -> list[Path]:
+    """The files of a student's folder; of this lab alone where labs have folders of their own."""
+    for path in sorted(folder.iterdir()):
+        if path.is_dir() and re.fullmatch(rf"lab[_ -]?0*{lab.number}([_ -].*)?", path.name, re.IGNORECASE):
+            folder = path
+            break
+    found = (path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES and not path.is_symlink())
+    hidden = (".ipynb_checkpoints", "__MACOSX", "__pycache__")
+    return [path for path in found if path.is_file() and not any(part in hidden for part in path.parts)]
+
+
+def _chosen(student: str, paths: list[Path], lab: Lab, late: bool) -> Submission:
+    """The file with most of the lab's functions; of those with as many the notebook, and of those the first."""
+    if not paths:
+        return Submission(student, None, late, ("there is no .py and no .ipynb",))
+    written = {path: len(_defined(path) & set(lab.functions)) for path in paths}
+    first = min(paths, key=lambda path: (-written[path], path.suffix.lower() != ".ipynb", len(path.name), path.name))
+    others = [path.name for path in paths if path != first and written[path]]
+    notes = (f"{first.name} was graded, and not {', '.join(others)}",) if others else ()
+    return Submission(student, first, late, notes)
+
+
+def _defined(path: Path) -> set[str]:
+    try:
+        tree = ast.parse(as_python(path)[0])
+    except (FileError, SyntaxError, ValueError, RecursionError):
+        return set()
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+# --- as one Python file -----------------------------------------------------------------------------------------------
+
+
+def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
+    """The text of a submission as one file that needs NumPy alone, and what was left out of it, in sentences.
+
+    Left out are imports of what is not there when it is graded, and the lines at the top level that use them, such as
+    `lab.check(...)`; of a notebook also its commands (%, !) and what is only shown. Lines keep their numbers.
+    FileError for what is no text or no notebook.
+    """
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FileError(f"{path.name} has {path.stat().st_size} bytes; a submission has at most {LARGEST}.")
+        text = path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise FileError(f"{path.name} cannot be read as text in UTF-8 ({type(error).__name__}).") from None
+    notebook = path.suffix.lower() == ".ipynb"
+    if notebook:
+        cells = [cell.source for cell in cells_of_notebook(text) if cell.kind == "code"]
+        text = "\n".join(_without_commands(cell) for cell in cells) + "\n"
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):
+        return text, ()  # the interpreter will say where
+    lines, notes, gone = text.split("\n"), [], set()
+    for node in tree.body:
+        away = _imports_of_others(node)
+        if away:
+            gone |= {(alias.asname or alias.name).partition(".")[0] for alias in getattr(node, "names", ())}
+            notes.append(f"import of {', '.join(sorted(away))}, as only NumPy and the standard library are there")
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        else:
+            shown = notebook and isinstance(node, ast.Expr)
+            if not shown and not gone & {name.id for name in ast.walk(node) if isinstance(name, ast.Name)}:
+                continue
+            gone |= {target.id for target in _targets(node)}
+        for number in range(node.lineno - 1, node.end_lineno or node.lineno):
+            lines[number] = ""
+    return "\n".join(lines), tuple(dict.fromkeys(notes))
+
+
+def earlier(text: str, number: int) -> list[int]:
+    """The labs before `number` whose reference a text imports."""
+    return sorted({int(found) for found in REFERENCE.findall(text) if 0 < int(found) < number})
+
+
+def _imports_of_others(node: ast.stmt) -> set[str]:
+    """The packages that an import asks for and that are not there."""
+    if isinstance(node, ast.Import):
+        names = {alias.name.partition(".")[0] for alias in node.names}
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        names = {(node.module or "").partition(".")[0]}
+    else:
+        return set()
+    there = {"numpy", *sys.stdlib_module_names}
+    return {name for name in names if name not in there and not REFERENCE.fullmatch(name)}
+
+
+def _targets(node: ast.stmt) -> list[ast.Name]:
+    return [part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+
+
+def _without_commands(cell: str) -> str:
+    """A cell without IPython's commands, each an empty line instead."""
+    if cell.lstrip().startswith("%%"):
+        return "\n" * cell.count("\n")
+    return "\n".join("" if line.lstrip().startswith(("%", "!", "?")) else line for line in cell.split("\n"))

@@ -1,0 +1,78 @@
+"""What is shown of every lab: its solution is right, what does no work gets nothing, each mistake costs points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from unittest import mock
+
+from minifcn.labs import judging
+from minifcn.labs.checking import _counting
+from minifcn.labs.forms import source_of
+from minifcn.labs.judging import TaskGrade
+from minifcn.labs.lab import Lab, Task
+from minifcn.testing import MUTANTS, Operations
+from minifcn.testing.check import check
+
+EXAMPLES = 4, 15  # what most mistakes need, and as many as a grader draws
+
+
+def solution(lab: Lab) -> dict[str, Callable[..., Any]]:
+    """The functions of the lab's own text."""
+    names: dict[str, Any] = {}
+    exec(compile(source_of(lab.number).reference(), f"reference_lab{lab.number}.py", "exec"), names)
+    return {name: names[name] for name in lab.functions}
+
+
+def grade_of(
+    lab: Lab, task: Task, function: Callable[..., Any], *, count: bool = False, examples: int = EXAMPLES[-1]
+) -> TaskGrade:
+    """What one function gets in the place of the student's, the others cost no time here. count: efforts, too."""
+    counted = _counting(function) if count else None
+    with mock.patch.object(judging, "check", partial(check, shrink="none")):  # a small example is not looked at
+        found = judging.graded(lab, {task.function: function}, examples=examples, seed=1, counted=counted)
+    return next(grade for grade in found.tasks if grade.task is task)
+
+
+def mistaken(lab: Lab, task: Task, name: str) -> tuple[TaskGrade, bool]:
+    """What a mutant gets in the place of the student's function, and whether it is called by its name."""
+    for examples in EXAMPLES:
+        grade = grade_of(lab, task, MUTANTS[name].function, examples=examples)
+        assert grade.finding is not None
+        named = name in [mistake.name for mistake in grade.finding.mistakes]
+        if named and grade.points < task.points:
+            break
+    return grade, named
+
+
+def broken_by(grade: TaskGrade) -> set[str]:
+    return {line.name for line in grade.lines if not line.holds}
+
+
+def mistakes_of(lab: Lab, left_out: dict[str, str]) -> list[tuple[Task, str]]:
+    """The named list: every mutant of the tasks' operations but those in `left_out`, which says why not."""
+    return [
+        (task, mutant.name)
+        for task in lab.tasks
+        for mutant in MUTANTS.values()
+        if mutant.of == task.operation and mutant.name not in left_out
+    ]
+
+
+def zeros(operation: str) -> Callable[..., Any]:
+    """Does no work: the right shape, and nothing in it."""
+    right = getattr(Operations(), operation)
+
+    def empty(value: Any) -> Any:
+        if isinstance(value, tuple | list):
+            return type(value)(empty(part) for part in value)
+        return value if callable(value) else value * 0
+
+    return lambda *arguments, **named: empty(right(*arguments, **named))
+
+
+def first_array(*arguments: Any, **named: Any) -> Any:
+    """Does no work: gives what it got."""
+    first = arguments[0]
+    return [a.copy() for a in arguments[1]] if callable(first) or isinstance(first, list) else first

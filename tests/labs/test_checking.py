@@ -1,0 +1,101 @@
+"""`lab.check` in a notebook: right, not written yet, wrong with an example and a hint, and the points so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from minifcn.errors import ArgumentError
+from minifcn.labs import session
+from minifcn.labs.forms import leaks, source_of
+
+TEXT = source_of(1)
+
+
+def written(solved: bool = True) -> dict[str, Callable[..., Any]]:
+    names: dict[str, Any] = {}
+    exec(TEXT.python(solved=solved), names)
+    return names
+
+
+RIGHT = written()
+
+
+def test_right_functions_get_all_points_one_after_the_other() -> None:
+    lab = session(1)
+    assert "so far: 0 of 90 points" in repr(lab) and "output_size –/18" in repr(lab)
+    for name, points in (("output_size", 18), ("im2col", 44)):
+        report = lab.check(RIGHT[name])
+        assert report and str(report).startswith(f"{name}: all "), str(report)
+        assert lab.points == points
+        assert "✓" in report._repr_html_()
+    assert "so far: 44 of 90 points" in repr(lab) and "im2col 26/26" in repr(lab) and "col2im –/25" in repr(lab)
+    assert "44 of 90 points" in lab._repr_html_()
+
+
+def test_a_stub_is_not_written_yet_and_takes_its_points_back() -> None:
+    lab = session(1)
+    lab.check(RIGHT["output_size"])
+    report = lab.check(written(solved=False)["output_size"])
+    assert not report and lab.points == 0
+    assert str(report).startswith("output_size is not written yet: 0 of 18 points.\n\nHint: Size 5, kernel 2")
+    assert "…" in report._repr_html_() and "NotImplementedError" not in str(report)
+
+
+def im2col(x: Any, kernel_size: Any, stride: Any = (1, 1), padding: Any = (0, 0), dilation: Any = (1, 1)) -> Any:
+    """With the rows and columns of a window exchanged."""
+    taps = RIGHT["im2col"](x.swapaxes(2, 3), kernel_size[::-1], stride[::-1], padding[::-1], dilation[::-1])
+    return taps
+
+
+def test_a_wrong_one_shows_a_call_its_points_and_a_hint_but_no_solution() -> None:
+    report = session(1).check(im2col)
+    text, page = str(report), report._repr_html_()
+    assert not report
+    assert text.startswith("im2col: 0 of 26 points. What defines it does not hold yet, and the rest")
+    assert "   0/7  " in text and "    (4)  " in text
+    assert "it should give" in text and "Hint: What tap (k, l)" in text
+    assert "it should give" in page and "<table>" in page and "Hint: What tap (k, l)" in page
+    for told in (text, page):
+        assert "im2col(x, " in told and "gave element" in told and "unfold(" not in told
+        assert leaks([told], TEXT) == set()
+
+
+def test_half_right_keeps_what_it_has_and_needs_no_hint() -> None:
+    def im2col(x: Any, kernel_size: Any, **options: Any) -> Any:
+        for _ in range(3000):
+            pass
+        return RIGHT["im2col"](x, kernel_size, **options)
+
+    report = session(1).check(im2col)
+    assert str(report).startswith("im2col: 22 of 26 points.\n\n")
+    assert "lines ran in one call" in str(report) and "Hint" not in str(report)
+
+
+def test_an_effort_of_a_call_that_raises_is_told() -> None:
+    def im2col(x: Any, kernel_size: Any, **options: Any) -> Any:
+        if x.size > 1000:
+            raise MemoryError("too large")
+        return RIGHT["im2col"](x, kernel_size, **options)
+
+    told = " ".join(str(session(1).check(im2col)).split())
+    assert "call that is counted did not return: MemoryError: too large" in told
+
+
+def test_a_function_of_no_task_is_refused_and_may_be_named() -> None:
+    lab = session(1)
+    with pytest.raises(ArgumentError, match=r'im2cols.* is no task of lab 1; they are output_size, im2col.*"im2col"\)'):
+        lab.check(lambda x: x, "im2cols")
+    with pytest.raises(ArgumentError, match="'sum' is no task"):
+        lab.check(np.sum)
+    assert lab.check(RIGHT["output_size"], "output_size")
+    missing = lab.check(None, "conv2d")
+    assert str(missing).startswith("conv2d is not there: 0 of 21 points.")
+
+
+def test_an_unknown_lab_names_the_known() -> None:
+    with pytest.raises(ArgumentError, match="there is no lab 9"):
+        session(9)
