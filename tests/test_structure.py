@@ -90,6 +90,7 @@ TESTED_IN: dict[str, str] = {
     "nn/losses.py": "nn/test_layers.py",
     "nn/normalization.py": "nn/test_layers.py",
     "autograd/saving.py": "autograd/test_operation.py",
+    "autograd/steps.py": "autograd/test_engine.py",
     "nn/utils.py": "autograd/test_clipping.py",
     "functional/indexing.py": "functional/test_shaping.py",
     "functional/profiled.py": "machine/test_profiling.py",

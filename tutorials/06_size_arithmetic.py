@@ -291,7 +291,7 @@ except ValueError as error:
 # %% [markdown]
 # ## 5. Or say what you want
 #
-# Instead of the remainder one can give the size: `output_size`, as in PyTorch. A size that does not convolve to $o$ is
+# Instead of the remainder one can give the size: `output_size`, as to PyTorch's layer. A size that does not convolve to $o$ is
 # refused.
 
 # %%

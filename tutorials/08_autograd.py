@@ -40,7 +40,7 @@ ledger = Ledger()
 # The image $x$ has the pixels 0 to 8, row by row; the kernel $w$ is $\begin{pmatrix}1&2\\3&4\end{pmatrix}$; the
 # convolution gives four numbers, $y$. Now somebody asks for
 #
-# $$L = 1\cdot y_{00} + 10\cdot y_{01} + 100\cdot y_{10} + 1000\cdot y_{11}.$$
+# $$L = y_{00} + 10\,y_{01} + 100\,y_{10} + 1000\,y_{11}.$$
 #
 # When the tap $w_{00}$ grows by 1, **by how much does $L$ grow?** And for $w_{01}, w_{10}, w_{11}$? Four numbers.
 # (The tap $w_{00}$ meets one pixel in each of the four windows. Which pixels? The place values do the rest.)
@@ -60,7 +60,8 @@ prediction = None  # four numbers in two rows, for example [[1, 2], [3, 4]]
 # What receives what? If $c = a + b$ and $c$ receives $g$, then $a$ growing by 1 lets $c$ grow by 1, and that lets $L$
 # grow by $g$: so $a$ receives $g$, and so does $b$. If $c = a\cdot b$, then $a$ growing by 1 lets $c$ grow by $b$,
 # and $L$ by $g\,b$. That is the chain rule, and it is all that an operation has to know: *given what my result
-# receives, what do my operands receive?* (In books the thing that is handed back, our $g$, is called a *cotangent*.)
+# receives, what do my operands receive?* (Books call what is handed back, our $g$, a *cotangent*; PyTorch calls it
+# `grad_output`.)
 #
 # **Step 1, yours to write** (3 minutes): the rules of three operations.
 
@@ -111,8 +112,10 @@ class Variable:
 # %% [markdown]
 # Now the gradient goes back through the graph, from the result to the leaves. Here is the smallest graph in which
 # that can go wrong: $b = a + a$, $c = b + b$. It is a *diamond*: two arrows lead from $a$ to $b$, and two from $b$ to
-# $c$. Surely $c = 4a$, so $a$ must receive 4. The library draws what it has recorded. Move the slider: the box at the
-# bottom is the result, it receives 1, and the arrows over which something was handed back turn round.
+# $c$. Surely $c = 4a$, so $a$ must receive 4. The library draws what it has recorded: at the top the leaf with its
+# name and shape, which is `()` for a single number, and below it an operation for each value that was computed. Move
+# the slider: the box at the bottom is the result, it receives 1, and the arrows over which something was handed back
+# turn round.
 
 # %%
 leaf = Tensor(1.0, requires_grad=True)
@@ -137,7 +140,7 @@ plot.walk(twice + twice, {"a": leaf}).still()  # the last frame again, for viewe
 
 # %% tags=["exercise"]
 def my_order(last, operands):
-    """All nodes that `last` was made of, itself first: a list in which each node comes before its operands."""
+    """All nodes that `last` was made of, itself first: a list, each node before its operands."""
     ...
 
 
@@ -286,8 +289,9 @@ for n in (2, 6, 12):
 #
 # Call `backward` twice for the same result, and the leaf has received 4 twice: `.grad` is 8. That gradients **add
 # up** is on purpose. The gradient of $L_1 + L_2$ is the sum of both gradients, so a large batch may be sent through
-# in two halves, with one `backward` each, and the sum is there at the end. (It is also why a training loop begins
-# with `zero_grad`.)
+# in two halves, with one `backward` each, and the sum is there at the end. (If the loss is a *mean* over the batch, as
+# most losses are, halve it first: the mean of all is half the sum of the two means. And this is why a training loop
+# begins with `zero_grad`.)
 #
 # What must *not* survive is what the nodes between have received: it belongs to one walk. An engine that keeps it in
 # the nodes (many small engines do) hands the old contributions on again. Which number does it give?
@@ -314,7 +318,9 @@ for way in (backward, keeps_everything):
 # $4 + 8 = 12$. Right is 8. Our `received` is a dictionary that ends with the walk, and so does the library's.
 #
 # The library does one thing more: after a walk it frees what the operations have remembered, since that is most of
-# the memory of a training. So a second walk over the same graph is refused, unless you asked for it beforehand:
+# the memory of a training. So a second walk over the same graph is refused, unless you asked for it beforehand.
+# (PyTorch refuses it only at an operation that had something to remember, a product or a convolution. A sum has
+# nothing, so there this very graph can be walked twice, and one that has a product in it cannot.)
 
 # %%
 a = Tensor(1.0, requires_grad=True)
@@ -353,7 +359,8 @@ for at in ([2.0, 3.0], [3.0, 4.0]):
 
 # %% [markdown]
 # A number that is right for no $x$ at all, and no error. The library counts the writes into each array and compares
-# when the walk gets there. And NumPy's way around it is closed: while a graph needs an array, it is read-only.
+# when the walk gets there. So does PyTorch; but who writes to `x.data` there slips past its counter, and gets our
+# 22 and 41. Here that way is closed, too: while a graph needs an array, it is read-only.
 
 # %%
 x = Tensor([2.0, 3.0], requires_grad=True)
@@ -375,9 +382,10 @@ except RuntimeError as error:
 # Now the convolution. Take its formula (01), multiply each result by what it receives, and add everything up. What a
 # result receives we call $y$ here, since it has the shape of the result:
 #
-# $$T(x, w, y) = \sum_{n,o,i,j}\;\sum_{c,k,l} x[n, c, i s + k, j s + l]\; w[o, c, k, l]\; y[n, o, i, j]$$
+# $$\begin{aligned}T = \sum_{n,o,i,j}\;\sum_{c,k,l}\; &x[n, c, i s + k, j s + l]\\
+# \cdot\; &w[o, c, k, l]\; y[n, o, i, j]\end{aligned}$$
 #
-# $T$ is one number. It is **linear in each of the three**: every product has one factor of each. So its gradient with
+# $T(x, w, y)$ is one number. It is **linear in each of the three**: every product has one factor of each. So its gradient with
 # respect to one of them is what is left of the sum when that factor is taken out:
 #
 # * without $y$: $\;\sum x\,w$ for each $(n,o,i,j)$. That is the **convolution**.
@@ -425,13 +433,14 @@ def to_weight(x, w, y, stride=1):
 
 
 # %% [markdown]
-# With $\langle a, b\rangle$, the sum of the products of two arrays number by number (05), the three bracketings of
-# the one sum are
+# With $\langle a, b\rangle$, the sum of the products of two arrays number by number (05), the one sum has three
+# bracketings:
 #
-# $$\langle \text{conv}(x, w),\, y\rangle \;=\; \langle x,\, \text{conv}^T(w, y)\rangle \;=\; \langle w,\,
-# \text{weight}(x, y)\rangle \;=\; T(x, w, y).$$
+# $$\begin{aligned}T(x, w, y) &= \langle \text{conv}(x, w),\, y\rangle\\
+# &= \langle x,\, \text{conv}^T(w, y)\rangle\\
+# &= \langle w,\, \text{weight}(x, y)\rangle.\end{aligned}$$
 #
-# The first equation is $\langle Cx, y\rangle = \langle x, C^T y\rangle$ of 05. The third leg is seldom shown, and it
+# The first two are $\langle Cx, y\rangle = \langle x, C^T y\rangle$ of 05. The third leg is seldom shown, and it
 # is the one that catches a wrong gradient of the weight. Here are three small arrays of whole numbers, so that
 # nothing is rounded:
 
@@ -453,7 +462,8 @@ plot.numbers(
 )
 
 # %%
-legs = [int((to_output(x, w, y) * y).sum()), int((x * to_input(x, w, y)).sum()), int((w * to_weight(x, w, y)).sum())]
+products = to_output(x, w, y) * y, x * to_input(x, w, y), w * to_weight(x, w, y)
+legs = [int(product.sum()) for product in products]
 print("⟨conv(x, w), y⟩, ⟨x, convᵀ(w, y)⟩, ⟨w, weight(x, y)⟩ =", legs)
 assert len(set(legs)) == 1
 
@@ -558,10 +568,11 @@ plot.walk(loss, names)[4]  # one of the frames, for viewers that take sliders aw
 #
 # Now and then somebody computes the gradient of a weight by hand, gets something else than the library, and reports a
 # bug. Three ways lead there. *Turned*: in a book, "the convolution of $x$ and $g$" turns its kernel (01), here $g$;
-# the digits come out in the opposite order. *Padded*: zeros are put around $x$, as one does for the gradient of the
-# image. *Strided*: with stride 2, neighbouring numbers of $g$ meet pixels that are two apart, while neighbouring
-# *taps* still meet neighbouring pixels. So the stride of the forward convolution becomes the **dilation** of this
-# one, and its own stride is one. Who keeps it as a stride gets the right *shape*, silently, and wrong numbers.
+# the digits come out in the opposite order. *Padded*: zeros are put around $x$, as one puts them around $g$ for the
+# gradient of the image; the right numbers are still there, in the middle. *Strided*: with stride 2, neighbouring
+# numbers of $g$ meet pixels that are two apart, while neighbouring *taps* still meet neighbouring pixels. So the stride
+# of the forward convolution becomes the **dilation** of this one, and its own stride is one. Who keeps it as a stride
+# gets wrong numbers, and in an example as small as the one below even the right *shape*: nothing complains.
 
 # %%
 def plain(x, w, **options):
@@ -612,18 +623,20 @@ rng = np.random.default_rng(0)
 x, w, g = (rng.integers(-9, 10, (1, 1, *size)).astype(float) for size in ((4, 5), (2, 3), (3, 3)))
 exact = to_input(x, w, g)
 print(f"L is {of_image_with(w, g)(x):.0f}, the largest number of its gradient is {np.abs(exact).max():.0f}")
-for dtype, step in ((np.float64, 1), (np.float64, 1e-6), (np.float32, 1), (np.float32, 1e-3), (np.float32, 1e-6)):
+tried = (np.float64, 1), (np.float64, 1e-6), (np.float32, 1), (np.float32, 1e-3), (np.float32, 1e-6)
+for dtype, step in tried:
     found = differences(of_image_with(w.astype(dtype), g.astype(dtype)), x.astype(dtype), step)
     error = np.abs(found - exact).max()
-    print(f"{dtype.__name__}, step {step:<5g}: largest error", f"{error:.0f}" if error >= 1 else f"{error:.0e}")
+    shown = f"{error:.0e}" if 0 < error < 1 else f"{error:.0f}"
+    print(f"{dtype.__name__}, step {step:<5g}: largest error {shown}")
 assert np.array_equal(differences(of_image_with(w, g), x, 1), exact)
 
 # %% [markdown]
 # Why is float32 with $10^{-6}$ *entirely* wrong? Between 2048 and 4096 the float32 numbers lie
 # $2^{-12} \approx 0.00024$ apart, and $L$ is there. A step of $10^{-6}$ to both sides changes $L$ by at most
 # $147\cdot2\cdot10^{-6} \approx 0.0003$: by nothing, or by one gap. Divided by $2\cdot10^{-6}$ that is 0 or about
-# 122, whatever the gradient is. With step 1 the error is 0, in both precisions: `array_equal`, no tolerance, no
-# doubt.
+# 122, whatever the gradient is. (An error of 147 says that where the gradient is 147, the change was not seen at all.)
+# With step 1 the error is 0, in both precisions: `array_equal`, no tolerance, no doubt.
 #
 # ### What should arrive at the result?
 #
@@ -659,12 +672,15 @@ assert not noticed(to_weight, x, w, at_random)
 
 # %% [markdown]
 # All ones hide all three, as ones look the same turned, ignored and divided by. Let **whole numbers drawn at random**
-# arrive, none of them 0. (`minifcn.autograd.gradcheck` does so.)
+# arrive, none of them 0. (`minifcn.autograd.gradcheck` does so. `torch.autograd.gradcheck` lets a 1 arrive at one
+# result after the other and 0 at all others, which notices the three as well, and walks once for each result.)
 #
 # ## 8. The gradient equivalence
 #
 # Now the sentence that this lesson is about can be claimed, in both directions and for the weight, and be tried on a
-# program that is wrong. The library's `minifcn.grad(y, x, g)` gives what $x$ receives when $y$ receives $g$.
+# program that is wrong. The library's `minifcn.grad(y, x, g)`, like `torch.autograd.grad`, gives what $x$ receives when
+# $y$ receives $g$. (One name below is not PyTorch's: there `output_size` is given to the layer, `nn.ConvTranspose2d`,
+# when it is called; the function takes `output_padding` alone.)
 
 # %%
 def received(function, *arrays, g):
@@ -754,11 +770,11 @@ ledger.claim(
 # %% [markdown]
 # ## 9. The gradient of a gradient
 #
-# $x$ receives $\text{conv}^T(w, y)$. That is a function of $w$ and $y$, linear in both, and one of our three. So it
-# can be differentiated again with the same three rules: let $v$ (like $x$) be what *it* receives, then
-# $\langle v, \text{conv}^T(w, y)\rangle = T(v, w, y)$, and therefore $w$ receives $\text{weight}(v, y)$ and $y$
-# receives $\text{conv}(v, w)$. No new formula, to any order. `create_graph=True` asks the library to record the walk
-# itself:
+# (Not counted either: whoever is in a hurry goes on with section 10.) $x$ receives $\text{conv}^T(w, y)$. That is a
+# function of $w$ and $y$, linear in both, and one of our three. So it can be differentiated again with the same three
+# rules: let $v$ (like $x$) be what *it* receives, then $\langle v, \text{conv}^T(w, y)\rangle = T(v, w, y)$, and
+# therefore $w$ receives $\text{weight}(v, y)$ and $y$ receives $\text{conv}(v, w)$. No new formula, to any order.
+# `create_graph=True` asks the library to record the walk itself:
 
 # %%
 x, w, y = whole(1, 2, 5, 6), whole(3, 2, 2, 3), whole(1, 3, 4, 4)
@@ -785,7 +801,8 @@ for operation in (conv.ToOutput, conv.ToInput, conv.ToWeight):
 # there so that a gradient that nobody wants (the image's, in the first layer) is not computed. The walk is in
 # `minifcn/autograd/engine.py`; look for the dictionary `pending`, which is our `received`, and `_topological_order`,
 # which is our `order` without calling itself, so that a chain of ten thousand operations is no problem. The three
-# also stand alone, with PyTorch's names: `F.conv2d`, `F.conv2d_input`, `F.conv2d_weight`.
+# also stand alone, with PyTorch's names: `F.conv2d`, `F.conv2d_input`, `F.conv2d_weight` (in PyTorch the last two are
+# in `torch.nn.grad`).
 #
 # How much faster than our loops? That depends on your machine.
 
@@ -817,12 +834,13 @@ print(f"our three loops take {ratio:.0f} times as long as the library")
 # </details>
 
 # %%
-x, w, g = (np.array(row, float)[None, None, None] for row in ([1, 2, 3, 4], [1, 10], [1, 0, 2]))
+rows = [1, 2, 3, 4], [1, 10], [1, 0, 2]
+x, w, g = (np.array(row, float)[None, None, None] for row in rows)
 assert to_weight(x, w, g).ravel().tolist() == [7, 10] and to_input(x, w, g).ravel().tolist() == [1, 10, 2, 20]
 assert (to_output(x, w, g) * g).sum() == (x * to_input(x, w, g)).sum() == (w * to_weight(x, w, g)).sum() == 107
 
 # %% [markdown]
-# **Write** (●● 10 minutes). What the weight receives, as *one convolution* with `F.conv2d` and no loop. Two things
+# **Write** (●● 7 minutes). What the weight receives, as *one convolution* with `F.conv2d` and no loop. Two things
 # have to change places: images and channels (you sum over images now, and every channel is by itself), and stride and
 # dilation. What comes out too large is cut to `weight_size`.
 
@@ -842,7 +860,7 @@ def weight_gradient(x, weight_size, grad_output, stride=1):
 # %%
 report = check(conv2d_weight=yours(my_weight_gradient, weight_gradient), examples=15)
 print(report)
-assert report, "the report above says what is wrong with my_weight_gradient; mend it, or put ... back to go on"
+assert report, "my_weight_gradient: see the report; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
 # **Break** (●●● 15 minutes). "Breadth first": a queue of nodes, each taken once, in the order in which they were
@@ -894,13 +912,13 @@ quiz(
     Question(
         "With which step are differences exact for a convolution?",
         lambda: "1"
-        if np.array_equal(differences(of_image_with(kernel, asked), image, 1.0), of_image[None, None])
+        if np.array_equal(differences(of_image_with(kernel, asked), image, 1.0)[0, 0], of_image)
         else "as small as possible",
         "it is linear in the image, and with whole numbers nothing is rounded",
         choices=("1", "as small as possible"),
     ),
     Question(
-        "A convolution has stride 2. What its weight receives is a convolution of x with g, with which dilation?",
+        "A convolution has stride 2. Its weight receives a convolution of x with g: with which dilation?",
         lambda: next(d for d in (1, 2) if np.array_equal(plain(big, asked, dilation=d)[0, 0, :2, :2], right)),
         "neighbouring results see pixels that are two apart",
     ),

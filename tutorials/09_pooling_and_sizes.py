@@ -19,7 +19,7 @@
 #
 # **요약.** 크기가 2인 풀링을 다섯 번 거치면 255는 7이 되고, 7을 다섯 번 두 배로 늘리면 224가 되어 31픽셀이 모자랍니다. 버림 없이 원래
 # 크기로 돌아오는 것은 전체 보폭(stride)인 32의 배수뿐입니다. 배수로 패딩하기, 크게 패딩하고 계산한 만큼 잘라 내기, output_padding, 스킵
-# 특징 맵을 자르거나 크기 바꾸기라는 네 가지 해결책이 각각 무엇을 잃고, 지어내고, 밀리게 하는지 직접 재어 비교합니다.
+# 특징 맵을 자르거나 크기를 바꾸기, 이 네 가지 해결책이 각각 무엇을 잃고 무엇을 지어내며 결과를 얼마나 밀어내는지 직접 재어 비교합니다.
 
 # %%
 from functools import reduce
@@ -67,7 +67,8 @@ def on_plane(function, plane, *given, **options):
 plot.numbers(x, on_plane(F.max_pool2d, x, 2), on_plane(F.avg_pool2d, x, 2), titles=["x", "max", "average"])
 
 # %% [markdown]
-# **Yours to write** (10 minutes): max pooling with channels and images, and a stride.
+# **Yours to write** (7 minutes): max pooling with channels and images, and a stride. Two loops over the results are
+# enough; `.max((2, 3))` is the largest number along the last two of four axes.
 
 # %% tags=["exercise"]
 def my_max_pool2d(x, kernel_size, stride=None):
@@ -94,7 +95,7 @@ def pair(value):
 pooled = yours(my_max_pool2d, max_pool2d)
 report = check(max_pool2d=pooled, examples=8)
 print(report)
-assert report, "the report above says what is wrong with my_max_pool2d; mend it, or put ... back to go on"
+assert report, "my_max_pool2d: see the report; mend it, or put ... back to go on with the solution"
 
 # %% [markdown]
 # ### Backwards
@@ -104,8 +105,9 @@ assert report, "the report above says what is wrong with my_max_pool2d; mend it,
 #
 # And in the window with two sevens? There the maximum has no gradient, strictly speaking; a rule has to be chosen.
 # The library (like PyTorch) takes the *first* winner, row by row. Others give $g$ to all winners; then more is handed
-# back than arrived, and a window full of zeros behind a ReLU, where *all* are winners, hands back fourfold. What
-# arrives should be what is handed back: the sum is conserved.
+# back than arrived, and a window in which all pixels are equal, as in an overexposed sky, hands back fourfold. What
+# arrives should be what is handed back: the sum is conserved. (To divide $g$ among the winners conserves it, too. In
+# PyTorch and here `x.amax()` does so, a maximum over an axis by `x.max(1)` takes one, and pooling takes the first.)
 
 # %%
 def received(function, plane, g, *given, **options):
@@ -137,7 +139,8 @@ assert [way.sum() == g.sum() for way in ways] == [True, False, True]
 # %%
 largest, switches = F.max_pool2d(Tensor(x[None, None]), 2, return_indices=True)
 back = F.max_unpool2d(largest, switches, 2).numpy()[0, 0]
-plot.numbers(x, largest.numpy()[0, 0], switches.numpy()[0, 0], back, titles=["x", "max", "switches", "unpooled"])
+planes = x, largest.numpy()[0, 0], switches.numpy()[0, 0], back
+plot.numbers(*planes, titles=["x", "max", "switches", "unpooled"])
 
 # %%
 assert np.array_equal(back[back != 0], x[back != 0]), "what comes back stands where it was"
@@ -149,7 +152,7 @@ assert np.array_equal(back, received(F.max_pool2d, x, largest.numpy()[0, 0], 2))
 #
 # A second trap is of the same kind. Padding puts zeros around an image for a convolution. For max pooling it must
 # not: if all pixels of a window are negative, a zero that nobody computed would be the largest. So the places around
-# count as $-\infty$, which never wins.
+# count as $-\infty$, which never wins. (More than half a window of padding is refused, in PyTorch as well.)
 
 # %%
 negative = np.array([[-5.0, -2, -7], [-1, -9, -3], [-8, -6, -4]])
@@ -165,12 +168,13 @@ print("2x2, all negative: the maximum is", largest.item(), "and, unpooled and po
 
 # %% [markdown]
 # For an average the question is by how many to divide where a window hangs over the border: by all places of the
-# window (`count_include_pad=True`, as in PyTorch, so borders get darker), or by the pixels that are there.
+# window (`count_include_pad=True`, the default, as in PyTorch; so borders get darker), or by the pixels that are there.
 
 # %%
 ones = np.ones((3, 3))
-divisors = [on_plane(F.avg_pool2d, ones, 3, stride=1, padding=1, count_include_pad=way) for way in (True, False)]
-plot.numbers(ones, *divisors, titles=["x", "divided by 9", "by what is there"])
+given = {"stride": 1, "padding": 1}
+divided = [on_plane(F.avg_pool2d, ones, 3, count_include_pad=way, **given) for way in (True, False)]
+plot.numbers(ones, *divided, titles=["x", "divided by 9", "by what is there"])
 
 # %% [markdown]
 # ## 3. Sizes, down and up
@@ -217,7 +221,8 @@ ledger.claim(
 
 # %% [markdown]
 # **Rounding up instead.** With `ceil_mode=True` a last window may hang over the edge. Caffe pools so, and FCN came
-# from there. Then nothing of the image is left out, and the result is too large instead of too small:
+# from there. (It must still begin on the image, or in the padding before it.) Then nothing of the image is left out,
+# and the result is too large instead of too small:
 
 # %%
 print("n     ", *range(2, 8))
@@ -231,7 +236,8 @@ for n in range(2, 8):
 
 # %% [markdown]
 # **Why a crash?** A network with skips adds, on the way up, the doubled map to the map of the same level on the way
-# down. If the one has 14 and the other 15 pixels, they cannot be added:
+# down. (U-Net lays one behind the other, with `cat`, and needs equal sizes just as much.) If the one has 14 and the
+# other 15 pixels, they cannot be added:
 
 # %%
 try:
@@ -262,8 +268,8 @@ assert clean == [224, 256]
 # To see what each of them does, take the smallest network that has the problem: a row of 15 pixels, two poolings
 # (means), two doublings (each pixel twice), and a skip in between, fused as the mean of both. Total stride 4.
 #
-#     15 pixels ── halve ── 7 ─────────────── fuse ── double ── 14?
-#                           └─ halve ── 3 ── double ── 6?
+#     15 ─ halve ─ 7 ─────────── fuse ─ 14?
+#                  └─ 3 ─ 6? ───┘
 #
 # $6 \ne 7$, and $14 \ne 15$. Each remedy mends both places:
 #
@@ -274,7 +280,8 @@ assert clean == [224, 256]
 
 # %%
 def halve(x, ceil=False):
-    x = np.append(x, x[-1]) if ceil and len(x) % 2 else x  # the mean of a window that hangs over: of what is there
+    if ceil and len(x) % 2:
+        x = np.append(x, x[-1])  # so a window that hangs over has the mean of what is there
     return x[: len(x) // 2 * 2].reshape(-1, 2).mean(1)
 
 
@@ -299,7 +306,7 @@ for n in (15, 14, 13, 12):
         print(n, "->", str(error).strip())
 
 # %% [markdown]
-# **Yours to write** (5 minutes): remedy A needs zeros below and to the right, up to the next multiple of $m$.
+# **Yours to write** (3 minutes): remedy A needs zeros below and to the right, up to the next multiple of $m$.
 # (`-H % m` is what is missing.)
 
 # %% tags=["exercise"]
@@ -334,7 +341,7 @@ def b_pad_and_crop(x, P=6):
 
 
 def c_output_padding(x):
-    def doubled(v, size):
+    def doubled(v, size):  # output_size finds the output_padding that gives it (06)
         made = F.conv_transpose2d(
             Tensor(v[None, None, None]), Tensor(np.ones((1, 1, 1, 2))), stride=(1, 2), output_size=(1, size)
         )
@@ -361,7 +368,8 @@ def d_resize(x):
 
 
 remedies = [a_pad_to_multiple, b_pad_and_crop, c_output_padding, d_crop_the_skip, d_resize]
-for remedy in (a_pad_to_multiple, c_output_padding, d_crop_the_skip):  # where nothing is wrong they mend nothing
+for remedy in (a_pad_to_multiple, c_output_padding, d_crop_the_skip):
+    # where nothing is wrong they mend nothing
     assert np.array_equal(remedy(np.arange(16.0)), network(np.arange(16.0)))
 
 # %% [markdown]
@@ -432,10 +440,12 @@ assert table["A"] == (15, 0, 3, 0) and table["D crop"][:2] == (12, 3)
 # * **B** loses nothing and shifts nothing either; its zeros are at *both* ends, and the larger image costs time.
 # * **C** leaves the last pixel out (the floor did, before anybody could mend it) and invents what lies beyond every stamp:
 #   with a kernel of 2 and no padding that is zeros. (With a kernel of 4 and padding 1 it is a tap that was cut off: 06.)
+#   Many a U-Net in PyTorch pads the doubled map with zeros until it fits the skip. That is C by another name.
 # * **D, crop** invents nothing, but the last three pixels have no result at all. Some networks are content with a result
 #   smaller than the image (the first U-Net).
 # * **D, resize** has a result everywhere, at the wrong places: about two pixels off at the end. With five levels the
-#   coarsest stream alone is up to 31 off. It is popular, as it hardly ever crashes and nobody sees it.
+#   coarsest stream alone is up to 31 off. And the last pixel is left out here, too. It is popular, in PyTorch as
+#   `F.interpolate(up, size=skip.shape[2:])`, as it hardly ever crashes and nobody sees it.
 #
 # Which of them give a result as large as the image for *all* sizes from 1 to 70?
 
@@ -510,7 +520,7 @@ filled = row.copy()
 filled[n:] = 100  # other numbers in the padding
 changed = [i for i in range(n) if small_network(row)[i] != small_network(filled)[i]]
 expected = [i for i in range(n) if max(pixels_seen(layers, i, size=len(row))) >= n]
-print(f"{n} pixels, {len(row) - n} zeros; what changes: {changed[0]} to {changed[-1]}, {len(changed)} of {n} results")
+print(f"{n} pixels, {len(row) - n} zeros; {len(changed)} of {n} results change: {changed[0]} to {changed[-1]}")
 print("a result sees", receptive_field(layers[:-1]).size, "pixels")
 assert changed == expected
 
@@ -609,7 +619,8 @@ def passes_on(k):
     return Tensor((np.arange(k) == k // 2).astype(float)[None, None, None])
 
 
-def tent(s):  # linear interpolation by a transposed convolution: the subject of 10
+def tent(s):
+    """Linear interpolation by a transposed convolution: the subject of 10."""
     return Tensor((1 - np.abs(np.arange(2 * s) - (2 * s - 1) / 2) / s)[None, None, None])
 
 
@@ -621,7 +632,8 @@ for s in (2, 2, 8):
     map_ = F.conv_transpose2d(map_, tent(s), stride=(1, s))
 ruler = map_.numpy().ravel()
 inside = np.arange(150, 450)
-print("the result has", len(ruler), "pixels; inside, place − reading is", set((inside - ruler[inside]).tolist()))
+print("the result has", len(ruler), "pixels")
+print("inside, place − reading is", set((inside - ruler[inside]).tolist()))
 
 # %%
 ledger.misconception(
@@ -629,17 +641,17 @@ ledger.misconception(
     "the crop of FCN-8s is half of what is too much",
     believed=lambda: (len(ruler) - 500) // 2,
     found=lambda: int((inside - ruler[inside])[0]),
-    instead="the crop is where pixel 0 of the image lies: the maps (scale, offset) of all layers, composed; 31, not 34",
+    instead="it is where pixel 0 of the image lies: all maps (scale, offset), composed; 31, not 34",
 )
 
 # %% [markdown]
 # Sizes say where the *ends* are, and there are two ends, rounded in different ways. Places say where the *pixels*
 # are.
 #
-# **And why 100?** fc6 takes six pixels of a map of 1/32 away: without padding, an image of less than 193 pixels has
-# nothing left. And the offset at the end is $P - 81$, $P - 73$ or $P - 69$; it must not be negative, or the result
-# begins inside the image. So $P \ge 81$. And how large must it be for the result to *end* behind the image, too,
-# whatever its size?
+# **And why 100?** fc6 takes six pixels of a map of 1/32 away: with padding 1, as everywhere else, an image of less than
+# 193 pixels has nothing left. And the offset at the end is $P - 81$, $P - 73$ or $P - 69$; it must not be negative, or
+# the result begins inside the image. So $P \ge 81$. And how large must it be for the result to *end* behind the image,
+# too, whatever its size?
 
 # %%
 def covers(n, P, ceil=True):
@@ -715,7 +727,7 @@ handed = received(F.max_pool2d, np.array([[3.0, 8, 8, 1]]), np.array([[1.0, 10, 
 assert handed.tolist() == [[0, 11, 100, 0]] and down(100, 4) == [100, 50, 25, 12, 6] and -375 % 32 == 9
 
 # %% [markdown]
-# **Write** (●● 10 minutes). Average pooling of one row with padding, in both ways of counting. (The last window
+# **Write** (●● 8 minutes). Average pooling of one row with padding, in both ways of counting. (The last window
 # begins at the last place where it still fits into the padded row.)
 
 # %% tags=["exercise"]
@@ -774,7 +786,7 @@ quiz(
         "8 · 32; 287 is one less than 9 · 32",
     ),
     Question(
-        "A 2x2 window of equal numbers is max-pooled, and the result receives 5. How many pixels receive something?",
+        "A 2x2 window of equal numbers is max-pooled; the result receives 5. How many pixels receive any?",
         lambda: int((received(F.max_pool2d, np.ones((2, 2)), np.array([[5.0]]), 2) != 0).sum()),
         "the first in row-major order gets all of it",
     ),

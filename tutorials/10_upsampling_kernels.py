@@ -15,8 +15,8 @@
 #
 # **요약.** 쌍선형(bilinear) 보간은 전치 합성곱으로 계산할 수 있으며, 그 커널은 보폭(stride) s에서 곧바로 유도됩니다. 보폭이 2이면
 # [1 3 3 1]/4입니다. 이미지 안쪽에서는 도장의 합이 항상 1이지만 가장자리에서는 모자라 어두워지므로 따로 고쳐 주어야 합니다. 커널 크기가 보폭으로
-# 나누어떨어지지 않으면 도장이 겹치는 횟수가 자리마다 달라져 체커보드 무늬가 생기는데, 이는 학습과 무관하게 처음부터 나타나며 보폭이 있는 합성곱의
-# 기울기에도 똑같이 나타납니다.
+# 나누어떨어지지 않으면 도장이 겹치는 횟수가 자리마다 달라집니다. 나누어떨어지더라도 나머지가 같은 가중치끼리 더한 합이 서로 다르면 체커보드 무늬가
+# 생깁니다. 이 무늬는 학습하기 전부터 나타나며, 보폭이 있는 합성곱의 기울기에도 똑같이 나타납니다.
 
 # %%
 import numpy as np
@@ -43,8 +43,8 @@ prediction = None  # six numbers, for example [4, 4, 8, 8, 0, 0]
 # %% [markdown]
 # ## 2. Numbers that fit on paper
 #
-# 4 stamps (1, 3, 3, 1), and two places further on 8 stamps (2, 6, 6, 2); the last pixel stamps four zeros. Stamps
-# overlap in two places: 1, 3, 3 + 2, 1 + 6, 6, 2, 0, 0. Cut away the first and the last of these eight.
+# 4 stamps (1, 3, 3, 1), and two places further on 8 stamps (2, 6, 6, 2); the last pixel stamps four zeros. Neighbours
+# overlap in two places: 1, 3, 3 + 2, 1 + 6, 6 + 0, 2 + 0, 0, 0. Cut away the first and the last of these eight.
 
 # %%
 def stamped(y, w, stride, padding=0):
@@ -86,10 +86,10 @@ assert np.array_equal(made, [3, 5, 7, 6, 2, 0])
 # Linear interpolation at $u$ takes the two nearest pixels, each with the weight $1 - |u - j|$: the nearer, the more.
 # All others get 0. So pixel $j$ gives to result $i = sj + m$, with $u_i - j = \frac{2m + 1 - s}{2s}$,
 #
-# $$t_m = 1 - \frac{|2m + 1 - s|}{2s} = \frac{2s - |2m + 1 - s|}{2s}, \quad\text{if that is positive.}$$
+# $$\begin{aligned}t_m &= 1 - \frac{|2m + 1 - s|}{2s}\\ &= \frac{2s - |2m + 1 - s|}{2s},\end{aligned}$$
 #
-# It depends on $m$ alone, not on $j$: every pixel gives in the same way, $s$ places further on. **That is a stamp.**
-# It is a *tent*, highest in its middle. Which $m$ are there?
+# if that is positive. It depends on $m$ alone, not on $j$: every pixel gives in the same way, $s$ places further on.
+# **That is a stamp.** It is a *tent*, highest in its middle. Which $m$ are there?
 #
 # - **s even:** $2m+1-s$ is odd; the odd numbers from $-(2s-1)$ to $2s-1$ are $2s$ of them. So $k = 2s$. The first is at
 #   $m = -\frac s2$, which is outside of the image to the left of pixel 0: padding $p = \frac s2$ cuts it away.
@@ -118,7 +118,7 @@ tent = yours(my_tent, tent_of, *((s,) for s in (2, 4, 3, 8, 5, 1)))
 sheet = Sheet()
 sheet.column()
 for s in (2, 3, 4, 8):
-    title = f"stride {s}, padding {s // 2}: {2 * s} times"
+    title = f"stride {s}, padding {s // 2}: the tent in parts of 1/{2 * s}"
     sheet.grid(np.rint(2 * s * tent(s))[None], title)
 sheet.figure()
 
@@ -242,7 +242,7 @@ for s in range(1, 9):
 plot.numbers(repaired(three[None], 2), titles=["(4, 8, 0) repaired"])
 
 # %% [markdown]
-# Both are what `F.interpolate(..., mode="bilinear")` gives, border included. The FCN of the
+# Both are what `F.interpolate(..., mode="bilinear")` gives, border included, here and in PyTorch. The FCN of the
 # paper does not repair it: it makes more than it needs, and cuts the border off (09).
 #
 # ## 4. Bilinear is not bilinear
@@ -250,13 +250,14 @@ plot.numbers(repaired(three[None], 2), titles=["(4, 8, 0) repaired"])
 # "Resize it bilinearly, by any library": that is how images are off by half a pixel. Linear interpolation says how to
 # mix two neighbours. It does *not* say **where** a result lies among the pixels, and there are three answers:
 #
-# | convention | result $i$ lies at | what stays in place |
+# | | result $i$ lies at | in place stay |
 # |---|---|---|
-# | half-pixel | $u = (i + \frac12)/s - \frac12$ | the squares: edges stay edges |
-# | align corners | $u = i\,(n-1)/(sn-1)$ | the centres of the first and the last pixel |
-# | asymmetric | $u = i/s$ | the centre of the first pixel |
+# | half-pixel | $\frac{i + 1/2}{s} - \frac12$ | both edges |
+# | align corners | $i\,\frac{n-1}{sn-1}$ | first and last centre |
+# | asymmetric | $i/s$ | the first centre |
 #
-# PyTorch once took the second and now takes the first; TensorFlow 1 took the third and TensorFlow 2 takes the first.
+# PyTorch once took the second, and since 0.4 it takes the first (`align_corners=False`), all but its old layer
+# `nn.UpsamplingBilinear2d`, which still takes the second. TensorFlow 1 took the third and TensorFlow 2 takes the first.
 
 # %%
 n, s = 4, 2
@@ -297,9 +298,10 @@ ledger.misconception(
 # %% [markdown]
 # ## 5. Channels
 #
-# The weight of a transposed convolution has a kernel for each *pair* of channels, (in, out). Which of them get the
-# tent? "Bilinear initialisation: fill the weight with the bilinear kernel", it is often said, and so one writes
-# `weight[:] = kernel`. Then every channel of the result is the sum of *all* channels. See what becomes of colours:
+# The weight of a transposed convolution has a kernel for each *pair* of channels, (in, out). (In this order, in PyTorch
+# too; a convolution has (out, in).) Which of them get the tent? "Bilinear initialisation: fill the weight with the
+# bilinear kernel", it is often said, and so one writes `weight[:] = kernel`. Then every channel of the result is the
+# sum of *all* channels. See what becomes of colours:
 
 # %%
 flag = np.zeros((3, 6, 6))
@@ -335,6 +337,16 @@ ledger.misconception(
 # %% [markdown]
 # (Believed and found are the number of classes that win somewhere: of three only the first is left.)
 #
+# Off the diagonal the weight is all zeros, and they are multiplied, too. With as many *groups* as channels only the
+# diagonal is stored, one tent for each channel, and the result is the same. It can then never learn to mix channels.
+
+# %%
+grouped = Tensor(np.tile(bilinear_kernel(8, np.float64), (3, 1, 1, 1)))  # (in, out / groups, 8, 8)
+made = F.conv_transpose2d(Tensor(flag[None]), grouped, stride=4, padding=2, groups=3)
+assert np.array_equal(made.numpy()[0], enlarged(flag, diagonal))
+print(diagonal.numel(), "weights, or", grouped.numel())
+
+# %% [markdown]
 # ## 6. How often is each place stamped?
 #
 # Forget the weights for a moment and count. Along one axis a kernel of $k$ with stride $s$ stamps place $i$ from every
@@ -392,26 +404,37 @@ plot.coverage((9, 9), 3, 2)  # the library's picture of the same, with all borde
 
 # %% [markdown]
 # **Before any training.** Checkerboards in the output of a network are often put down to training: too short, too high
-# a learning rate. Take a layer with random weights that has seen nothing, and give it an image that is the same
+# a learning rate. Take layers with random weights that have seen nothing, and give them an image that is the same
 # everywhere:
 
 # %%
-start = np.random.default_rng(1)
-untrained = nn.ConvTranspose2d(16, 1, 3, stride=2, bias=False, generator=start)
-flat = untrained(Tensor(np.ones((1, 16, 8, 8), np.float32))).detach().numpy()
-flat = flat[0, 0, 4:10, 4:10]  # from the middle
-plot.numbers(flat.round(2), titles=["what it makes of a flat image"])
+def of_a_flat_image(kernel):
+    """What an untrained layer of this kernel and stride 2 makes of it, in the middle."""
+    start = np.random.default_rng(1)
+    layer = nn.ConvTranspose2d(16, 1, kernel, stride=2, bias=False, generator=start)
+    made = layer(Tensor(np.ones((1, 16, 8, 8), np.float32)))
+    return made.detach().numpy()[0, 0, 4:8, 4:8]
+
+
+untrained = {k: of_a_flat_image(k) for k in (3, 4)}
+plot.numbers(
+    *(made.round(2) for made in untrained.values()),
+    titles=[f"kernel {k}, untrained" for k in untrained],
+)
 
 # %%
 ledger.misconception(
     "M8",
     "checkerboards come from poor training: untrained, a flat image stays flat",
-    believed=lambda: 0.0,
-    found=lambda: round(float(np.ptp(flat)), 2),  # the largest less the smallest
-    instead="kernel and stride make the pattern, before any training",
+    believed=lambda: [0.0, 0.0],
+    found=lambda: [float(np.ptp(made).round(2)) for made in untrained.values()],
+    instead="each remainder has taps of its own; before any training their sums differ",
 )
 
 # %% [markdown]
+# (Believed and found: the largest less the smallest number, for kernel 3 and kernel 4.) Kernel 4 has a pattern, too,
+# though its counts are flat! Counts are not all; section 7 says what is. But first:
+#
 # **Stacks compound.** The pattern of one layer is stamped by the next. Three layers of ones with kernel 3 and stride 2
 # along one axis count from 1 to 5, and in two dimensions from 1 to 25. With kernel 4 it is 8 everywhere:
 
@@ -455,9 +478,8 @@ plot.images(
 # With weights, place $i$ of a flat image gets the **sum** of the taps with its remainder. So a flat image stays flat
 # just if these $s$ sums (in two dimensions $s^2$) are equal. Ones with $k = 4$: 2 and 2. The tent: $\frac14 + \frac34$
 # twice. Even (1, 2, 1) with stride 2: its remainder sums are $1 + 1$ and 2, although 3 is no multiple of 2. And random
-# weights of 4x4: hardly ever. So "$k$ is a multiple of $s$" is about counts. It is neither needed nor enough; what it
-# does is to favour no place *before* training. A layer that begins with the tent begins flat; when it learns, nothing
-# but the data keeps it so.
+# weights of 4x4: hardly ever, as the untrained layer has shown. So "$k$ is a multiple of $s$" is about counts. It is
+# neither needed nor enough.
 
 # %%
 def remainder_sums(w, s):
@@ -481,11 +503,28 @@ middle = stamped(np.ones((6, 6)), random, 2)[4:6, 4:6]
 assert np.array_equal(middle, remainder_sums(random, 2))
 
 # %% [markdown]
+# What is it good for, then? It favours no place. A sum of four random numbers is larger, on average, than one of them.
+# So with kernel 3 the place with four taps is the loud one in layer after layer; with kernel 4 it is now this one, now
+# that. Here is the mean square of each remainder sum, of 4000 random kernels:
+
+# %%
+draw = np.random.default_rng(2)
+for k in (3, 4):
+    sums = [remainder_sums(draw.standard_normal((k, k)), 2) for _ in range(4000)]
+    squares = np.square(sums).mean(0)
+    print(f"kernel {k}:", squares.round(1).tolist())
+    assert np.allclose(squares, count(9, k, 2)[8:10, None] * count(9, k, 2)[8:10], rtol=0.1)
+
+# %% [markdown]
+# Those are the counts again: 4, 2, 2, 1, and 4 everywhere. A layer that begins with the tent begins flat; when it
+# learns, nothing but the data keeps it so.
+#
 # **As a spectrum.** Write $X(f) = \sum_m x_m e^{-2\pi i f m}$ for how much of the frequency $f$ is in a row ($f$ in
 # waves per pixel, from 0 to ½, where every second pixel differs). For $x_m = \sum_j y_j\, w_{m - sj}$ put $m = sj +
 # r$:
 #
-# $$X(f) = \sum_j y_j e^{-2\pi i f s j}\, \sum_r w_r e^{-2\pi i f r} = Y(sf)\; W(f)$$
+# $$\begin{aligned}X(f) &= \sum_j y_j e^{-2\pi i f s j}\; \sum_r w_r e^{-2\pi i f r}\\
+# &= Y(sf)\; W(f)\end{aligned}$$
 #
 # $Y(sf)$ repeats when $f$ grows by $1/s$: with everything in $y$ there comes a copy at $f + 1/s$, $f + 2/s$, ... The
 # brightness of $y$ (frequency 0) has copies at $1/s, 2/s, \dots$, which are the checkerboard. The kernel must silence
@@ -519,9 +558,9 @@ assert np.allclose([curve[-1] for curve in curves.values()], [1 / 3, 0, 0])
 # ## 8. Resize, then convolve
 #
 # Another way out: make the image larger without learning (each pixel repeated, or bilinear), then let a convolution of
-# stride 1 learn. Every result of it sees *all* taps, so a flat image stays flat, whatever the weights. The price: all
-# taps are multiplied at the large size. For each result (and pair of channels) a transposed convolution multiplies
-# $(k/s)^2$ times, 4 for $k = 4$, $s = 2$; a convolution of 3x3 multiplies 9 times.
+# stride 1 learn (`nn.Upsample`, then `nn.Conv2d`). Every result of it sees *all* taps, so a flat image stays flat,
+# whatever the weights. The price: all taps are multiplied at the large size. For each result (and pair of channels) a
+# transposed convolution multiplies $(k/s)^2$ times, 4 for $k = 4$, $s = 2$; a convolution of 3x3 multiplies 9 times.
 
 # %%
 def resize_then_convolve(y, w):
@@ -602,7 +641,8 @@ plot.numbers(automatic, titles=["the gradient at the image"])
 
 # %% [markdown]
 # So a pixel in an odd row and column is heard once where its neighbours in even rows and columns are heard four times,
-# in every step of training. VGG avoids it: its convolutions have stride 1, and its poolings $k = s = 2$.
+# in every step of training. VGG avoids it: its convolutions have stride 1, and its poolings $k = s = 2$. ResNet does not:
+# it has convolutions of stride 2 with kernels of 7, of 3, and even of 1, which three pixels of four never meet.
 #
 # **Break** (●●● 20 minutes). "Resize, then convolve" *is* a transposed convolution. Repeat each pixel twice and
 # convolve with $w$ (3x3, padding 1): find the kernel of 4x4 that does the same with stride 2 and padding 1. How many

@@ -473,9 +473,7 @@ for name, layer in layers.items():
 
 # %%
 truth = np.array([[[0, 1], [2, 7]]])
-certain = Tensor(
-    100 * np.moveaxis(np.eye(8)[truth], -1, 1)
-)  # (1, 8, 2, 2): 100 if right, else 0
+certain = Tensor(100 * np.moveaxis(np.eye(8)[truth], -1, 1))  # the right class has 100
 
 ledger.misconception(
     "M17",

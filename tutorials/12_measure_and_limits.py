@@ -338,7 +338,7 @@ plot.confusion(stored, card.classes)
 # %% [markdown]
 # Background and cross: 12,591 pixels of a cross were taken for background, and 10,659 of the background for a cross. And in each row but
 # the first, the largest number beside the diagonal stands under *background*: what is missed of an object is mostly
-# not taken for another object, but for what is behind it. That smells of contours. The three networks of above on one scene, FCN-32s
+# not taken for another object, but for what is behind it. That points to contours. The three networks of above on one scene, FCN-32s
 # first; red is wrong:
 
 # %%
@@ -446,17 +446,13 @@ for s in (2, 4, 8, 16, 32):
         f"stride {s:2}: disk {of_disk[0]:.3f} (by phase {min(of_disk):.3f} to {max(of_disk):.3f}), "
         f"line {of_line[0]:.3f} ({min(of_line):.3f} to {max(of_line):.3f})"
     )
-assert [round(object_iu(disk, s), 3) for s in (2, 4, 8, 16, 32)] == [
-    0.963,
-    0.927,
-    0.776,
-    0.776,
-    0,
-]
-assert [round(object_iu(line, s), 3) for s in (2, 4, 8, 16, 32)] == [0.75, 0.4, 0, 0, 0]
+strides = 2, 4, 8, 16, 32
+disks = [0.963, 0.927, 0.776, 0.776, 0]
+assert [round(object_iu(disk, s), 3) for s in strides] == disks
+assert [round(object_iu(line, s), 3) for s in strides] == [0.75, 0.4, 0, 0, 0]
 
 # %% [markdown]
-# At stride 32 the same disk has 0 or .776, depending on nothing but where it lies: whoever gives one number for "the bound at
+# At stride 32 the same disk has anything from 0 to .776, depending on nothing but where it lies: whoever gives one number for "the bound at
 # stride 32" has chosen a phase. The line is gone from stride 8 on, in every phase: three of eight columns are never the
 # majority.
 #

@@ -186,8 +186,10 @@ class Module:
         given = {name: value._array if isinstance(value, Tensor) else value for name, value in state.items()}
         for name, value in given.items():
             if not is_array(value):
+                kind = type(value)  # another library's Tensor is told from ours by where it comes from
+                place = "" if kind.__module__ == "builtins" else kind.__module__.partition(".")[0] + "."
                 raise ArgumentTypeError(
-                    f"load_state_dict: {name} is {type(value).__name__}, not a Tensor or an array; convert it with "
+                    f"load_state_dict: {name} is {place}{kind.__name__}, not a Tensor or an array; convert it with "
                     f"numpy.asarray."
                 )
         missing = [name for name in own if name not in given]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
-from minifcn.autograd.engine import steps
 from minifcn.autograd.operation import Operation
+from minifcn.autograd.steps import steps
 from minifcn.autograd.variable import Variable
 from minifcn.errors import ArgumentError
 from minifcn.plot.frames import Frames

@@ -80,6 +80,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str
     try:
         found = np.asarray(answer, np.float64)
     except (TypeError, ValueError):
+        if hasattr(answer, "__next__"):
+            return f"{call} returns a {type(answer).__name__}, which can be read only once; end with return list(...)"
         return f"{call} returns {answer!r:.60}, which is no number and no array of numbers"
     if found.shape != right.shape:
         if max(found.size, right.size) <= 9 and max(found.ndim, right.ndim) <= 1:  # a few numbers: say which
@@ -89,8 +91,8 @@ def _wrong(mine: Callable[..., Any], given: tuple[Any, ...], solved: Any) -> str
     if not len(differ):
         if isinstance(solved, Tensor) and not isinstance(answer, Tensor):
             return f"{call} is right, but no Tensor ({type(answer).__name__}); leave .numpy() out"
-        listed = isinstance(solved, np.ndarray) and isinstance(answer, list | tuple)
-        return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if listed else None
+        other = isinstance(solved, np.ndarray) and solved.ndim and not isinstance(answer, np.ndarray)
+        return f"{call} is right, but a {type(answer).__name__}; end with return np.array(...)" if other else None
     at = tuple(differ[0].tolist())
     if not at:
         return f"{call} is {found:g}, it should be {right:g}"

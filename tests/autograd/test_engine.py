@@ -8,7 +8,7 @@ import pytest
 import minifcn.functional as F
 from minifcn import Tensor, grad, no_grad
 from minifcn.autograd import Operation
-from minifcn.autograd.engine import steps
+from minifcn.autograd.steps import steps
 from minifcn.errors import ArgumentError, GraphError
 from minifcn.machine.backend import array_module
 from tests.onto import close, equal, get, on

@@ -326,6 +326,9 @@ def test_what_is_no_array_is_refused_by_name(strict):
     good = np.zeros((2, 3), np.float32)
     with pytest.raises(ArgumentTypeError, match=r"bias is list, not a Tensor or an array; convert it"):
         layer.load_state_dict({"weight": good, "bias": [0.0, 0.0]}, strict)
+    another_librarys = type("Tensor", (), {"__module__": "torch"})()
+    with pytest.raises(ArgumentTypeError, match=r"bias is torch.Tensor, not a Tensor or an array; convert it"):
+        layer.load_state_dict({"weight": good, "bias": another_librarys}, strict)
     with pytest.raises(ArgumentTypeError, match=r"state must be a dict of arrays by name, got str"):
         layer.load_state_dict("weights.npz", strict)
     with pytest.raises(ArgumentTypeError, match=r"bias is int64 but the module's is float32; convert it"):

@@ -130,6 +130,14 @@ def test_a_list_is_no_array_but_where_the_solution_gives_none_it_goes_on(capsys:
     assert yours(listed, doubles, (np.ones(2),)) is doubles  # the lesson may slice it next, or ask for its dtype
     assert "listed(2 array) is right, but a list; end with return np.array(...)" in capsys.readouterr().out
     assert yours(listed, lambda x: [x[0] + x[0], x[1] + x[1]], (np.ones(2),)) is listed
+    assert yours(lambda x: Tensor(2 * x), doubles, (np.ones(2),)) is doubles  # nor is another library's array
+    assert "<lambda>(2 array) is right, but a Tensor; end with return np.array(...)" in capsys.readouterr().out
+
+
+def test_an_iterator_is_called_by_its_name_and_not_by_its_place_in_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    yours(lambda x: reversed([2 * n for n in x]), lambda x: [2 * n for n in x], ([1, 2],))
+    told = "<lambda>([1, 2]) returns a list_reverseiterator, which can be read only once; end with return list(...)"
+    assert capsys.readouterr().out == f"Not yet: {told}; going on with the solution.\n"
 
 
 def test_an_exercise_that_writes_into_its_arguments_spoils_nothing() -> None:
