@@ -102,6 +102,8 @@ TESTED_IN: dict[str, str] = {
     "commands/resuming.py": "commands/test_train.py",
     "commands/lab_start.py": "commands/test_lab.py",
     "labs/starting.py": "labs/test_checking.py",
+    "labs/breaking.py": "labs/test_lab6.py",
+    "labs/right.py": "labs/test_lab6.py",
     "optim": "test_optim.py",
     "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",

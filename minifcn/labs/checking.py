@@ -16,7 +16,7 @@ from typing import Any
 
 from minifcn.errors import ArgumentError
 from minifcn.labs.judging import Line, TaskGrade, graded
-from minifcn.labs.lab import AUTOMATIC, WRITTEN, Lab
+from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, WRITTEN, Lab
 from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
@@ -24,7 +24,7 @@ from minifcn.testing.laws import LAWS
 from minifcn.testing.report import Finding, Report
 from minifcn.text import nearest
 
-EXAMPLES, PUBLIC_SEED = 15, 2015  # a grader draws its own seed
+EXAMPLES = 15
 WIDTH = 80
 
 
@@ -162,13 +162,15 @@ def _counting(function: Any) -> Callable[[str, tuple[Any, ...], dict[str, Any]],
 
 def _worth(line: Line, grade: TaskGrade) -> str:
     """12/12, 0/5; (5) of what holds and does not count yet."""
+    if line.kind == "alarm" or not line.worth:
+        return "ok" if line.holds else f"−{line.worth or grade.task.points}"
     if not line.holds:
         return f"0/{line.worth}"
     return f"{line.worth}/{line.worth}" if grade.points else f"({line.worth})"
 
 
 def _told(line: Line) -> str:
-    if line.kind != "effort":
+    if line.name in LAWS:
         return LAWS[line.name].statement
     return line.told or "The effort of a call stays within its limit."
 

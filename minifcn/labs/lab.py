@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minifcn.errors import ArgumentError
 from minifcn.testing import LAWS, Operations
 
+if TYPE_CHECKING:
+    from minifcn.labs.breaking import BreakTask
+
 AUTOMATIC, WRITTEN = 90, 10  # points of a lab: what the judge gives, and what the teacher gives for the written part
+PUBLIC_SEED = 2015  # draws the cases of `lab.check`; a grader draws a seed of its own
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ class Lab:
     name: str
     title: str
     minutes: int
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task | BreakTask, ...]
     written: Mapping[str, str]
     builds_on: tuple[int, ...] = ()
 
