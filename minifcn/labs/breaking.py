@@ -23,6 +23,7 @@ from minifcn.testing import ours
 from minifcn.testing.isolation import Raised
 from minifcn.testing.law import Ended
 from minifcn.testing.mutants import MUTANTS
+from minifcn.testing.worker import shortened
 
 Function = Callable[..., Any]
 Try = Callable[[str, dict[str, Function]], Any]  # a function of the student's by its name, and what it is handed
@@ -86,7 +87,7 @@ class Trial:
         """For a report: what was tried and how it ended."""
         if self.right:
             return f"lets pass: {self.remark}" if self.as_it_should else f"false alarm: {self.remark} It {self.told}"
-        ended = f" It {self.told}" if self.outcome == "gave up" else ""
+        ended = f" It {self.told}" if self.told and not self.as_it_should else ""
         return f"{'noticed' if self.as_it_should else 'survives'}: {self.remark}{ended}"
 
 
@@ -111,10 +112,14 @@ def met(task: BreakTask, name: str, right: bool, attempt: Try) -> Trial:
     given = Given(task.operation, version.function)
     outcome, told = "returned", ""
     try:
-        attempt(task.function, {task.operation: given})
+        gave = attempt(task.function, {task.operation: given})
+        if gave is not None:
+            told = f"returned {shortened(repr(gave), 40)}, but a test speaks by raising, as `assert` does."
     except Raised as error:
         outcome = "not written yet" if error.kind == "NotImplementedError" else "raised"
-        told = f"raised {error.told}{f' ({error.place})' if error.place else ''}."
+        told = f"raised {error.told.rstrip('.')}{f' ({error.place})' if error.place else ''}."
+        if error.kind == "TypeError" and "keyword argument" in told:
+            told += f" Write it as: def {task.function}({task.operation})."
     except Ended as ended:
         outcome, told = "gave up", f"{ended}."
     if given.refused:

@@ -15,6 +15,7 @@ from textwrap import wrap
 from typing import Any
 
 from minifcn.errors import ArgumentError
+from minifcn.labs.breaking import BreakTask
 from minifcn.labs.judging import Line, TaskGrade, graded
 from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, WRITTEN, Lab
 from minifcn.testing.blame import error_in_words
@@ -91,7 +92,10 @@ class Checked:
         if self:
             return f"{name}: all {worth} points."
         held = any(line.kind == "gate" and not line.holds for line in self.grade.lines)
-        why = " What defines it does not hold yet, and the rest counts only with that." if held else ""
+        what = "What defines it does not hold yet, and the rest counts"
+        if isinstance(self.grade.task, BreakTask):
+            what = "It must let the right implementation pass, and mutants count"
+        why = f" {what} only with that." if held else ""
         return f"{name}: {self.grade.points} of {worth} points.{why}"
 
     @property

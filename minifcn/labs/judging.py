@@ -177,6 +177,8 @@ def _breaking(task: BreakTask, attempt: Try, seed: int) -> TaskGrade:
     for number, trial in enumerate(found):
         kind = "mutant" if not trial.right else "alarm" if number else "gate"
         lines.append(Line(trial.name, kind, WORTH if number else 0, trial.as_it_should, trial.sentence))
+    if not lines[0].holds:
+        lines = lines[:1]  # first things first
     points = TaskGrade(task, "", tuple(lines)).points
     return TaskGrade(task, "right" if points == task.points else "partly" if points else "wrong", tuple(lines))
 

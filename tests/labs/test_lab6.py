@@ -130,14 +130,26 @@ def test_a_wrong_test_has_nothing_and_says_on_which_line() -> None:
         assert conv2d(np.ones((1, 1, 2, 3)), np.ones((1, 1, 2, 3))).sum() == 5, "six ones are five"
 
     told = session(6).check(test_conv2d)
-    assert "test_conv2d: 0 of 25 points." in str(told) and "six ones are five" in str(told)
-    assert "false alarm: the right one, as it is." in str(told)
-    assert "A kernel with a single 1" in str(told)
+    text = " ".join(str(told).split())
+    assert "test_conv2d: 0 of 25 points." in text and "six ones are five" in text
+    assert "false alarm: the right one, as it is." in text
+    assert "A kernel with a single 1" in text
 
 
 def test_public_mutants_are_told_by_what_is_wrong_with_them() -> None:
     told = str(session(6).check(ones, "test_conv2d"))
     assert "survives: The kernel is flipped in both directions" in " ".join(told.split())
+
+
+def test_the_mistakes_of_beginners_are_told() -> None:
+    def test_conv2d(conv2d: Any) -> bool:
+        return bool(conv2d(np.ones((1, 1, 2, 3)), np.ones((1, 1, 2, 3))).sum() == 7)
+
+    told = " ".join(str(session(6).check(test_conv2d)).split())
+    assert "survives: Every pixel is computed, whatever the stride. It returned False, but a test speaks by" in told
+    told = " ".join(str(session(6).check(lambda x: None, "test_conv2d")).split())
+    assert "Write it as: def test_conv2d(conv2d)." in told and "noticed" not in told
+    assert "must let the right implementation pass" in told
 
 
 def test_a_test_that_wants_too_much_has_noticed_nothing() -> None:
