@@ -5,9 +5,10 @@ from __future__ import annotations
 from minifcn.errors import ArgumentError
 from minifcn.labs.lab import Lab
 from minifcn.labs.lab1 import LAB as LAB1
+from minifcn.labs.lab5 import LAB as LAB5
 from minifcn.labs.lab6 import LAB as LAB6
 
-LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1, LAB6)}
+LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1, LAB5, LAB6)}
 
 
 def lab_of(number: int) -> Lab:
