@@ -119,6 +119,8 @@ TESTED_IN: dict[str, str] = {
     "labs/starting.py": "labs/test_checking.py",
     "labs/telling.py": "labs/test_checking.py",
     "labs/nbgrading.py": "labs/test_nbgrader.py",
+    "labs/breaking.py": "labs/test_lab6.py",
+    "labs/right.py": "labs/test_lab6.py",
     "optim": "test_optim.py",
     "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",

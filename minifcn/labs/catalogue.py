@@ -8,8 +8,10 @@ from minifcn.labs.lab1 import LAB as LAB1
 from minifcn.labs.lab2 import LAB as LAB2
 from minifcn.labs.lab3 import LAB as LAB3
 from minifcn.labs.lab4 import LAB as LAB4
+from minifcn.labs.lab5 import LAB as LAB5
+from minifcn.labs.lab6 import LAB as LAB6
 
-LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1, LAB2, LAB3, LAB4)}
+LABS: dict[int, Lab] = {lab.number: lab for lab in (LAB1, LAB2, LAB3, LAB4, LAB5, LAB6)}
 
 
 def lab_of(number: int) -> Lab:

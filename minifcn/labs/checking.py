@@ -14,14 +14,14 @@ from typing import Any
 
 from minifcn.errors import ArgumentError
 from minifcn.labs.judging import TaskGrade, graded
-from minifcn.labs.lab import AUTOMATIC, WRITTEN, Lab
+from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, WRITTEN, Lab
 from minifcn.labs.telling import STYLE, Told, laid_out
 from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
 from minifcn.text import nearest
 
-EXAMPLES, PUBLIC_SEED = 15, 2015  # a grader draws its own seed
+EXAMPLES = 15
 
 
 class Session:

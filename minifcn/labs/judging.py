@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 
 from minifcn.errors import FileError
+from minifcn.labs.breaking import WORTH, BreakTask, Try, trials
 from minifcn.labs.forms import source_of
-from minifcn.labs.lab import AUTOMATIC, Effort, Lab, Refusal, Task
+from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, Effort, Lab, Refusal, Task
 from minifcn.labs.sandbox import Sandbox
 from minifcn.labs.submissions import as_python, earlier
 from minifcn.labs.wording import in_its_words
+from minifcn.testing.blame import error_in_words
 from minifcn.testing.check import check
 from minifcn.testing.isolation import Count, Limits, Raised
 from minifcn.testing.law import Ended
@@ -39,7 +41,7 @@ class Line:
     """One thing that was tried: a law, an error that is asked for, or an effort; its worth, and whether it counts."""
 
     name: str
-    kind: str  # "gate", "law", "contract", "refusal", "effort"
+    kind: str  # "gate", "law", "contract", "refusal", "effort"; of a BreakTask "gate", "mutant", "alarm"
     worth: int
     holds: bool
     told: str = ""  # what was found instead
@@ -50,7 +52,7 @@ class Line:
 class TaskGrade:
     """What a task got: `state` is "right", "partly", "wrong", "missing" or "not written yet"."""
 
-    task: Task
+    task: Task | BreakTask
     state: str
     lines: tuple[Line, ...] = ()
     finding: Finding | None = None
@@ -58,10 +60,11 @@ class TaskGrade:
 
     @property
     def points(self) -> int:
-        """Nothing while the gate is broken."""
+        """Nothing while the gate is broken; a false alarm takes away what it is worth."""
         if any(line.kind == "gate" and not line.holds for line in self.lines):
             return 0
-        return sum(line.worth for line in self.lines if line.holds)
+        gained = sum(line.worth for line in self.lines if line.holds and line.kind != "alarm")
+        return max(0, gained - sum(line.worth for line in self.lines if not line.holds and line.kind == "alarm"))
 
 
 @dataclass(frozen=True)
@@ -98,15 +101,18 @@ def graded(
     seed: int = 0,
     counted: Counted | None = None,
     only: str | None = None,
+    attempt: Try | None = None,
 ) -> Grade:
     """Judge functions by their names in the lab's text; one that is not there is missing.
 
     counted: calls one of them and counts what it does; without it no effort is too much. only: this task alone.
+    attempt: hands one of them an implementation (lab 6), in a process that knows of no other; without it that is done
+    in this process.
     """
     began = time.monotonic()
-    tasks = tuple(
-        _task(task, functions, examples, seed, counted) for task in lab.tasks if only in (None, task.function)
-    )
+    attempt = attempt or in_this_process(functions)
+    asked = [task for task in lab.tasks if only in (None, task.function)]
+    tasks = tuple(_task(task, functions, examples, seed, counted, attempt) for task in asked)
     return Grade(lab, tasks, time.monotonic() - began)
 
 
@@ -128,7 +134,10 @@ def graded_file(
         text, notes = as_python(file)
         beside = {f"reference_lab{n}.py": source_of(n).reference() for n in earlier(text, lab.number)}
         with Sandbox(file, lab.functions, limits or Limits(), text=text, beside=beside) as box:
-            found = graded(lab, box.functions, examples=examples, seed=seed, counted=box.counted, only=only)
+            attempt = box.tried if seed == PUBLIC_SEED else box.alone  # a student's own check has nothing to hide
+            found = graded(
+                lab, box.functions, examples=examples, seed=seed, counted=box.counted, only=only, attempt=attempt
+            )
             tasks = tuple(replace(grade, told=_meant(grade, box.others)) for grade in found.tasks)
             return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed), notes=notes)
     except FileError as error:
@@ -147,9 +156,26 @@ def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:
     return f"is {like} meant to be it?" if like else ""
 
 
-def _task(task: Task, functions: Functions, examples: int, seed: int, counted: Counted | None) -> TaskGrade:
+def in_this_process(functions: Functions) -> Try:
+    """Hands a function of this process an implementation."""
+
+    def attempt(name: str, given: dict[str, Callable[..., Any]]) -> Any:
+        try:
+            with np.errstate(all="ignore"):
+                return functions[name](**given)
+        except Exception as error:
+            raise Raised(error_in_words(error), None, type(error).__name__) from None
+
+    return attempt
+
+
+def _task(
+    task: Task | BreakTask, functions: Functions, examples: int, seed: int, counted: Counted | None, attempt: Try
+) -> TaskGrade:
     if task.function not in functions:
         return TaskGrade(task, "missing")
+    if isinstance(task, BreakTask):
+        return _breaking(task, attempt, seed)
     return graded_task(task, functions[task.function], examples, seed, counted)
 
 
@@ -181,6 +207,21 @@ def graded_task(
     grade = TaskGrade(task, "", tuple(lines), finding)
     state = "right" if grade.points == task.points else "partly" if grade.points else "wrong"
     return TaskGrade(task, state, tuple(lines), finding)
+
+
+def _breaking(task: BreakTask, attempt: Try, seed: int) -> TaskGrade:
+    """A test of the student's. It must let the right implementation pass; then it gains by mutants that it notices."""
+    found = trials(task, attempt, None if seed == PUBLIC_SEED else seed)
+    if all(trial.outcome == "not written yet" for trial in found):
+        return TaskGrade(task, "not written yet")
+    lines = []
+    for number, trial in enumerate(found):
+        kind = "mutant" if not trial.right else "alarm" if number else "gate"
+        lines.append(Line(trial.name, kind, WORTH if number else 0, trial.as_it_should, trial.sentence))
+    if not lines[0].holds:
+        lines = lines[:1]  # first things first
+    points = TaskGrade(task, "", tuple(lines)).points
+    return TaskGrade(task, "right" if points == task.points else "partly" if points else "wrong", tuple(lines))
 
 
 def judged(task: Task, function: Callable[..., Any], examples: int, seed: int, small: bool = True) -> Finding:

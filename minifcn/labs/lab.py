@@ -9,13 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from minifcn.errors import ArgumentError
 from minifcn.labs.form import Form
 from minifcn.testing import LAWS, MUTANTS, Operations
 
+if TYPE_CHECKING:
+    from minifcn.labs.breaking import BreakTask
+
 AUTOMATIC, WRITTEN = 90, 10  # points of a lab: what the judge gives, and what the teacher gives for the written part
+PUBLIC_SEED = 2015  # draws the cases of `lab.check`; a grader draws a seed of its own
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class Lab:
     name: str
     title: str
     minutes: int
-    tasks: tuple[Task, ...]
+    tasks: tuple[Task | BreakTask, ...]
     written: Mapping[str, str]
     builds_on: tuple[int, ...] = ()
 
@@ -115,6 +119,11 @@ class Lab:
         if sum(task.points for task in self.tasks) != AUTOMATIC:
             worth = {task.function: task.points for task in self.tasks}
             raise ArgumentError(f"lab {self.number}: tasks are worth {AUTOMATIC} points in all, not {worth}.")
+
+    @property
+    def by_laws(self) -> tuple[Task, ...]:
+        """The tasks that laws judge; the others ask for tests."""
+        return tuple(task for task in self.tasks if isinstance(task, Task))
 
     @property
     def functions(self) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ class LabScore:
     def idle(self) -> list[str]:
         """Laws that notice none of these mutants, as `task: law`; there should be none."""
         made = []
-        for task in self.lab.tasks:
+        for task in self.lab.by_laws:
             busy = {law for each in self.mistakes if each.task is task for law in each.noticed_by}
             made += [f"{task.function}: {law}" for law in task.tried if law not in busy]
         return made
@@ -58,7 +58,7 @@ class LabScore:
 
     def __str__(self) -> str:
         lines = [f"Lab {self.lab.number}: {self.lab.title}"]
-        for task in self.lab.tasks:
+        for task in self.lab.by_laws:
             lines += ["", f"{task.function} ({task.points} points, as {task.operation})"]
             for each in self.mistakes:
                 if each.task is task:
@@ -78,7 +78,7 @@ class LabScore:
 def lab_score(lab: Lab, *, examples: int = 15, seed: int = 0) -> LabScore:
     """Put every mutant of every task into its place, and judge it as a student's function."""
     made = []
-    for task in lab.tasks:
+    for task in lab.by_laws:
         for name in task.mutants:
             mutant = MUTANTS[name]
             function = task.form.written(mutant.function) if task.form else mutant.function

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from textwrap import wrap
 
+from minifcn.labs.breaking import BreakTask
 from minifcn.labs.judging import Line, TaskGrade
 from minifcn.testing.laws import LAWS
 from minifcn.testing.report import Report
@@ -36,7 +37,10 @@ class Told:
         if self:
             return f"{name}: all {worth} points."
         held = any(line.kind == "gate" and not line.holds for line in self.grade.lines)
-        why = " What defines it does not hold yet, and the rest counts only with that." if held else ""
+        what = "What defines it does not hold yet, and the rest counts"
+        if isinstance(self.grade.task, BreakTask):
+            what = "It must let the right implementation pass, and mutants count"
+        why = f" {what} only with that." if held else ""
         return f"{name}: {self.grade.points} of {worth} points.{why}"
 
     @property
@@ -91,6 +95,8 @@ class Told:
 
 def _worth(line: Line, grade: TaskGrade) -> str:
     """12/12, 0/5; (5) of what holds and does not count yet."""
+    if line.kind == "alarm" or not line.worth:
+        return "ok" if line.holds else f"−{line.worth or grade.task.points}"
     if not line.holds:
         return f"0/{line.worth}"
     return f"{line.worth}/{line.worth}" if grade.points else f"({line.worth})"
@@ -98,7 +104,7 @@ def _worth(line: Line, grade: TaskGrade) -> str:
 
 def _told(line: Line) -> str:
     """What is asked for; of what is no law, what was found instead."""
-    sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
+    sentence = line.statement if line.statement and (line.holds or line.name in LAWS or not line.told) else line.told
     return sentence[:1].upper() + sentence[1:]
 
 

@@ -48,6 +48,7 @@ class Operations:
     insert_zeros: Function = ours.insert_zeros
     convolutionalise: Function = ours.convolutionalise
     fuse: Function = ours.fuse
+    fcn8s: Function = ours.fcn8s
     max_pool2d: Function = ours.max_pool2d
     max_pool2d_backward: Function = ours.max_pool2d_backward
     max_unpool2d: Function = ours.max_unpool2d

@@ -41,6 +41,7 @@ from minifcn.testing.ours_places import convolutionalise as convolutionalise
 from minifcn.testing.ours_places import crop as crop
 from minifcn.testing.ours_places import crop_like as crop_like
 from minifcn.testing.ours_places import crop_offset as crop_offset
+from minifcn.testing.ours_places import fcn8s as fcn8s
 from minifcn.testing.ours_places import fuse as fuse
 from minifcn.testing.ours_places import insert_zeros as insert_zeros
 from minifcn.testing.ours_places import pad as pad

@@ -12,7 +12,9 @@ import numpy as np
 
 from minifcn import functional as F
 from minifcn import geometry, nn
+from minifcn.arrays import resampling
 from minifcn.geometry import CoordinateMap, Geometry
+from minifcn.machine.backend import array_module
 from minifcn.models.alignment import Alignment
 from minifcn.tensor import Parameter, Tensor
 
@@ -110,3 +112,27 @@ def fuse(score: Any, skip: Any, score_offset: int = 0, skip_offset: int = 0) -> 
     """FCN's skip fusion: both maps cropped to what they share, beginning at their offsets, and added."""
     score, skip = Alignment(score_offset, skip_offset)(Tensor(score), Tensor(skip))
     return (score + skip).numpy()
+
+
+def fcn8s(score: Any, skip4: Any, skip3: Any, size: Pair) -> np.ndarray:
+    """The scores of FCN-8s from those at 1/32, 1/16 and 1/8 of the image: (N, C, h, w) each -> (N, C, *size).
+
+    The score is doubled and fused with skip4, doubled and fused with skip3, and enlarged 8 times; every enlarging is a
+    transposed convolution with the tent, whose first factor/2 rows and columns lie beside the map and are cropped.
+    """
+    joined = Tensor(score)
+    for skip in (skip4, skip3):
+        doubled, other = Alignment(1, 0)(_enlarged(joined, 2), Tensor(skip))
+        joined = doubled + other
+    return F.crop(_enlarged(joined, 8), size, (4, 4)).numpy()
+
+
+def tents(x: np.ndarray, factor: int) -> np.ndarray:
+    """A tent for each pixel, `factor` apart: (N, C, H, W) -> (N, C, (H + 1)·factor, (W + 1)·factor)"""
+    return _enlarged(Tensor(x), factor).numpy()
+
+
+def _enlarged(x: Tensor, factor: int) -> Tensor:
+    tent = resampling.bilinear_kernel((2 * factor, 2 * factor), x.dtype)
+    weight = array_module(x.data).asarray(np.repeat(tent[None, None], x.shape[1], 0))
+    return F.conv_transpose2d(x, Tensor(weight), stride=factor, groups=x.shape[1])

@@ -3,6 +3,7 @@
 from minifcn.testing.law import LAWS as LAWS
 from minifcn.testing.laws import adam as adam
 from minifcn.testing.laws import adaptive as adaptive
+from minifcn.testing.laws import assembling as assembling
 from minifcn.testing.laws import averaging as averaging
 from minifcn.testing.laws import bicubic as bicubic
 from minifcn.testing.laws import contours as contours

@@ -2,6 +2,7 @@
 
 from minifcn.testing.mutants import adam as adam
 from minifcn.testing.mutants import adaptive as adaptive
+from minifcn.testing.mutants import assembling as assembling
 from minifcn.testing.mutants import averaging as averaging
 from minifcn.testing.mutants import bicubic as bicubic
 from minifcn.testing.mutants import contours as contours

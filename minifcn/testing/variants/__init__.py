@@ -1,6 +1,7 @@
 """Right implementations by other ways, one file for each family of operations. Importing this fills `VARIANTS`."""
 
 from minifcn.testing.variants import adaptive as adaptive
+from minifcn.testing.variants import assembling as assembling
 from minifcn.testing.variants import bicubic as bicubic
 from minifcn.testing.variants import contours as contours
 from minifcn.testing.variants import convolution as convolution
