@@ -1,4 +1,4 @@
-"""`minifcn lab start`, `check`, `grade`, `release`: the labs for a student and for a teacher."""
+"""`minifcn lab start`, `check`, `grade`, `score`, `release`: the labs for a student and for a teacher."""
 
 from __future__ import annotations
 
@@ -66,6 +66,14 @@ def add_to(commands: Any) -> None:
     grade.add_argument("--memory", type=float, default=2048.0, metavar="MB", help="of one (default: 2048)")
     grade.add_argument("--seed-file", metavar="FILE", help="a file with the seed (default: drawn, and kept in DIR)")
     grade.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    score = actions.add_parser(
+        "score",
+        help="for a teacher: which planted mistakes the checks of a lab notice",
+        description="Put every known mistake of a lab into the place of what a student writes, and say what it costs "
+        "and which law notices it. The exit status is 1 if one costs no points. A minute or two for a lab.",
+    )
+    score.add_argument("number", type=_number, nargs="?", metavar="N", help="the lab (default: all)")
 
 
 def run(options: Mapping[str, Any]) -> int:

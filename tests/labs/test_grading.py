@@ -182,3 +182,19 @@ def test_check_tells_the_tasks_and_its_status(tmp_path: Path, capsys: pytest.Cap
     file.write_text(SOLUTION, encoding="utf-8")
     assert main(["lab", "check", "1", str(file)]) == 0
     assert "90 of 90 points by the public laws" in capsys.readouterr().out
+
+
+def test_score_prints_every_lab_and_fails_where_a_mistake_costs_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from minifcn.commands import lab_score
+    from minifcn.labs.scoring import LabScore
+
+    monkeypatch.setattr(lab_score, "lab_score", lambda lab: LabScore(lab, ()))
+    assert main(["lab", "score"]) == 0
+    out = capsys.readouterr().out
+    assert [f"Lab {number}: " in out for number in range(1, 5)] == [True] * 4
+    monkeypatch.setattr(LabScore, "survivors", ["padding_ignored"])
+    assert main(["lab", "score", "1"]) == 1
+    assert main(["lab", "score", "9"]) == 2
+    assert "there is no lab 9" in capsys.readouterr().err
