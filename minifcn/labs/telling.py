@@ -104,7 +104,9 @@ def _worth(line: Line, grade: TaskGrade) -> str:
 
 def _told(line: Line) -> str:
     """What is asked for; of what is no law, what was found instead."""
-    sentence = line.statement if line.statement and (line.holds or line.name in LAWS or not line.told) else line.told
+    if line.told and not line.statement:  # how a test of the student's met an implementation
+        return line.told
+    sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
     return sentence[:1].upper() + sentence[1:]
 
 
