@@ -43,6 +43,7 @@ def _to_the_weight() -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 TAPS = "a loop over the taps of the kernel is enough, none over the pixels"
 
+# The engine is one function under four names; each task knows the mistakes that its part is there to see.
 LAB = Lab(
     number=3,
     name="autograd",
@@ -57,6 +58,7 @@ LAB = Lab(
             laws={"doubling_again_and_again": 6},
             efforts=(Effort(_chain, 4, "a function that calls itself for each operand goes too deep", lines=200_000),),
             hint="Take y = total(a + b) with a pencil: which Tensors does `ordered` list, what does each rule give?",
+            mutants=("gradient_overwritten_on_reuse", "walks_depth_first", "one_array_as_both_operands_counts_once"),
         ),
         Task(
             "products",
@@ -66,6 +68,18 @@ LAB = Lab(
             contracts={"differentiated_arrays_are_only_read": 4},
             hint="Print the shapes: what an operand receives must have the operand's shape, so `unbroadcast` belongs "
             "into both `add` and `multiply`.",
+            mutants=(
+                "unused_arrays_receive_ones",
+                "broadcast_gradient_not_summed",
+                "broadcast_gradient_averaged",
+                "only_missing_axes_summed",
+                "sign_of_a_difference_lost",
+                "negative_counted_as_positive",
+                "factors_receive_themselves",
+                "incoming_gradient_ignored_by_products",
+                "numbers_on_the_left_exchanged",
+                "gradient_kept_in_the_array",
+            ),
         ),
         Task(
             "powers",
@@ -73,6 +87,14 @@ LAB = Lab(
             gate={"a_power_comes_down": 7},
             laws={"a_quotient_has_two_derivatives": 4, "a_polynomial_has_its_derivative": 2},
             hint="p**2 receives g and hands on g · 2 · p. What do your lines give for k = 2, and what for k = 0?",
+            mutants=(
+                "walks_level_by_level",
+                "divisor_not_squared",
+                "divisor_taken_for_a_constant",
+                "exponent_not_lowered",
+                "exponent_forgotten",
+                "zeroth_power_by_the_formula",
+            ),
         ),
         Task(
             "graphs",
@@ -86,6 +108,15 @@ LAB = Lab(
             contracts={"a_second_backward_adds": 5},
             efforts=(Effort(_doublings, 4, "each value hands on what it received once", lines=1500),),
             hint="Follow (a · a).sum() with a = 3. The Tensor a stands twice among the operands: what does it receive?",
+            mutants=(
+                "gradient_overwritten_on_reuse",
+                "walks_depth_first",
+                "one_array_as_both_operands_counts_once",
+                "grad_overwritten_by_the_second_backward",
+                "added_in_place_to_shared_memory",
+                "incoming_gradient_ignored_by_sums",
+                "unused_arrays_receive_ones",
+            ),
         ),
         Task(
             "conv2d_input",
@@ -95,6 +126,17 @@ LAB = Lab(
             contracts={"an_image_that_does_not_make_the_gradient_is_refused": 2},
             efforts=(Effort(_to_the_image, 2, TAPS, lines=200),),
             hint="The same loop over taps as in conv2d. Where it reads a slice, add to one.",
+            mutants=(
+                "input_gradient_of_the_flipped_kernel",
+                "input_gradient_averaged",
+                "input_gradient_of_the_batch",
+                "input_gradient_of_the_border_dropped",
+                "gradient_filled_up_with_zeros",
+                "stamps_overwritten_in_backward",
+                "input_gradient_without_dilation",
+                "incoming_gradient_ignored",
+                "rows_beyond_the_last_window",
+            ),
         ),
         Task(
             "conv2d_weight",
@@ -104,6 +146,16 @@ LAB = Lab(
             contracts={"a_kernel_that_does_not_make_the_gradient_is_refused": 2},
             efforts=(Effort(_to_the_weight, 2, TAPS, lines=200),),
             hint="For each tap: the pixels that it saw, times what the results received, summed over all windows.",
+            mutants=(
+                "averaged_over_the_batch",
+                "only_the_last_image",
+                "weight_gradient_flipped",
+                "stride_and_dilation_not_exchanged",
+                "padding_forgotten_in_backward",
+                "gradient_clipped",
+                "image_cut_to_the_gradient",
+                "incoming_gradient_of_ones",
+            ),
         ),
     ),
     written={

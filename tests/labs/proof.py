@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
-from unittest import mock
 
-from minifcn.labs import judging
 from minifcn.labs.checking import _counting
 from minifcn.labs.forms import source_of
-from minifcn.labs.judging import TaskGrade
+from minifcn.labs.judging import TaskGrade, graded_task
 from minifcn.labs.lab import Lab, Task
 from minifcn.testing import MUTANTS, Operations
-from minifcn.testing.check import check
 
 EXAMPLES = 4, 15  # what most mistakes need, and as many as a grader draws
 
@@ -26,19 +22,17 @@ def solution(lab: Lab) -> dict[str, Callable[..., Any]]:
 
 
 def grade_of(
-    lab: Lab, task: Task, function: Callable[..., Any], *, count: bool = False, examples: int = EXAMPLES[-1]
+    task: Task, function: Callable[..., Any], *, count: bool = False, examples: int = EXAMPLES[-1]
 ) -> TaskGrade:
-    """What one function gets in the place of the student's, the others cost no time here. count: efforts, too."""
+    """What one function gets in the place of the student's. count: efforts, too."""
     counted = _counting(function) if count else None
-    with mock.patch.object(judging, "check", partial(check, shrink="none")):  # a small example is not looked at
-        found = judging.graded(lab, {task.function: function}, examples=examples, seed=1, counted=counted)
-    return next(grade for grade in found.tasks if grade.task is task)
+    return graded_task(task, function, examples, 1, counted, small=False)
 
 
-def mistaken(lab: Lab, task: Task, name: str) -> tuple[TaskGrade, bool]:
+def mistaken(task: Task, name: str) -> tuple[TaskGrade, bool]:
     """What a mutant gets in the place of the student's function, and whether it is called by its name."""
     for examples in EXAMPLES:
-        grade = grade_of(lab, task, MUTANTS[name].function, examples=examples)
+        grade = grade_of(task, MUTANTS[name].function, examples=examples)
         assert grade.finding is not None
         named = name in [mistake.name for mistake in grade.finding.mistakes]
         if named and grade.points < task.points:
@@ -50,14 +44,15 @@ def broken_by(grade: TaskGrade) -> set[str]:
     return {line.name for line in grade.lines if not line.holds}
 
 
-def mistakes_of(lab: Lab, left_out: dict[str, str]) -> list[tuple[Task, str]]:
-    """The named list: every mutant of the tasks' operations but those in `left_out`, which says why not."""
-    return [
-        (task, mutant.name)
-        for task in lab.tasks
-        for mutant in MUTANTS.values()
-        if mutant.of == task.operation and mutant.name not in left_out
-    ]
+def mistakes_of(lab: Lab) -> list[tuple[Task, str]]:
+    """The named list of a lab."""
+    return [(task, name) for task in lab.tasks for name in task.mutants]
+
+
+def left_out_of(lab: Lab) -> set[str]:
+    """The mutants of the lab's operations that no task knows."""
+    operations, known = {task.operation for task in lab.tasks}, {name for _, name in mistakes_of(lab)}
+    return {mutant.name for mutant in MUTANTS.values() if mutant.of in operations} - known
 
 
 def zeros(operation: str) -> Callable[..., Any]:

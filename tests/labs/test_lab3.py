@@ -12,46 +12,22 @@ from minifcn.labs import LABS, Lab, Task
 from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded
 from minifcn.testing import MUTANTS
-from tests.labs.proof import broken_by, first_array, grade_of, mistaken, solution, zeros
+from tests.labs.proof import broken_by, first_array, grade_of, left_out_of, mistaken, mistakes_of, solution, zeros
 
 LAB: Lab = LABS[3]
 TASKS = pytest.mark.parametrize("task", LAB.tasks, ids=lambda task: task.function)
 
-# The engine is one function under four names. Which mistake of an engine the check of which part is there to see:
-ENGINE = {
-    "sums": "gradient_overwritten_on_reuse walks_depth_first one_array_as_both_operands_counts_once",
-    "products": """unused_arrays_receive_ones broadcast_gradient_not_summed broadcast_gradient_averaged
-        only_missing_axes_summed sign_of_a_difference_lost negative_counted_as_positive factors_receive_themselves
-        incoming_gradient_ignored_by_products numbers_on_the_left_exchanged gradient_kept_in_the_array""",
-    "powers": """walks_level_by_level divisor_not_squared divisor_taken_for_a_constant exponent_not_lowered
-        exponent_forgotten zeroth_power_by_the_formula""",
-    "graphs": """gradient_overwritten_on_reuse walks_depth_first one_array_as_both_operands_counts_once
-        grad_overwritten_by_the_second_backward added_in_place_to_shared_memory incoming_gradient_ignored_by_sums
-        unused_arrays_receive_ones""",
-}
 NOT_ASKED = {
     "one_gradient_for_both_terms": "results that share memory are copies on the judge's side",
     "ordered_by_recursion": "is seen by its effort, below",
     "input_gradient_by_the_first_group": "the lab has no groups",
     "groups_receive_the_first": "the lab has no groups",
 }
-NOT_NAMED = {"zeroth_power_by_the_formula"}  # is NaN where a is 0 and right elsewhere: too seldom to be told by
-MISTAKES = [
-    (task, name)
-    for task in LAB.tasks
-    for name in (
-        ENGINE[task.function].split()
-        if task.operation == "backward"
-        else [mutant.name for mutant in MUTANTS.values() if mutant.of == task.operation]
-    )
-    if name not in NOT_ASKED
-]
+MISTAKES = mistakes_of(LAB)
 
 
 def test_every_mistake_is_on_the_list_or_left_out() -> None:
-    operations = {task.operation for task in LAB.tasks}
-    known = {mutant.name for mutant in MUTANTS.values() if mutant.of in operations}
-    assert known == {name for _, name in MISTAKES} | set(NOT_ASKED)
+    assert left_out_of(LAB) == set(NOT_ASKED)
 
 
 @pytest.mark.parametrize(("seed", "examples"), [(0, 15), (1, 4), (2, 4)])
@@ -62,13 +38,13 @@ def test_the_solution_has_all_points(seed: int, examples: int) -> None:
 
 @TASKS
 def test_the_solution_keeps_its_efforts(task: Task) -> None:
-    assert grade_of(LAB, task, solution(LAB)[task.function], count=True, examples=2).points == task.points
+    assert grade_of(task, solution(LAB)[task.function], count=True, examples=2).points == task.points
 
 
 @TASKS
 def test_no_work_has_no_points(task: Task) -> None:
     for function in (zeros(task.operation), first_array):
-        assert grade_of(LAB, task, function, examples=4).points == 0
+        assert grade_of(task, function, examples=4).points == 0
 
 
 def test_a_stub_is_not_written_yet() -> None:
@@ -83,9 +59,8 @@ BROKEN: dict[str, set[str]] = {}
 
 @pytest.mark.parametrize(("task", "name"), MISTAKES, ids=lambda value: getattr(value, "function", value))
 def test_a_mistake_costs_points_and_is_named(task: Task, name: str) -> None:
-    grade, named = mistaken(LAB, task, name)
-    assert grade.points < task.points, MUTANTS[name].remark
-    assert named or name in NOT_NAMED
+    grade, named = mistaken(task, name)
+    assert grade.points < task.points and named, MUTANTS[name].remark
     BROKEN.setdefault(task.function, set()).update(broken_by(grade))
 
 
@@ -105,7 +80,7 @@ def effort_of(function: str, **changed: Any) -> tuple[bool, str]:
     exec(compile(source_of(3).reference(), "reference_lab3.py", "exec"), names)
     names.update({name: part(names) for name, part in changed.items()})
     task = next(task for task in LAB.tasks if task.function == function)
-    grade = grade_of(LAB, task, names[function], count=True, examples=1)
+    grade = grade_of(task, names[function], count=True, examples=1)
     (line,) = (line for line in grade.lines if line.kind == "effort")
     return line.holds, line.told
 

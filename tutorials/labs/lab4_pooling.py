@@ -70,8 +70,8 @@ def frame(x, size, kernel, stride, padding, fill):
 # With padding p the image begins at place p, so window i counts only if i · stride < H + p.
 #
 # Without a stride, windows lie side by side: the stride is the kernel size. Raise a ValueError for what cannot be: a
-# stride below 1; a padding of more than half the kernel (a window could see padding alone); and a kernel larger than the
-# image with its padding.
+# stride below 1; a padding of more than half the kernel (a window could see padding alone); and a kernel so large that
+# your count of windows comes out below 1.
 
 # %% nbgrader={"grade": false, "grade_id": "pool_output_size", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def pool_output_size(size, kernel_size, stride=None, padding=0, ceil_mode=False):
@@ -80,12 +80,14 @@ def pool_output_size(size, kernel_size, stride=None, padding=0, ceil_mode=False)
     steps = pair(kernel_size if stride is None else stride)
     made = []
     for n, k, s, p in zip(pair(size), pair(kernel_size), steps, pair(padding), strict=True):
-        if s < 1 or 2 * p > k or k > n + 2 * p:
-            raise ValueError(f"no windows: {n} pixels, kernel {k}, stride {s}, padding {p}.")
+        if s < 1 or 2 * p > k:
+            raise ValueError(f"a window of {k} with stride {s} and padding {p} is none.")
         room = n + 2 * p - k
         windows = (-(-room // s) if ceil_mode else room // s) + 1
         if (windows - 1) * s >= n + p:
             windows -= 1
+        if windows < 1:
+            raise ValueError(f"a window of {k} does not fit into {n} pixels with a padding of {p}.")
         made.append(windows)
     return tuple(made)
     ### END SOLUTION
