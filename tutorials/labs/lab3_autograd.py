@@ -149,7 +149,10 @@ def graphs(functions, arrays):
 def add(p, q):
     """p + q, a Tensor. What comes in as g goes to both, in the shape of each."""
     ### BEGIN SOLUTION
-    return Tensor(p.value + q.value, (p, q), lambda g: (unbroadcast(g, p.value.shape), unbroadcast(g, q.value.shape)))
+    def handed_on(g, shape):
+        return g if g.shape == shape else unbroadcast(g, shape)  # the second is of part 4
+
+    return Tensor(p.value + q.value, (p, q), lambda g: (handed_on(g, p.value.shape), handed_on(g, q.value.shape)))
     ### END SOLUTION
 
 # %% nbgrader={"grade": false, "grade_id": "total", "locked": false, "schema_version": 3, "solution": true, "task": false}
