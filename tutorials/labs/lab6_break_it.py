@@ -209,7 +209,7 @@ lab.check(test_conv_transpose2d)
 # %% [markdown]
 # ## 5. Max pooling: 20 points
 #
-# By hand first: the image is `5 2 / 2 5` (two rows), the window 2x2. The maximum is 5, twice; the first of them in reading order wins, so its position is 0. And the image `-3 -1` with padding 1 and a window of 1x2: the windows see (nothing, -3), ... so the first maximum is -3, not 0.
+# By hand first: the image is `5 2 / 2 5` (two rows), the window 2x2. The maximum is 5, twice; the first of them in reading order wins, so its position is 0. And the row `-3 -1`, with a window of 1x2, stride 2 and one column of padding on each side: the windows see (nothing, -3) and (-1, nothing), so the maxima are -3 and -1, and not 0.
 #
 # A right `max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1)`
 #
