@@ -25,6 +25,7 @@ TEXTS = {  # the text of a page -> the page's name
     "minifcn/PYTORCH.md": "pytorch",
     "tutorials/claims.md": "claims",
     "tutorials/misconceptions.md": "misconceptions",
+    "tutorials/labs/INSTRUCTORS.md": "teaching",
     "tests/README.md": "tested",
     "tests/mutation.md": "mutation",
     "tests/hostile/README.md": "hostile",
