@@ -25,7 +25,7 @@ from tests.conftest import card
 from tests.played_cupy.kernels import RawKernel
 
 for found in pkgutil.walk_packages(minifcn.__path__, "minifcn."):
-    if "__main__" not in found.name:
+    if "__main__" not in found.name and not found.name.startswith("minifcn.labs."):  # one of those needs nbgrader
         importlib.import_module(found.name)  # so that every kernel is there
 NAMES = sorted(KERNELS)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -27,7 +28,7 @@ def test_the_score_of_one_operation(capsys):
     printed = capsys.readouterr().out
     assert "output_size_without_dilation: The kernel counts without its holes." in printed
     assert "    killed by each_preimage_has_its_output_padding, " in printed
-    assert "5 of 5 mutants killed by 5 laws" in printed
+    assert re.search(r"\b(\d+) of \1 mutants killed by \d+ laws", printed)
 
 
 def test_too_few_examples_let_mutants_live_and_the_command_says_so(capsys):
