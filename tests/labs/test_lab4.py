@@ -12,7 +12,7 @@ from minifcn.labs import LABS, Lab, Task
 from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded
 from minifcn.testing import MUTANTS
-from tests.labs.proof import broken_by, first_array, grade_of, left_out_of, mistaken, mistakes_of, solution, zeros
+from tests.labs.proof import broken_by, first_array, grade_of, left_out_of, mistaken, solution, zeros
 
 LAB: Lab = LABS[4]
 NOT_ASKED = dict.fromkeys(("pool_size_without_dilation", "pool_dilation_ignored"), "the lab has no dilation") | {
@@ -25,7 +25,6 @@ NOT_ASKED = dict.fromkeys(("pool_size_without_dilation", "pool_dilation_ignored"
     "undo_from_the_end": "no way back: crop_like is it",
     "undo_remembers_the_image": "no way back: crop_like is it",
 }
-MISTAKES = mistakes_of(LAB)
 TASKS = pytest.mark.parametrize("task", LAB.tasks, ids=lambda task: task.function)
 
 
@@ -57,21 +56,14 @@ def test_a_stub_is_not_written_yet() -> None:
     assert found.points == 0 and {grade.state for grade in found.tasks} == {"not written yet"}
 
 
-BROKEN: dict[str, set[str]] = {}
-
-
-@pytest.mark.parametrize(("task", "name"), MISTAKES, ids=lambda value: getattr(value, "function", value))
-def test_a_mistake_costs_points_and_is_named(task: Task, name: str) -> None:
-    grade, named = mistaken(task, name)
-    assert grade.points < task.points and named, MUTANTS[name].remark
-    BROKEN.setdefault(task.function, set()).update(broken_by(grade))
-
-
 @TASKS
-def test_every_law_notices_a_mistake(task: Task) -> None:
-    if not BROKEN:
-        pytest.skip("is told by the test before")
-    assert set(task.tried) <= BROKEN[task.function]
+def test_every_mistake_costs_points_and_is_named_and_every_law_notices_one(task: Task) -> None:
+    broken: set[str] = set()
+    for name in task.mutants:
+        grade, named = mistaken(task, name)
+        assert grade.points < task.points and named, f"{name}: {MUTANTS[name].remark}"
+        broken |= broken_by(grade)
+    assert set(task.tried) <= broken
 
 
 # --- the numbers of the text ------------------------------------------------------------------------------------------
