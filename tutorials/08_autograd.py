@@ -858,7 +858,8 @@ def weight_gradient(x, weight_size, grad_output, stride=1):
 
 
 # %%
-report = check(conv2d_weight=yours(my_weight_gradient, weight_gradient), examples=15)
+refusal = "a_kernel_that_does_not_make_the_gradient_is_refused"  # sizes that do not fit are not our subject here
+report = check(conv2d_weight=yours(my_weight_gradient, weight_gradient), examples=15, without=refusal)
 print(report)
 assert report, "my_weight_gradient: see the report; mend it, or put ... back to go on with the solution"
 
