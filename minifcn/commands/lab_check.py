@@ -9,9 +9,8 @@ from typing import Any
 
 from minifcn.errors import ArgumentError, FileError
 from minifcn.labs.catalogue import lab_of
-from minifcn.labs.checking import EXAMPLES
 from minifcn.labs.forms import source_of
-from minifcn.labs.judging import graded_file
+from minifcn.labs.judging import EXAMPLES, graded_file
 from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, Lab
 from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits

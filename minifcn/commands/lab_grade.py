@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from minifcn.errors import FileError
+from minifcn.errors import ArgumentError, FileError
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.class_report import write_reports
 from minifcn.labs.grading import LIMITS, Result, grade_all
@@ -17,11 +17,16 @@ from minifcn.labs.submissions import submissions_in
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
 
+LEAST = {"workers": 1, "seconds": 1, "memory": 256}  # of the options, below which nothing would be judged fairly
+
 
 def run(options: Mapping[str, Any]) -> int:
     """Grade a folder; the exit status is 1 if a submission needs the teacher's eye."""
     from tqdm import tqdm
 
+    for name, least in LEAST.items():
+        if options[name] is not None and not least <= options[name] < float("inf"):
+            raise ArgumentError(f"--{name} is {options[name]:g}; at least {least} is needed to run a submission.")
     lab, folder, out = lab_of(options["number"]), Path(options["folder"]), Path(options["out"])
     submissions = submissions_in(folder, lab)
     if out.resolve().is_relative_to(folder.resolve()):

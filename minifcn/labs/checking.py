@@ -13,15 +13,13 @@ from html import escape
 from typing import Any
 
 from minifcn.errors import ArgumentError
-from minifcn.labs.judging import TaskGrade, graded
+from minifcn.labs.judging import EXAMPLES, TaskGrade, graded
 from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, WRITTEN, Lab
 from minifcn.labs.telling import STYLE, Told, laid_out
 from minifcn.testing.blame import error_in_words
 from minifcn.testing.counting import Counting
 from minifcn.testing.isolation import Count, Raised
 from minifcn.text import nearest
-
-EXAMPLES = 15
 
 
 class Session:

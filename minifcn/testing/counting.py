@@ -24,7 +24,7 @@ class Counting:
     def __enter__(self) -> Counting:
         tracemalloc.start()
         self._before = tracemalloc.get_traced_memory()[0]
-        self._tracer = self._trace
+        self._tracer = self._called
         sys.settrace(self._tracer)
         return self
 
@@ -34,8 +34,13 @@ class Counting:
         self.bytes = max(0, tracemalloc.get_traced_memory()[1] - self._before)
         tracemalloc.stop()
 
-    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+    def _called(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Asked once for each call, whether its lines count; the file is not looked at again for each of them."""
         if os.path.abspath(frame.f_code.co_filename) != self.path:
             return None
-        self.lines += event in ("line", "call")
-        return self._tracer
+        self.lines += 1
+        return self._ran
+
+    def _ran(self, frame: FrameType, event: str, argument: Any) -> Any:
+        self.lines += event == "line"
+        return self._ran
