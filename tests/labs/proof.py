@@ -6,19 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from minifcn.labs.checking import _counting
-from minifcn.labs.forms import source_of
 from minifcn.labs.judging import TaskGrade, graded_task
 from minifcn.labs.lab import Lab, Task
 from minifcn.testing import MUTANTS, Operations
 
 EXAMPLES = 4, 15  # what most mistakes need, and as many as a grader draws
-
-
-def solution(lab: Lab) -> dict[str, Callable[..., Any]]:
-    """The functions of the lab's own text."""
-    names: dict[str, Any] = {}
-    exec(compile(source_of(lab.number).reference(), f"reference_lab{lab.number}.py", "exec"), names)
-    return {name: names[name] for name in lab.functions}
 
 
 def grade_of(
@@ -44,14 +36,9 @@ def broken_by(grade: TaskGrade) -> set[str]:
     return {line.name for line in grade.lines if not line.holds}
 
 
-def mistakes_of(lab: Lab) -> list[tuple[Task, str]]:
-    """The named list of a lab."""
-    return [(task, name) for task in lab.tasks for name in task.mutants]
-
-
 def left_out_of(lab: Lab) -> set[str]:
     """The mutants of the lab's operations that no task knows."""
-    operations, known = {task.operation for task in lab.tasks}, {name for _, name in mistakes_of(lab)}
+    operations, known = {task.operation for task in lab.tasks}, {name for task in lab.tasks for name in task.mutants}
     return {mutant.name for mutant in MUTANTS.values() if mutant.of in operations} - known
 
 

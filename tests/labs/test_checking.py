@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,17 +10,12 @@ import pytest
 from minifcn.errors import ArgumentError
 from minifcn.labs import session
 from minifcn.labs.forms import leaks, source_of
+from tests.labs.texts import functions
 
 TEXT = source_of(1)
 
 
-def written(solved: bool = True) -> dict[str, Callable[..., Any]]:
-    names: dict[str, Any] = {}
-    exec(TEXT.python(solved=solved), names)
-    return names
-
-
-RIGHT = written()
+RIGHT = functions(1)
 
 
 def test_right_functions_get_all_points_one_after_the_other() -> None:
@@ -39,7 +33,7 @@ def test_right_functions_get_all_points_one_after_the_other() -> None:
 def test_a_stub_is_not_written_yet_and_takes_its_points_back() -> None:
     lab = session(1)
     lab.check(RIGHT["output_size"])
-    report = lab.check(written(solved=False)["output_size"])
+    report = lab.check(functions(1, solved=False)["output_size"])
     assert not report and lab.points == 0
     assert str(report).startswith("output_size is not written yet: 0 of 18 points.\n\nHint: Size 5, kernel 2")
     assert "…" in report._repr_html_() and "NotImplementedError" not in str(report)

@@ -12,7 +12,7 @@ from tests.labs.texts import LAZY, broken, functions, lazy_ones, nothing_escapes
 
 LAB = lab_of(1)
 SOLUTION = functions(1)
-STUBS = functions(1, stubs=True)
+STUBS = functions(1, solved=False)
 
 
 def test_the_text_agrees_with_what_is_judged():

@@ -31,7 +31,7 @@ def test_the_solution_has_all_points_as_a_file_and_its_effort_is_far_below_the_l
 
 
 def test_stubs_have_no_points_and_are_called_so():
-    grade = graded(LAB, functions(2, stubs=True))
+    grade = graded(LAB, functions(2, solved=False))
     assert grade.points == 0
     assert {task.state for task in grade.tasks} == {"not written yet"}
 

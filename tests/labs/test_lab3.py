@@ -1,4 +1,4 @@
-"""Lab 3: its solution has all points, no work has none, and every mistake on the list costs some and is named."""
+"""Lab 3: what is too much effort, and the numbers of its text. What every lab shows of itself is in test_proof.py."""
 
 from __future__ import annotations
 
@@ -6,61 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-from minifcn.labs import LABS, Lab, Task
+from minifcn.labs import LABS, Lab
 from minifcn.labs.forms import source_of
-from minifcn.labs.judging import graded
-from minifcn.testing import MUTANTS
-from tests.labs.proof import broken_by, first_array, grade_of, left_out_of, mistaken, solution, zeros
+from tests.labs.proof import grade_of
+from tests.labs.texts import names_of
 
 LAB: Lab = LABS[3]
-TASKS = pytest.mark.parametrize("task", LAB.tasks, ids=lambda task: task.function)
-
-NOT_ASKED = {
-    "one_gradient_for_both_terms": "results that share memory are copies on the judge's side",
-    "ordered_by_recursion": "is seen by its effort, below",
-    "input_gradient_by_the_first_group": "the lab has no groups",
-    "groups_receive_the_first": "the lab has no groups",
-}
-
-
-def test_every_mistake_is_on_the_list_or_left_out() -> None:
-    assert left_out_of(LAB) == set(NOT_ASKED)
-
-
-@pytest.mark.parametrize(("seed", "examples"), [(0, 15), (1, 4), (2, 4)])
-def test_the_solution_has_all_points(seed: int, examples: int) -> None:
-    found = graded(LAB, solution(LAB), seed=seed, examples=examples)
-    assert found.points == 90, [(grade.task.function, broken_by(grade)) for grade in found.tasks]
-
-
-@TASKS
-def test_the_solution_keeps_its_efforts(task: Task) -> None:
-    assert grade_of(task, solution(LAB)[task.function], count=True, examples=2).points == task.points
-
-
-@TASKS
-def test_no_work_has_no_points(task: Task) -> None:
-    for function in (zeros(task.operation), first_array):
-        assert grade_of(task, function, examples=4).points == 0
-
-
-def test_a_stub_is_not_written_yet() -> None:
-    names: dict[str, Any] = {}
-    exec(source_of(3).python(), names)
-    found = graded(LAB, {name: names[name] for name in LAB.functions}, examples=2)
-    assert found.points == 0 and {grade.state for grade in found.tasks} == {"not written yet"}
-
-
-@TASKS
-def test_every_mistake_costs_points_and_is_named_and_every_law_notices_one(task: Task) -> None:
-    broken: set[str] = set()
-    for name in task.mutants:
-        grade, named = mistaken(task, name)
-        assert grade.points < task.points and named, f"{name}: {MUTANTS[name].remark}"
-        broken |= broken_by(grade)
-    assert set(task.tried) <= broken
 
 
 # --- efforts ----------------------------------------------------------------------------------------------------------
@@ -68,8 +20,7 @@ def test_every_mistake_costs_points_and_is_named_and_every_law_notices_one(task:
 
 def effort_of(function: str, **changed: Any) -> tuple[bool, str]:
     """Whether an engine with some parts exchanged keeps the effort of a task, and what is told else."""
-    names: dict[str, Any] = {}
-    exec(compile(source_of(3).reference(), "reference_lab3.py", "exec"), names)
+    names = names_of(3)
     names.update({name: part(names) for name, part in changed.items()})
     task = next(task for task in LAB.tasks if task.function == function)
     grade = grade_of(task, names[function], count=True, examples=1)
@@ -112,7 +63,7 @@ def run_backward(result):
 
 def test_way_by_way_is_right_and_too_much() -> None:
     def way_by_way(names: dict[str, Any]) -> Callable[..., Any]:
-        exec(compile(WAY_BY_WAY, "reference_lab3.py", "exec"), names)
+        exec(compile(WAY_BY_WAY, "lab3.py", "exec"), names)
         return names["run_backward"]  # type: ignore[no-any-return]
 
     holds, told = effort_of("graphs", run_backward=way_by_way)
@@ -127,8 +78,7 @@ def row(*numbers: float) -> np.ndarray:
 
 
 def test_examples_by_hand() -> None:
-    names: dict[str, Any] = {}
-    exec(source_of(3).reference(), names)
+    names = names_of(3)
     backward = names["gradients"]
     assert [g.tolist() for g in backward([lambda a, b: 3 * a + b * b], [np.array(5.0), np.array(2.0)])] == [3, 4]
 
@@ -152,8 +102,7 @@ def test_examples_by_hand() -> None:
 
 def test_a_convolution_is_one_more_operation() -> None:
     """As the text says at its end."""
-    names: dict[str, Any] = {}
-    exec(source_of(3).reference(), names)
+    names = names_of(3)
     told = next(cell.source for cell in source_of(3).cells if "def convolve" in cell.source)
     exec("\n".join(line[4:] for line in told.split("\n") if line.startswith("    ")), names)
     source = np.random.default_rng(0)

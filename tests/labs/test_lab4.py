@@ -1,4 +1,4 @@
-"""Lab 4: its solution has all points, no work has none, and every mistake on the list costs some and is named."""
+"""Lab 4: the numbers of its text. What every lab shows of itself is in test_proof.py."""
 
 from __future__ import annotations
 
@@ -6,67 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 
-from minifcn.labs import LABS, Lab, Task
-from minifcn.labs.forms import source_of
-from minifcn.labs.judging import graded
-from minifcn.testing import MUTANTS
-from tests.labs.proof import broken_by, first_array, grade_of, left_out_of, mistaken, solution, zeros
-
-LAB: Lab = LABS[4]
-NOT_ASKED = dict.fromkeys(("pool_size_without_dilation", "pool_dilation_ignored"), "the lab has no dilation") | {
-    "maxima_always_double": "dtypes are noted, values are judged",
-    "unpooled_always_double": "dtypes are noted, values are judged",
-    "means_always_double": "dtypes are noted, values are judged",
-    "pooled_image_read_as_contiguous": "no memory layouts",
-    "averaged_image_read_as_contiguous": "no memory layouts",
-    "undo_of_the_columns_forgotten": "no way back: crop_like is it",
-    "undo_from_the_end": "no way back: crop_like is it",
-    "undo_remembers_the_image": "no way back: crop_like is it",
-}
-TASKS = pytest.mark.parametrize("task", LAB.tasks, ids=lambda task: task.function)
-
-
-def test_every_mistake_is_on_the_list_or_left_out() -> None:
-    assert left_out_of(LAB) == set(NOT_ASKED)
-
-
-@pytest.mark.parametrize(("seed", "examples"), [(0, 15), (1, 4), (2, 4)])
-def test_the_solution_has_all_points(seed: int, examples: int) -> None:
-    found = graded(LAB, solution(LAB), seed=seed, examples=examples)
-    assert found.points == 90, [(grade.task.function, broken_by(grade)) for grade in found.tasks]
-
-
-@TASKS
-def test_the_solution_keeps_its_efforts(task: Task) -> None:
-    assert grade_of(task, solution(LAB)[task.function], count=True, examples=2).points == task.points
-
-
-@TASKS
-def test_no_work_has_no_points(task: Task) -> None:
-    for function in (zeros(task.operation), first_array):
-        assert grade_of(task, function, examples=4).points == 0
-
-
-def test_a_stub_is_not_written_yet() -> None:
-    names: dict[str, Any] = {}
-    exec(source_of(4).python(), names)
-    found = graded(LAB, {name: names[name] for name in LAB.functions}, examples=2)
-    assert found.points == 0 and {grade.state for grade in found.tasks} == {"not written yet"}
-
-
-@TASKS
-def test_every_mistake_costs_points_and_is_named_and_every_law_notices_one(task: Task) -> None:
-    broken: set[str] = set()
-    for name in task.mutants:
-        grade, named = mistaken(task, name)
-        assert grade.points < task.points and named, f"{name}: {MUTANTS[name].remark}"
-        broken |= broken_by(grade)
-    assert set(task.tried) <= broken
-
-
-# --- the numbers of the text ------------------------------------------------------------------------------------------
+from tests.labs.texts import names_of
 
 
 def row(*numbers: float) -> np.ndarray:
@@ -74,9 +15,7 @@ def row(*numbers: float) -> np.ndarray:
 
 
 def test_examples_by_hand() -> None:
-    names: dict[str, Any] = {}
-    exec(source_of(4).reference(), names)
-    f: Callable[[str], Any] = names.__getitem__
+    f: Callable[[str], Any] = names_of(4).__getitem__
     image = np.array([[[[1.0, 5, 2], [4, 3, 5], [0, 2, 1]]]])
     assert f("pool_output_size")((1, 6), (1, 3), (1, 2)) == (1, 2)
     assert f("pool_output_size")((1, 6), (1, 3), (1, 2), 0, True) == (1, 3)

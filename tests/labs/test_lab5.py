@@ -9,18 +9,15 @@ import numpy as np
 import pytest
 
 from minifcn.labs import LABS, session
-from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded
 from minifcn.labs.lab import Task
 from minifcn.testing import LAWS, MUTANTS, Law, LawBroken, Version
 from minifcn.testing.cases import drawn
+from tests.labs.texts import names_of
 
 LAB = LABS[5]
 TASKS: dict[str, Task] = {task.function: task for task in LAB.tasks}  # type: ignore[misc]
-SOLVED: dict[str, Any] = {}
-STUBS: dict[str, Any] = {}
-exec(source_of(5).python(solved=True), SOLVED)
-exec(source_of(5).python(), STUBS)
+SOLVED, STUBS = names_of(5), names_of(5, solved=False)
 
 # Mistakes that are none in this lab: an argument that its functions do not have, and results that are wider than asked.
 APART = {name for name in MUTANTS if name.startswith("smoothing_")} | {

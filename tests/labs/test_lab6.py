@@ -20,13 +20,11 @@ from minifcn.labs.lab import PUBLIC_SEED
 from minifcn.labs.right import RIGHT
 from minifcn.testing import ours
 from minifcn.testing.isolation import Limits
+from tests.labs.texts import names_of
 
 LAB = LABS[6]
 TASKS: dict[str, BreakTask] = {task.function: task for task in LAB.tasks}  # type: ignore[misc]
-SOLVED: dict[str, Any] = {}
-STUBS: dict[str, Any] = {}
-exec(source_of(6).python(solved=True), SOLVED)
-exec(source_of(6).python(), STUBS)
+SOLVED, STUBS = names_of(6), names_of(6, solved=False)
 
 
 def grade_of(function: Callable[..., Any], seed: int = 1, name: str = "test_conv2d") -> TaskGrade:

@@ -2,54 +2,40 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from minifcn.labs.catalogue import lab_of
+from minifcn.labs.forms import source_of
 from minifcn.labs.judging import Grade
 from minifcn.labs.lab import Lab
 from minifcn.labs.scoring import lab_score
 
-TEXTS = Path(__file__).parents[2] / "tutorials" / "labs"
-SOLUTION = re.compile(r"^( *)### BEGIN SOLUTION$.*?^ *### END SOLUTION$", re.MULTILINE | re.DOTALL)
+
+def names_of(number: int, *, solved: bool = True) -> dict[str, Any]:
+    """Everything that a lab's plain file defines, with the solutions or with stubs, after it was run."""
+    names: dict[str, Any] = {}
+    exec(compile(source_of(number).python(solved=solved), f"lab{number}.py", "exec"), names)
+    return names
 
 
-@cache
-def cells(number: int) -> list[str]:
-    """The cells of a lab's text, each with its mark `# %% ...` in front."""
-    (path,) = TEXTS.glob(f"lab{number}_*.py")
-    return re.split(r"^(?=# %%)", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-
-
-def written(number: int, stubs: bool = False) -> str:
-    """NumPy and the cells that a student writes, with the solutions or as stubs."""
-    code = [cell for cell in cells(number) if '"solution": true' in cell and not cell.startswith("# %% [markdown]")]
-    text = "\n".join(["import numpy as np", *code])
-    return SOLUTION.sub(r"\1raise NotImplementedError", text) if stubs else text
-
-
-def functions(number: int, stubs: bool = False) -> dict[str, Callable[..., Any]]:
-    found: dict[str, Any] = {}
-    exec(compile(written(number, stubs), f"lab{number}.py", "exec"), found)
-    return {name: value for name, value in found.items() if callable(value) and not name.startswith("_")}
+def functions(number: int, *, solved: bool = True) -> dict[str, Callable[..., Any]]:
+    """The functions that a student writes, by name."""
+    names = names_of(number, solved=solved)
+    return {name: names[name] for name in lab_of(number).functions}
 
 
 def points_in_text(number: int) -> dict[str, int]:
     """The points of every cell that is graded, by its grade_id."""
-    found = {}
-    for cell in cells(number):
-        head = cell.partition("\n")[0]
-        if '"grade": true' in head:
-            found[re.findall(r'"grade_id": "([^"]+)"', head)[0]] = int(re.findall(r'"points": (\d+)', head)[0])
-    return found
+    graded = [cell.grading for cell in source_of(number).cells if cell.grading.get("grade")]
+    return {cell["grade_id"]: cell["points"] for cell in graded}
 
 
 def solution_file(number: int, folder: Path, **replaced: str) -> Path:
     """A student's file with the solutions; `replaced` are functions in other words."""
     file = folder / f"lab{number}.py"
-    file.write_text("\n\n".join([written(number), *replaced.values()]), encoding="utf-8")
+    file.write_text("\n\n".join([source_of(number).python(solved=True), *replaced.values()]), encoding="utf-8")
     return file
 
 
@@ -96,7 +82,8 @@ def the_text_agrees(lab: Lab) -> None:
     assert {name: worth for name, worth in found.items() if name.startswith("check-")} == expected
     assert set(found) - set(expected) == set(lab.written)
     assert sum(found.values()) == 100
+    texts = [cell.source for cell in source_of(lab.number).cells]
     for task in lab.tasks:
         table = f"`{task.function}` |"
-        assert any(table in cell and f"| {task.points} |" in cell for cell in cells(lab.number)), task.function
-        assert any(f"lab.check({task.function})" in cell for cell in cells(lab.number))
+        assert any(table in text and f"| {task.points} |" in text for text in texts), task.function
+        assert any(f"lab.check({task.function})" in text for text in texts)
