@@ -102,6 +102,7 @@ TESTED_IN: dict[str, str] = {
     # Small files of one idea, tested through what they serve.
     "commands/resuming.py": "commands/test_train.py",
     "commands/lab_start.py": "commands/test_lab.py",
+    "commands/keeping.py": "commands/test_tutorials.py",
     "commands/lab_release.py": "labs/test_releasing.py",
     "commands/lab_check.py": "labs/test_grading.py",
     "commands/lab_grade.py": "labs/test_grading.py",

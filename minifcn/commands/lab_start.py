@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from minifcn.commands.keeping import put
 from minifcn.errors import ArgumentError
 from minifcn.labs.forms import Source, source_of
-from minifcn.weights import atomic_path
+
+STATES = {"new": "", "same": " was there already", "theirs": " is yours and is kept; move it away to begin anew"}
 
 
 def run(options: Mapping[str, Any]) -> int:
@@ -23,7 +25,7 @@ def run(options: Mapping[str, Any]) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     print(source.title)
     for name, text in files.items():
-        print(f"    {folder / name}{put(folder / name, text)}")
+        print(f"    {folder / name}{STATES[put(folder / name, text.encode())]}")
     print(_next(source, folder, options["plain"], earlier))
     return 0
 
@@ -31,16 +33,6 @@ def run(options: Mapping[str, Any]) -> int:
 def plain(source: Source) -> dict[str, str]:
     """The files of a lab without Jupyter."""
     return {f"{source.name}.py": source.python(), f"test_lab{source.number}.py": source.tests()}
-
-
-def put(path: Path, text: str) -> str:
-    """Write a file that is not there; what there is to say about it."""
-    if path.exists():
-        same = path.is_file() and path.read_bytes() == text.encode()
-        return " was there already" if same else " is yours and is kept; move it away to begin anew"
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(text.encode())
-    return ""
 
 
 def _next(source: Source, folder: Path, is_plain: bool, reference: int | None) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from minifcn.commands.keeping import put
 from minifcn.errors import FileError
 from minifcn.teaching.shelf import shelf
-from minifcn.weights import atomic_path
 
 PATTERNS = ("[0-9][0-9]_*.ipynb", "*.md", "*.gif")  # the lessons, the two pages about them, and the picture they show
 
@@ -24,23 +25,17 @@ def run(options: Mapping[str, Any]) -> int:
     if folder.exists() and folder.samefile(source):
         raise FileError(f"{folder} is where the lessons lie; name another folder for your copy.")
     folder.mkdir(parents=True, exist_ok=True)
-    copied = kept = same = 0
+    found: Counter[str] = Counter()
     for item in sorted(path for pattern in PATTERNS for path in source.glob(pattern)):
-        target, content = folder / item.name, item.read_bytes()
-        if not target.exists():
-            with atomic_path(target) as temporary:
-                temporary.write_bytes(content)
-            copied += 1
-            print(item.name)
-        elif target.is_file() and target.read_bytes() == content:
-            same += 1
-        else:
-            kept += 1
-            print(f"{item.name}: yours is another and is kept; move it away to have the new one")
+        state = put(folder / item.name, item.read_bytes())
+        found[state] += 1
+        if state != "same":
+            theirs = ": yours is another and is kept; move it away to have the new one" * (state == "theirs")
+            print(f"{item.name}{theirs}")
     told = [
-        f"{copied} files copied to {folder}",
-        f"{same} were there already" * bool(same),
-        f"{kept} kept" * bool(kept),
+        f"{found['new']} files copied to {folder}",
+        f"{found['same']} were there already" * bool(found["same"]),
+        f"{found['theirs']} kept" * bool(found["theirs"]),
     ]
     print(", ".join(filter(None, told)))
     print(f'To open them: pip install "minifcn[notebooks]" && jupyter lab "{folder}"')
