@@ -185,6 +185,10 @@ def parser() -> Parser:
             f"--{name}", type=type(usual), choices=CHOICES[name], default=usual, help=f"default: {usual}"
         )
 
+    explain.add_argument(
+        "--size", type=size, metavar="HxW", default=(500, 500), help="of the image (default: 500x500, as in the paper)"
+    )
+
     read = commands.add_parser(
         "read",
         help="the code as a text, in an order to read it in",

@@ -8,7 +8,8 @@ from typing import Any
 
 from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
-from minifcn.models.backbones import ALIGNMENTS, BACKBONES
+from minifcn.models.backbones import ALIGNMENTS
+from minifcn.models.named import BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
 
 PROFILED = 20  # steps that `--profile` records if it is not told how many

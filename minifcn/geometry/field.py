@@ -14,6 +14,7 @@ from typing import TypeAlias
 
 from minifcn.arguments import integer
 from minifcn.errors import ArgumentError
+from minifcn.geometry.coordinates import CoordinateMap
 from minifcn.geometry.window import Geometry
 
 
@@ -43,12 +44,27 @@ class WindowLayer:
             return Geometry.of_pooling(one, *window, (self.dilation, 1), True).output_size[0]
         return Geometry.of_convolution(one, *window, (self.dilation, 1)).output_size[0]
 
-    def read(self, rows: set[int]) -> set[int]:
-        """The rows that these rows of the result are made from: i·s + k·d − p of the one meets i of the other."""
+    @property
+    def map(self) -> CoordinateMap:
+        """Where the centre of a row lands in the result."""
+        of = CoordinateMap.of_transposed_convolution if self.transposed else CoordinateMap.of_convolution
+        return of(self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def widened(self, size: int) -> int:
+        """How many neighbouring rows are read for `size` neighbouring rows of the result; not of a transposed layer."""
+        return (size - 1) * self.stride + self.dilation * (self.kernel_size - 1) + 1
+
+    def read(self, rows: set[int], size: int | None = None) -> set[int]:
+        """The rows that these rows of the result are made from: i·s + k·d − p of the one meets i of the other.
+
+        size   of the map that is read: rows that it does not have are left out. Without it the map has no end.
+        """
         shifts = [k * self.dilation - self.padding for k in range(self.kernel_size)]
         if self.transposed:
-            return {(r - shift) // self.stride for r in rows for shift in shifts if (r - shift) % self.stride == 0}
-        return {i * self.stride + shift for i in rows for shift in shifts}
+            met = {(r - shift) // self.stride for r in rows for shift in shifts if (r - shift) % self.stride == 0}
+        else:
+            met = {i * self.stride + shift for i in rows for shift in shifts}
+        return _existing(met, size)
 
 
 @dataclass(frozen=True)
@@ -57,11 +73,67 @@ class Crop:
 
     offset: int
 
+    @property
+    def map(self) -> CoordinateMap:
+        return CoordinateMap.of_crop(self.offset)
+
     def made(self, size: int) -> int:
         return max(0, size - self.offset)
 
-    def read(self, rows: set[int]) -> set[int]:
-        return {row + self.offset for row in rows}
+    def widened(self, size: int) -> int:
+        return size
+
+    def read(self, rows: set[int], size: int | None = None) -> set[int]:
+        return _existing({row + self.offset for row in rows}, size)
+
+
+@dataclass(frozen=True)
+class Fork:
+    """Several ways from one map, whose results lie over each other and are joined channel by channel (GoogLeNet).
+
+    ways: each a tuple of steps, () for the map as it is. ArgumentError if they do not agree in scale and offset, as
+    then no channel of the one shows what stands beside it in the other, or if one of them enlarges.
+    """
+
+    ways: tuple[tuple[Step, ...], ...]
+
+    def __post_init__(self) -> None:
+        if not self.ways:
+            raise ArgumentError("a fork has no way; give it one or more.")
+        if any(step.map.scale > 1 for way in self.ways for step in way):
+            raise ArgumentError("a way of a fork enlarges its map; put the transposed convolution before or behind it.")
+        maps = [_map_of(way) for way in self.ways]
+        for number, other in enumerate(maps[1:], start=2):
+            if other != maps[0]:
+                raise ArgumentError(
+                    f"the ways of a fork do not agree: the first has {_told(maps[0])}, number {number} has "
+                    f"{_told(other)}; choose strides that are equal, and paddings that keep the centre: "
+                    f"dilation·(kernel_size - 1)/2."
+                )
+
+    @property
+    def map(self) -> CoordinateMap:
+        return _map_of(self.ways[0])
+
+    def made(self, size: int) -> int:
+        sizes = []
+        for way in self.ways:
+            made = size
+            for step in way:
+                made = step.made(made)
+            sizes.append(made)
+        if len(set(sizes)) > 1:
+            raise ArgumentError(
+                f"the ways of a fork make {', '.join(map(str, sizes))} rows of {size}; they must make as many."
+            )
+        return sizes[0]
+
+    def widened(self, size: int) -> int:
+        """That of the way that sees most: as their centres agree, it sees what all the others see."""
+        return max(_widened(way, size) for way in self.ways)
+
+    def read(self, rows: set[int], size: int | None = None) -> set[int]:
+        return set().union(*(_read(way, rows, size) for way in self.ways))
 
 
 @dataclass(frozen=True)
@@ -72,7 +144,7 @@ class ReceptiveField:
     stride: int | Fraction = 1
 
 
-Step: TypeAlias = WindowLayer | Crop
+Step: TypeAlias = WindowLayer | Crop | Fork
 
 
 def receptive_field(layers: Sequence[Step | Sequence[int]]) -> ReceptiveField:
@@ -92,16 +164,11 @@ def receptive_field(layers: Sequence[Step | Sequence[int]]) -> ReceptiveField:
     ReceptiveField(size=4, stride=1)
     """
     steps = [_step(layer) for layer in layers]
-    windows = [step for step in steps if isinstance(step, WindowLayer)]
-    upwards = prod(window.stride for window in windows if window.transposed)
-    if any(window.transposed for window in windows):
-        # Features that lie `upwards` apart see the same, further on.
-        size = max(len(_span(_seen(steps, feature))) for feature in range(upwards))
-    else:
-        size = 1
-        for window in reversed(windows):  # from a window on its map to what that sees of the map before
-            size = (size - 1) * window.stride + window.dilation * (window.kernel_size - 1) + 1
-    stride = Fraction(prod(window.stride for window in windows if not window.transposed), upwards)
+    upwards = int(prod(step.map.scale for step in steps if step.map.scale > 1))
+    size = _widened(steps, 1)
+    if upwards > 1:  # then features that lie `upwards` apart see the same, further on
+        size = max(len(_span(_read(steps, {feature}))) for feature in range(upwards))
+    stride = 1 / prod((step.map.scale for step in steps), start=Fraction(1))
     return ReceptiveField(size, int(stride) if stride.denominator == 1 else stride)
 
 
@@ -125,16 +192,15 @@ def pixels_seen(layers: Sequence[Step | Sequence[int]], feature: int, size: int 
     """
     steps = [_step(layer) for layer in layers]
     feature = integer(feature, "pixels_seen: feature", 0)
-    if size is None:
-        return tuple(sorted(_seen(steps, feature)))
-    sizes = [integer(size, "pixels_seen: size", 1)]
-    for step in steps:
-        sizes.append(step.made(sizes[-1]))
-    if feature >= sizes[-1]:
-        raise ArgumentError(
-            f"pixels_seen: there is no feature {feature}, {sizes[0]} rows become {sizes[-1]}; choose one below that."
-        )
-    return tuple(sorted(_seen(steps, feature, sizes)))
+    if size is not None:
+        made = integer(size, "pixels_seen: size", 1)
+        for step in steps:
+            made = step.made(made)
+        if feature >= made:
+            raise ArgumentError(
+                f"pixels_seen: there is no feature {feature}, {size} rows become {made}; choose one below that."
+            )
+    return tuple(sorted(_read(steps, {feature}, size)))
 
 
 def span_seen(layers: Sequence[Step | Sequence[int]], feature: int, size: int | None = None) -> range:
@@ -142,14 +208,35 @@ def span_seen(layers: Sequence[Step | Sequence[int]], feature: int, size: int | 
     return _span(set(pixels_seen(layers, feature, size)))
 
 
-def _seen(steps: Sequence[Step], feature: int, sizes: Sequence[int] = ()) -> set[int]:
-    """The pixels; with the sizes of all maps, from the image on, without the rows that do not exist."""
-    rows = {feature}
-    for place in reversed(range(len(steps))):
-        rows = steps[place].read(rows)
-        if sizes:
-            rows = {row for row in rows if 0 <= row < sizes[place]}
+def _read(steps: Sequence[Step], rows: set[int], size: int | None = None) -> set[int]:
+    """The rows of the first map, of that size, that these rows behind all steps are made from."""
+    sizes = [size]
+    for step in steps:
+        sizes.append(None if sizes[-1] is None else step.made(sizes[-1]))
+    for step, before in zip(reversed(steps), reversed(sizes[:-1]), strict=True):
+        rows = step.read(rows, before)
     return rows
+
+
+def _existing(rows: set[int], size: int | None) -> set[int]:
+    return rows if size is None else {row for row in rows if 0 <= row < size}
+
+
+def _widened(steps: Sequence[Step], size: int) -> int:
+    for step in reversed(steps):  # from a window on its map to what that sees of the map before
+        size = step.widened(size)
+    return size
+
+
+def _map_of(steps: Sequence[Step]) -> CoordinateMap:
+    whole = CoordinateMap()
+    for step in steps:
+        whole = whole.then(step.map)
+    return whole
+
+
+def _told(place: CoordinateMap) -> str:
+    return f"scale {place.scale}, offset {place.offset}"
 
 
 def _span(rows: set[int]) -> range:
@@ -157,7 +244,7 @@ def _span(rows: set[int]) -> range:
 
 
 def _step(layer: Step | Sequence[int]) -> Step:
-    if isinstance(layer, WindowLayer | Crop):
+    if isinstance(layer, Step):
         return layer
     if not isinstance(layer, tuple | list) or not 1 <= len(layer) <= 4:
         raise ArgumentError(

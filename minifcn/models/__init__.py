@@ -1,7 +1,24 @@
 """Networks by name: `minifcn.models.FCN("small", num_classes=8, stride=8)`."""
 
+from minifcn.models.alexnet import alexnet, alexnet_torchvision
 from minifcn.models.alignment import Alignment, Trace, align
-from minifcn.models.backbones import BACKBONES, Backbone, small, vgg16
+from minifcn.models.backbones import Backbone, small, vgg16, vgg16_bn
 from minifcn.models.fcn import FCN
+from minifcn.models.googlenet import googlenet, googlenet_torchvision
+from minifcn.models.named import BACKBONES
 
-__all__ = ["BACKBONES", "FCN", "Alignment", "Backbone", "Trace", "align", "small", "vgg16"]
+__all__ = [
+    "BACKBONES",
+    "FCN",
+    "Alignment",
+    "Backbone",
+    "Trace",
+    "alexnet",
+    "alexnet_torchvision",
+    "align",
+    "googlenet",
+    "googlenet_torchvision",
+    "small",
+    "vgg16",
+    "vgg16_bn",
+]

@@ -8,14 +8,24 @@ constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 from minifcn import functional as F
+from minifcn import nn
 from minifcn.arguments import IntOrPair, pair
 from minifcn.errors import ArgumentError
-from minifcn.geometry import CoordinateMap, Crop, ReceptiveField, WindowLayer, crop_offset, receptive_field, span_seen
+from minifcn.geometry import (
+    CoordinateMap,
+    Crop,
+    Fork,
+    ReceptiveField,
+    WindowLayer,
+    crop_offset,
+    receptive_field,
+    span_seen,
+)
 from minifcn.nn import MaxUnpool2d, Module, Sequential, Upsample, Window
 
 UNMOVED = CoordinateMap()
@@ -30,7 +40,7 @@ class Trace:
     """
 
     map: CoordinateMap = UNMOVED
-    steps: tuple[WindowLayer | Crop, ...] = ()
+    steps: tuple[WindowLayer | Crop | Fork, ...] = ()
 
     @property
     def field(self) -> ReceptiveField:
@@ -47,40 +57,36 @@ class Trace:
         return span_seen(self.steps, i, H), span_seen(self.steps, j, W)
 
     def through(self, layer: Module) -> Trace:
-        """After `layer`. Layers that do not move anything (ReLU, batch norm, dropout, ...) leave it as it is."""
-        trace = self
-        for window in windows(layer):
-            trace = trace._through_window(window)
-        return trace
+        """After `layer`: a column is followed from layer to layer, the ways of a fork side by side.
 
-    def _through_window(self, window: Window) -> Trace:
-        if window.coordinate_map(0) != window.coordinate_map(1):
-            raise ArgumentError(f"{window!r} treats rows and columns differently; a Trace follows square layers.")
-        return Trace(self.map.then(window.coordinate_map()), (*self.steps, window.layer()))
+        Layers that do not move anything (ReLU, batch norm, dropout, ...) leave it as it is. ArgumentError for ways that
+        do not agree, and for a module of another kind that has windows inside: to pass it over would give wrong crops.
+        """
+        if isinstance(layer, Window):
+            if layer.coordinate_map(0) != layer.coordinate_map(1):
+                raise ArgumentError(f"{layer!r} treats rows and columns differently; a Trace follows square layers.")
+            return self._then(layer.layer())
+        if isinstance(layer, nn.Fork):
+            return self._then(Fork(tuple(Trace().through(way).steps for way in layer)))
+        if isinstance(layer, Sequential):
+            return reduce(Trace.through, layer, self)
+        if any(isinstance(part, Window | Upsample | MaxUnpool2d) for part in layer.modules()):
+            raise ArgumentError(
+                f"a Trace cannot follow {type(layer).__name__}, which moves pixels in a way of its own; "
+                f"write it as a Sequential of convolutions and poolings, or a Fork of such."
+            )
+        return self
 
     def cropped(self, offset: int) -> Trace:
-        return Trace(self.map.then(CoordinateMap.of_crop(offset)), (*self.steps, Crop(offset)))
+        """Without its first rows and columns."""
+        return self._then(Crop(offset))
+
+    def _then(self, step: WindowLayer | Crop | Fork) -> Trace:
+        return Trace(self.map.then(step.map), (*self.steps, step))
 
     def __str__(self) -> str:
         scale, offset = self.map.scale, self.map.offset
         return f"scale {scale}, offset {offset}, sees {self.field.size} pixels"
-
-
-def windows(layer: Module) -> Iterator[Window]:
-    """The layers with a sliding window (each a `Window`) in `layer`, which is one or a column of layers, in order.
-
-    ArgumentError for a module that has windows inside but is no column: to pass it over would give wrong crops.
-    """
-    if isinstance(layer, Window):
-        yield layer
-    elif isinstance(layer, Sequential):
-        for part in layer:
-            yield from windows(part)
-    elif any(isinstance(part, Window | Upsample | MaxUnpool2d) for part in layer.modules()):
-        raise ArgumentError(
-            f"a Trace cannot follow {type(layer).__name__}, which moves pixels in a way of its own; "
-            f"write it as a Sequential of convolutions and poolings."
-        )
 
 
 @dataclass(frozen=True)

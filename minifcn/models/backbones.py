@@ -1,7 +1,8 @@
 """The backbones of FCN: classifiers whose fully connected layers have become convolutions.
 
-A backbone has five stages, each ending in a 2x2 pooling, so that they end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image,
-and a head, the former fully connected layers. FCN takes pool3 and pool4 for its skips.
+A backbone has five stages, which end at 1/2, 1/4, 1/8, 1/16 and 1/32 of the image, and a head, the former fully
+connected layers. FCN takes what stages 3 and 4 end in for its skips: pool3 and pool4 of VGG16, which is told here. The
+paper's other two stand in `alexnet.py` and `googlenet.py`, and every name in `named.py`.
 
 `alignment` settles how the pixels that are lost at the border are made good:
     "caffe"    the first convolution pads by 100 and the head does not pad: what the reference code does. Any image
@@ -53,11 +54,24 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     width: a factor on every channel count, for experiments; 1 is VGG16.
     Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
     """
-    rng = generator_for("vgg16", generator)
-    _check_width("vgg16", width, 4)
-    channels = [_scaled(C, width) for C in (64, 128, 256, 512, 512)]
-    stages = _stages((2, 2, 3, 3, 3), channels, first_padding(alignment), _plain, rng)
-    wide = _scaled(4096, width)
+    return _vgg16(_plain, alignment, width, generator)
+
+
+def vgg16_bn(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
+    """VGG16 with batch normalisation behind every 3x3 convolution, as torchvision has it; else as `vgg16`.
+
+    The convolutions keep their biases, which do nothing before a batch norm: its weights are to fit.
+    """
+    return _vgg16(_normalised_and_biased, alignment, width, generator)
+
+
+def _vgg16(block: Block, alignment: str, width: float, generator: Generator | None) -> Backbone:
+    name = "vgg16" if block is _plain else "vgg16_bn"
+    rng = generator_for(name, generator)
+    check_width(name, width, 4)
+    channels = [scaled(C, width) for C in (64, 128, 256, 512, 512)]
+    stages = _stages((2, 2, 3, 3, 3), channels, first_padding(alignment), block, rng)
+    wide = scaled(4096, width)
     head = Sequential(
         _plain("fc", "6", channels[4], wide, 7, 0 if alignment == "caffe" else 3, rng)
         | {"drop6": Dropout(0.5, generator=generator)}
@@ -74,8 +88,8 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     1x1 convolution (fc7) of 128 channels. width: a factor on every channel count.
     """
     rng = generator_for("small", generator)
-    _check_width("small", width, 16)
-    channels = [_scaled(C, width) for C in (16, 32, 64, 96, 128)]
+    check_width("small", width, 16)
+    channels = [scaled(C, width) for C in (16, 32, 64, 96, 128)]
     stages = _stages((2, 2, 2, 2, 2), channels, first_padding(alignment), _normalised, rng)
     C = channels[4]
     head = Sequential(
@@ -84,17 +98,15 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     return Backbone(stages, head, channels[2], channels[3], C)
 
 
-BACKBONES: dict[str, Callable[..., Backbone]] = {"small": small, "vgg16": vgg16}
-
-
-def _check_width(name: str, width: object, largest: int) -> None:
+def check_width(name: str, width: object, largest: int) -> None:
     number = real_number(width)
     if number is None or not 0 < number <= largest:
         raise ArgumentError(f"{name}: width must be a number greater than 0 and at most {largest}, got {width!r}.")
 
 
-def _scaled(channels: int, width: float) -> int:
-    return integer(max(1, round(channels * width)), "channels", 1)
+def scaled(channels: int, width: float, multiple: int = 1) -> int:
+    """channels · width, rounded to a multiple, at least one of it: groups must divide the channels."""
+    return multiple * integer(max(1, round(channels * width / multiple)), "channels", 1)
 
 
 def _stages(
@@ -120,7 +132,15 @@ def _plain(
     kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
 ) -> dict[str, Module]:
     """Convolution, ReLU."""
-    return {f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng), f"relu{name}": ReLU()}
+    return {f"{kind}{name}": convolution(before, C, kernel_size, padding, rng), f"relu{name}": ReLU()}
+
+
+def _normalised_and_biased(
+    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
+) -> dict[str, Module]:
+    """Convolution with a bias, batch norm, ReLU."""
+    layer = convolution(before, C, kernel_size, padding, rng)
+    return {f"{kind}{name}": layer, f"norm{name}": BatchNorm2d(C), f"relu{name}": ReLU()}
 
 
 def _normalised(
@@ -128,15 +148,25 @@ def _normalised(
 ) -> dict[str, Module]:
     """Convolution, batch norm, ReLU. Batch norm subtracts the mean, so a bias before it would do nothing."""
     return {
-        f"{kind}{name}": _convolution(before, C, kernel_size, padding, rng, bias=False),
+        f"{kind}{name}": convolution(before, C, kernel_size, padding, rng, bias=False),
         f"norm{name}": BatchNorm2d(C),
         f"relu{name}": ReLU(),
     }
 
 
-def _convolution(before: int, C: int, kernel_size: int, padding: int, rng: Generator, bias: bool = True) -> Conv2d:
+def convolution(
+    before: int,
+    C: int,
+    kernel_size: int,
+    padding: int,
+    rng: Generator,
+    *,
+    stride: int = 1,
+    groups: int = 1,
+    bias: bool = True,
+) -> Conv2d:
     """A convolution with He's initialisation, which keeps the variance of activations through ReLUs."""
-    layer = Conv2d(before, C, kernel_size, padding=padding, bias=bias, generator=rng)
+    layer = Conv2d(before, C, kernel_size, stride, padding, groups=groups, bias=bias, generator=rng)
     init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=rng)
     if layer.bias is not None:
         init.zeros_(layer.bias)

@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import IntOrPair
 from minifcn.models.alignment import Trace
 from minifcn.models.backbones import Backbone
 from minifcn.models.explanation import derivation
@@ -125,9 +126,12 @@ class FCN(Module):
     def extra_repr(self) -> str:
         return f"FCN-{self.stride}s, backbone {self.backbone!r}, {self.num_classes} classes"
 
-    def explain(self) -> str:
+    def explain(self, image_size: IntOrPair = 500) -> str:
         """The derivation of every crop, layer by layer, as text; `minifcn explain` prints it on the command line.
+
+        image_size   (H, W) or one integer: of the image whose sizes and operations are told. The crops do not depend
+                     on it.
 
         Not to be confused with `minifcn.explain`, which says which algorithm computes a convolution, and why.
         """
-        return derivation(self)
+        return derivation(self, image_size)

@@ -9,7 +9,8 @@ import numpy as np
 from minifcn.arguments import integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as four_dimensions
-from minifcn.models.backbones import BACKBONES, Backbone, first_padding
+from minifcn.models.backbones import Backbone, first_padding
+from minifcn.models.named import BACKBONES
 
 STRIDES = (32, 16, 8)
 UPSAMPLINGS = ("single", "staged")

@@ -1,7 +1,7 @@
 """Modules with parameters, with PyTorch's names: `from minifcn import nn`."""
 
 from minifcn.nn import init, utils
-from minifcn.nn.containers import ModuleDict, ModuleList, Sequential
+from minifcn.nn.containers import Fork, ModuleDict, ModuleList, Sequential
 from minifcn.nn.convolutionalise import convolutionalise
 from minifcn.nn.layers import (
     GELU,
@@ -49,6 +49,7 @@ __all__ = [
     "Dropout2d",
     "Flatten",
     "Fold",
+    "Fork",
     "GroupNorm",
     "Identity",
     "L1Loss",

@@ -6,6 +6,7 @@ from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Va
 from copy import copy
 from typing import Any, Self, overload
 
+from minifcn import functional as F
 from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.nn.module import Layer, Module
@@ -100,6 +101,28 @@ class Sequential(Numbered, Layer):
         for layer in self.layers.values():
             x = layer(x)
         return x
+
+
+class Fork(Numbered, Layer):
+    """y = f_1(x), f_2(x), ..., f_n(x), one behind the other along the channels: every module is given the same x.
+
+    The modules, numbered from 0, or one dict of named modules, make maps of one height and width; a network with such a
+    fork is followed by a `Trace` where their coordinate maps agree. GoogLeNet's blocks are forks of four ways.
+
+    >>> import minifcn
+    >>> from minifcn.nn import Conv2d
+    >>> Fork(Conv2d(3, 8, 1), Conv2d(3, 4, 3, padding=1))(minifcn.zeros((1, 3, 5, 6))).shape
+    (1, 12, 5, 6)
+    """
+
+    def __init__(self, *layers: Any) -> None:
+        named = layers[0] if len(layers) == 1 and isinstance(layers[0], dict) else None
+        super().__init__({str(place): layer for place, layer in enumerate(layers)} if named is None else named)
+        if not self.layers:
+            raise ArgumentError("Fork: there is no module; give one or more.")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.cat([layer(x) for layer in self.layers.values()], 1)
 
 
 class ModuleList(Numbered):

@@ -13,6 +13,9 @@ mode="fan_out" comes nearest, with in · kh · kw: right for stride 1 without gr
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from math import prod, sqrt
 from typing import Any
 
@@ -27,6 +30,26 @@ from minifcn.random import Generator, generator_for
 from minifcn.tensor import Parameter, Tensor
 
 GAINS = {"linear": 1.0, "conv2d": 1.0, "conv_transpose2d": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": sqrt(2.0)}
+
+
+_only_shapes: ContextVar[bool] = ContextVar("minifcn_only_shapes", default=False)
+
+
+@contextmanager
+def only_shapes() -> Iterator[None]:
+    """Layers built inside have weights of their shape, of one zero that takes no memory: to be counted, not to compute.
+
+    >>> from minifcn.nn import Conv2d
+    >>> with only_shapes():
+    ...     fc6 = Conv2d(512, 4096, 7)
+    >>> fc6.weight.numel(), float(fc6.weight[0, 0, 0, 0])
+    (102760448, 0.0)
+    """
+    token = _only_shapes.set(True)
+    try:
+        yield
+    finally:
+        _only_shapes.reset(token)
 
 
 def calculate_gain(nonlinearity: str, param: float = 0.01) -> float:
@@ -152,6 +175,8 @@ def bilinear_(tensor: Tensor) -> Tensor:
             f"bilinear_: the weight must be (C, C, kh, kw), or (C, 1, kh, kw) with groups = C, got {shape}; "
             f"upsampling keeps the number of channels."
         )
+    if _only_shapes.get():
+        return tensor
     weight = tensor.mutable()
     with at_home(weight):
         kernel = array_module(weight).asarray(bilinear_kernel(shape[2:], dtype=tensor.dtype))
@@ -167,19 +192,31 @@ def _kaiming_scale(name: str, tensor: Tensor, a: float, mode: str, nonlinearity:
 
 
 def _fill_constant(name: str, tensor: Tensor, value: float) -> Tensor:
-    weight, value = _checked(name, tensor).mutable(), number(value, f"{name}: val", finite=False)
+    _checked(name, tensor)
+    value = number(value, f"{name}: val", finite=False)
+    if _only_shapes.get():
+        return tensor
+    weight = tensor.mutable()
     with at_home(weight):
         weight[...] = value
     return tensor
 
 
 def _fill_normal(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
-    values = generator_for(name, generator).standard_normal(_checked(name, tensor).shape, _drawn(tensor))
+    rng = generator_for(name, generator)
+    _checked(name, tensor)
+    if _only_shapes.get():
+        return tensor
+    values = rng.standard_normal(tensor.shape, _drawn(tensor))
     return _fill(tensor, values, scale, middle)
 
 
 def _fill_uniform(name: str, tensor: Tensor, scale: float, generator: Generator | None, middle: float = 0.0) -> Tensor:
-    values = generator_for(name, generator).random(_checked(name, tensor).shape, _drawn(tensor))
+    rng = generator_for(name, generator)
+    _checked(name, tensor)
+    if _only_shapes.get():
+        return tensor
+    values = rng.random(tensor.shape, _drawn(tensor))
     values -= 0.5
     return _fill(tensor, values, 2 * sqrt(3.0) * scale, middle)  # U(−1/2, 1/2) has the standard deviation 1/√12
 
@@ -213,5 +250,9 @@ def fan_in_uniform(shape: tuple[int, ...], fan_in: int, generator: Generator | N
     """
     rng = generator_for("a weight", generator)
     bound = np.float32(1 / sqrt(max(fan_in, 1)))
+    if _only_shapes.get():
+        made = Parameter(np.zeros((), np.float32))
+        made.replace_(np.broadcast_to(np.float32(0), shape))
+        return made
     require_memory("a weight", shape, bound, "reduce kernel_size or the number of channels or features")
     return Parameter((2 * rng.random(shape, np.float32) - 1) * bound)

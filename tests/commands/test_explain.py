@@ -23,13 +23,14 @@ from minifcn.models import FCN
 def test_the_crops(
     capsys: pytest.CaptureFixture[str], backbone: str, stride: int, alignment: str, crops: list[str]
 ) -> None:
-    assert explain.run({"backbone": backbone, "stride": stride, "alignment": alignment}) == 0
+    given = {"backbone": backbone, "stride": stride, "alignment": alignment, "size": (500, 500)}
+    assert explain.run(given) == 0
     text = capsys.readouterr().out
     assert text.startswith(f"FCN-{stride}s on {backbone}: where every feature lies over the image")
     assert re.findall(r"crop .* by \d+", text) == crops
 
 
-def test_a_narrow_network_explains_the_wide_one(capsys: pytest.CaptureFixture[str]) -> None:
-    explain.run({"backbone": "small", "stride": 16, "alignment": "caffe"})
-    wide = FCN("small", 21, 16, "caffe", width=0.5, generator=np.random.default_rng(0))
-    assert capsys.readouterr().out.strip() == wide.explain().strip()
+def test_without_its_weights_a_network_explains_itself_as_with_them(capsys: pytest.CaptureFixture[str]) -> None:
+    explain.run({"backbone": "small", "stride": 16, "alignment": "caffe", "size": (30, 41)})
+    full = FCN("small", 21, 16, "caffe", generator=np.random.default_rng(0))
+    assert capsys.readouterr().out.strip() == full.explain((30, 41)).strip()

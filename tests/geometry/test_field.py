@@ -13,7 +13,7 @@ import minifcn
 import minifcn.functional as F
 from minifcn import ReceptiveField, Tensor
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.geometry import Crop, Geometry, WindowLayer, pixels_seen, receptive_field, span_seen
+from minifcn.geometry import CoordinateMap, Crop, Fork, Geometry, WindowLayer, pixels_seen, receptive_field, span_seen
 
 UP = {"transposed": True}
 
@@ -140,3 +140,57 @@ def test_wrong_layers_and_features_are_refused():
         with pytest.raises(error) as caught:
             call()
         assert str(caught.value).startswith(start)
+
+
+# --- forks ------------------------------------------------------------------------------------------------------------
+
+INCEPTION = Fork(
+    (
+        (WindowLayer(1),),
+        (WindowLayer(1), WindowLayer(3, padding=1)),
+        (WindowLayer(1), WindowLayer(5, padding=2)),
+        (WindowLayer(3, padding=1), WindowLayer(1)),
+    )
+)
+
+
+def test_behind_a_fork_a_feature_sees_what_its_widest_way_sees():
+    assert receptive_field([(3, 2, 1), INCEPTION]) == receptive_field([(3, 2, 1), (5, 1, 2)]) == ReceptiveField(11, 2)
+    assert pixels_seen([INCEPTION], 4) == (2, 3, 4, 5, 6)
+    assert pixels_seen([INCEPTION], 4, size=6) == (2, 3, 4, 5)
+    assert INCEPTION.map == CoordinateMap() and INCEPTION.made(7) == 7
+    assert receptive_field([(2, 2), INCEPTION, WindowLayer(4, 2, transposed=True)]).stride == 1
+
+
+def test_the_ways_of_a_fork_may_leave_holes_that_another_fills():
+    fork = Fork(((WindowLayer(3, padding=2, dilation=2),), (WindowLayer(3, padding=1),)))
+    assert pixels_seen([fork], 5) == (3, 4, 5, 6, 7)
+    assert pixels_seen([Fork((fork.ways[0],))], 5) == (3, 5, 7)
+
+
+def test_within_a_way_rows_that_its_map_does_not_have_are_not_read():
+    twice = Fork(((WindowLayer(3, padding=1), WindowLayer(3, padding=1)),))
+    column = (WindowLayer(3, padding=1), WindowLayer(3, padding=1))
+    for size in (1, 2, 5):
+        assert pixels_seen([twice], 0, size) == pixels_seen(column, 0, size)
+
+
+@pytest.mark.parametrize(
+    ("ways", "words"),
+    [
+        ((), "a fork has no way"),
+        (((WindowLayer(3),), ()), r"the first has scale 1, offset -1, number 2 has scale 1, offset 0"),
+        (((WindowLayer(2, 2),), (WindowLayer(2),)), r"the first has scale 1/2, offset -1/4"),
+        (((WindowLayer(4, 2, transposed=True), WindowLayer(2, 2)), ()), "a way of a fork enlarges"),
+    ],
+)
+def test_ways_that_do_not_agree_are_refused(ways, words):
+    with pytest.raises(ArgumentError, match=words):
+        Fork(ways)
+
+
+def test_ways_that_make_maps_of_two_sizes_are_refused_where_it_shows():
+    fork = Fork(((WindowLayer(2, 2, ceil_mode=True),), (WindowLayer(2, 2),)))
+    assert fork.made(4) == 2
+    with pytest.raises(ArgumentError, match="make 3, 2 rows of 5"):
+        fork.made(5)

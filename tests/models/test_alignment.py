@@ -7,11 +7,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import minifcn
 from minifcn import CoordinateMap, ReceptiveField, Tensor, nn
 from minifcn.errors import ArgumentError
 from minifcn.models import Alignment, Trace, align, vgg16
-from minifcn.models.alignment import windows
-from tests.models.trunks import adding_vgg
+from tests.models.trunks import adding_vgg, ones
 
 
 def at(scale, offset):
@@ -35,7 +35,6 @@ def test_a_trace_goes_through_layers_in_order():
     assert trace.field == ReceptiveField(4, 2)
     assert trace.through(nn.ConvTranspose2d(1, 1, 4, 2)).map == CoordinateMap(Fraction(1), Fraction(0))
     assert trace.cropped(3).map == CoordinateMap(Fraction(1, 2), Fraction(-15, 4))
-    assert [type(w).__name__ for w in windows(column)] == ["Conv2d", "MaxPool2d"]
 
 
 def test_a_trace_refuses_layers_that_are_not_square():
@@ -150,3 +149,23 @@ def test_traces_of_vgg_are_what_its_gradients_see(padding, head_padding):
             inside = np.take(ways, seen, axis)
             np.testing.assert_array_equal(inside, np.flip(inside, axis))
     assert trace.field == ReceptiveField(404, 32)
+
+
+def test_a_trace_follows_a_fork_and_what_the_gradient_reaches_is_what_it_says():
+    block = nn.Fork(ones(1), nn.Sequential(ones(1), ones(5, 2)), nn.Sequential(ones(3, 1), nn.Fork(ones(3, 1))))
+    net = nn.Sequential(ones(2, 1, 2), block, nn.Conv2d(3, 1, 1, bias=False))
+    nn.init.ones_(net[2].weight)
+    trace = Trace().through(net)
+    x = minifcn.zeros((1, 1, 13, 10), requires_grad=True)
+    y = net(x)
+    for i, j in ((0, 0), (3, 2), (y.shape[2] - 1, y.shape[3] - 1)):
+        (reached,) = minifcn.grad(y[0, 0, i, j], x, retain_graph=True)
+        rows, columns = trace.region(i, j, (13, 10))
+        expected = np.zeros((13, 10), bool)
+        expected[np.ix_(rows, columns)] = True
+        assert np.array_equal(reached.numpy()[0, 0] != 0, expected)
+
+
+def test_a_fork_whose_ways_do_not_agree_is_refused():
+    with pytest.raises(ArgumentError, match="the ways of a fork do not agree"):
+        Trace().through(nn.Fork(ones(3, 1), ones(3)))

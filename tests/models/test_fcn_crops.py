@@ -138,15 +138,10 @@ def test_explain_derives_every_number(alignment, stride, lines):
         for line in text.splitlines()
         if line.startswith(("conv", "pool", "fc", "score"))
     }
-    assert rows["pool3"] == ["2", "2", "0", "1/8", str(net.traces["pool3"].map.offset), "44"]
-    assert rows["fc6"] == [
-        "7",
-        "1",
-        "0" if alignment == "caffe" else "3",
-        "1/32",
-        str(net.traces["score"].map.offset),
-        "404",
-    ]
+    pool3 = {"caffe": "88x88", "compact": "63x63"}[alignment]
+    assert rows["pool3"] == ["2", "2", "0", pool3, "1/8", str(net.traces["pool3"].map.offset), "44"]
+    padding, place = "0" if alignment == "caffe" else "3", str(net.traces["score"].map.offset)
+    assert rows["fc6"][:7] == ["7", "1", padding, "16x16", "1/32", place, "404"]
     assert len([name for name in rows if name[:4] == "conv" and name[4].isdigit()]) == 13
     assert text.count("upsampled") == {32: 1, 16: 2, 8: 3}[stride]
     assert all(len(line) <= 120 for line in text.splitlines())

@@ -84,3 +84,14 @@ def test_only_modules_are_let_in() -> None:
         net[1]
     with pytest.raises(ArgumentTypeError, match="Sequential: a module is found by an integer, got 1.0"):
         net[1.0]  # type: ignore[call-overload]
+
+
+def test_the_modules_of_a_fork_are_given_the_same_and_joined_along_the_channels() -> None:
+    rng = np.random.default_rng(0)
+    fork = nn.Fork({"wide": nn.Conv2d(2, 3, 3, padding=1, generator=rng), "as_it_is": nn.Identity()})
+    x = Tensor(rng.standard_normal((2, 2, 4, 5)).astype(np.float32))
+    y = fork(x).detach().numpy()
+    assert np.array_equal(y[:, :3], fork["wide"](x).detach().numpy()) and np.array_equal(y[:, 3:], x.numpy())
+    assert list(fork.state_dict()) == ["wide.weight", "wide.bias"]
+    with pytest.raises(ArgumentError, match="Fork: there is no module"):
+        nn.Fork()
