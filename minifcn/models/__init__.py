@@ -3,6 +3,7 @@
 from minifcn.models.alexnet import alexnet, alexnet_torchvision
 from minifcn.models.alignment import Alignment, Trace, align
 from minifcn.models.backbones import Backbone, small, vgg16, vgg16_bn
+from minifcn.models.classifiers import classifier, image_size
 from minifcn.models.fcn import FCN
 from minifcn.models.googlenet import googlenet, googlenet_torchvision
 from minifcn.models.named import BACKBONES
@@ -16,8 +17,10 @@ __all__ = [
     "alexnet",
     "alexnet_torchvision",
     "align",
+    "classifier",
     "googlenet",
     "googlenet_torchvision",
+    "image_size",
     "small",
     "vgg16",
     "vgg16_bn",

@@ -15,11 +15,11 @@ every image from 1x1 on is covered: 3x3 poolings lose more at the borders than 2
 
 from __future__ import annotations
 
-from minifcn.models.backbones import Backbone, check_width, convolution, first_padding, scaled
+from minifcn.models.backbones import Backbone, check_width, convolution, paddings, scaled
 from minifcn.nn import Dropout, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
 from minifcn.random import Generator, generator_for
 
-PADDINGS = {"caffe": (100, 0), "compact": (35, 2)}  # of conv1 and of fc6
+COMPACT = (35, 2)  # paddings of conv1 and of fc6
 
 
 def alexnet(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
@@ -33,7 +33,7 @@ def alexnet(alignment: str = "compact", width: float = 1.0, *, generator: Genera
     rng = generator_for("alexnet", generator)
     check_width("alexnet", width, 16)
     C = [scaled(channels, width, 2) for channels in (96, 256, 384, 384, 256)]
-    wide, (first, sixth) = scaled(4096, width), _paddings(alignment)
+    wide, (first, sixth) = scaled(4096, width), paddings(alignment, COMPACT, (0, 0))
     stages = (
         Sequential({"conv1": convolution(3, C[0], 11, first, rng, stride=4), "relu1": ReLU()}),
         Sequential(),
@@ -67,7 +67,7 @@ def alexnet_torchvision(
     rng = generator_for("alexnet_torchvision", generator)
     check_width("alexnet_torchvision", width, 16)
     C = [scaled(channels, width) for channels in (64, 192, 384, 256, 256)]
-    wide, (first, sixth) = scaled(4096, width), _paddings(alignment)
+    wide, (first, sixth) = scaled(4096, width), paddings(alignment, COMPACT, (2, 0))
     stages = (
         Sequential({"conv1": convolution(3, C[0], 11, first, rng, stride=4), "relu1": ReLU()}),
         Sequential(),
@@ -84,11 +84,6 @@ def alexnet_torchvision(
         | {"drop7": Dropout(0.5, generator=generator), "fc7": convolution(wide, wide, 1, 0, rng), "relu7": ReLU()}
     )
     return Backbone(stages, head, C[0], C[1], wide)
-
-
-def _paddings(alignment: str) -> tuple[int, int]:
-    first_padding(alignment)  # refuses an unknown one
-    return PADDINGS[alignment]
 
 
 def _pool() -> Module:

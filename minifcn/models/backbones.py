@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from minifcn.arguments import integer, real_number
+from minifcn.arguments import Pair, integer, real_number
 from minifcn.errors import ArgumentError
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
 from minifcn.random import Generator, generator_for
@@ -27,6 +27,7 @@ Block = Callable[[str, str, int, int, int, int, Generator], dict[str, Module]]  
 
 ALIGNMENTS = ("compact", "caffe")
 CAFFE_PADDING = 100
+CLASSIFIER = "classifier"  # padded as the classifier itself: for one image size, and no alignment of an FCN
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,18 @@ class Backbone:
     head_channels: int
 
 
-def first_padding(alignment: str) -> int:
-    """The padding of the first 3x3 convolution."""
+def checked_alignment(alignment: str) -> str:
+    """The name of an alignment, or ArgumentError."""
     if alignment not in ALIGNMENTS:
         raise ArgumentError(f'alignment {alignment!r} is unknown; use "compact" or "caffe".')
-    return CAFFE_PADDING if alignment == "caffe" else 1
+    return alignment
+
+
+def paddings(alignment: str, compact: Pair, classifier: Pair) -> Pair:
+    """(padding of the first convolution, padding of the head): "caffe" pads by 100 and 0, whatever the backbone."""
+    if alignment == CLASSIFIER:
+        return classifier
+    return (CAFFE_PADDING, 0) if checked_alignment(alignment) == "caffe" else compact
 
 
 def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
@@ -70,10 +78,11 @@ def _vgg16(block: Block, alignment: str, width: float, generator: Generator | No
     rng = generator_for(name, generator)
     check_width(name, width, 4)
     channels = [scaled(C, width) for C in (64, 128, 256, 512, 512)]
-    stages = _stages((2, 2, 3, 3, 3), channels, first_padding(alignment), block, rng)
+    first, sixth = paddings(alignment, (1, 3), (1, 0))
+    stages = _stages((2, 2, 3, 3, 3), channels, first, block, rng)
     wide = scaled(4096, width)
     head = Sequential(
-        _plain("fc", "6", channels[4], wide, 7, 0 if alignment == "caffe" else 3, rng)
+        _plain("fc", "6", channels[4], wide, 7, sixth, rng)
         | {"drop6": Dropout(0.5, generator=generator)}
         | _plain("fc", "7", wide, wide, 1, 0, rng)
         | {"drop7": Dropout(0.5, generator=generator)}
@@ -90,11 +99,10 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     rng = generator_for("small", generator)
     check_width("small", width, 16)
     channels = [scaled(C, width) for C in (16, 32, 64, 96, 128)]
-    stages = _stages((2, 2, 2, 2, 2), channels, first_padding(alignment), _normalised, rng)
+    first, sixth = paddings(alignment, (1, 1), (1, 0))
+    stages = _stages((2, 2, 2, 2, 2), channels, first, _normalised, rng)
     C = channels[4]
-    head = Sequential(
-        _normalised("fc", "6", C, C, 3, 0 if alignment == "caffe" else 1, rng) | _normalised("fc", "7", C, C, 1, 0, rng)
-    )
+    head = Sequential(_normalised("fc", "6", C, C, 3, sixth, rng) | _normalised("fc", "7", C, C, 1, 0, rng))
     return Backbone(stages, head, channels[2], channels[3], C)
 
 

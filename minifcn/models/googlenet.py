@@ -26,7 +26,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from minifcn.models.backbones import Backbone, check_width, convolution, first_padding, scaled
+from minifcn.models.backbones import Backbone, check_width, convolution, paddings, scaled
 from minifcn.nn import BatchNorm2d, Dropout, Fork, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
 from minifcn.random import Generator, generator_for
 
@@ -83,7 +83,7 @@ def _googlenet(
 ) -> Backbone:
     """branch3: the kernel of its second convolution; pool4: that of the fourth pooling."""
     check_width(name, width, 16)
-    padding = compact_padding if alignment == "compact" else first_padding(alignment)
+    padding, _ = paddings(alignment, (compact_padding, 0), (3, 0))
     C1, C3 = scaled(64, width), scaled(192, width)
     inception, channels = _inceptions(width, block, branch3)
 

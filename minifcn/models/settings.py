@@ -9,7 +9,7 @@ import numpy as np
 from minifcn.arguments import integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as four_dimensions
-from minifcn.models.backbones import Backbone, first_padding
+from minifcn.models.backbones import Backbone, checked_alignment
 from minifcn.models.named import BACKBONES
 
 STRIDES = (32, 16, 8)
@@ -28,7 +28,7 @@ def checked_settings(num_classes: Any, stride: Any, upsampling: str) -> tuple[in
 
 def built_backbone(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
     """The backbone of that name, or the one that was given."""
-    first_padding(alignment)  # an unknown one is an error for a Backbone of one's own, too
+    checked_alignment(alignment)  # an unknown one is an error for a Backbone of one's own, too
     if isinstance(backbone, Backbone):
         return backbone
     if not isinstance(backbone, str):

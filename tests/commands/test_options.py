@@ -12,7 +12,8 @@ import pytest
 from minifcn.commands.options import CHOICES, DEFAULTS, Options, options_for
 from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
-from minifcn.models.backbones import ALIGNMENTS, BACKBONES
+from minifcn.models.backbones import ALIGNMENTS
+from minifcn.models.named import BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
 
 

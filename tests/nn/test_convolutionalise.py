@@ -103,4 +103,71 @@ def test_what_does_not_fit_is_refused_with_both_numbers(arguments, error, senten
 def test_what_is_no_linear_layer_is_refused():
     with pytest.raises(ArgumentTypeError) as caught:
         nn.convolutionalise(Tensor(np.zeros((2, 4))), 4, 1)
-    assert str(caught.value) == "convolutionalise: linear must be a Linear layer, got Tensor; pass one."
+    assert str(caught.value) == (
+        "convolutionalise: a Linear or a Sequential is made into convolutions, got Tensor; pass one."
+    )
+
+
+# --- whole classifiers ------------------------------------------------------------------------------------------------
+
+
+def valid_classifier(pooled: bool = False) -> nn.Sequential:
+    """Whole numbers and no padding: 3x10x9 -> 4 scores."""
+    rng = np.random.default_rng(0)
+    features = nn.Sequential({"conv": nn.Conv2d(3, 4, 3, generator=rng), "relu": nn.ReLU(), "pool": nn.MaxPool2d(2, 1)})
+    top = nn.AdaptiveAvgPool2d(1) if pooled else nn.AdaptiveAvgPool2d((7, 6))
+    fed = 4 if pooled else 4 * 7 * 6
+    first, last = nn.Linear(fed, 5, generator=rng), nn.Linear(5, 4, generator=rng)
+    net = nn.Sequential(features, top, nn.Flatten(), nn.Dropout(generator=rng), first, nn.ReLU(), last).to(np.float64)
+    for values in net.parameters():
+        values.mutable()[...] = rng.integers(-2, 3, values.shape)
+    return net.eval()
+
+
+@pytest.mark.parametrize("pooled", [False, True])
+def test_a_classifier_slid_over_an_image_gives_what_its_convolutions_give_at_once(pooled: bool) -> None:
+    net = valid_classifier(pooled)
+    everywhere = nn.convolutionalise(net, 3, (10, 9))
+    assert list(everywhere.state_dict()) == list(net.state_dict())
+    assert not everywhere.training and not any(isinstance(part, nn.Linear) for part in everywhere.modules())
+    x = Tensor(np.random.default_rng(1).integers(-3, 4, (2, 3, 12, 12)).astype(float))
+    scores = everywhere(x).detach().numpy()
+    assert scores.shape == (2, 4, 3, 4)
+    for i, j in np.ndindex(3, 4):
+        one = net(x[:, :, i : i + 10, j : j + 9]).detach().numpy()
+        if pooled:  # a mean of 42 numbers is rounded
+            assert np.allclose(scores[:, :, i, j], one, rtol=1e-12)
+        else:
+            assert np.array_equal(scores[:, :, i, j], one)
+
+
+def test_what_is_made_of_a_classifier_shares_nothing_with_it() -> None:
+    net = valid_classifier()
+    net[0]["conv"].requires_grad_(False)
+    made = nn.convolutionalise(net, 3, (10, 9))
+    for values in made.parameters():
+        values.mutable()[...] = 7
+    assert not any((values.detach().numpy() == 7).any() for values in net.parameters())
+    assert not made[0]["conv"].weight.requires_grad and made[6].weight.requires_grad
+
+
+def test_a_fork_is_followed() -> None:
+    fork = nn.Fork(nn.Conv2d(2, 3, 1), nn.Sequential(nn.Conv2d(2, 4, 3, padding=1)))
+    made = nn.convolutionalise(nn.Sequential(fork, nn.Flatten(), nn.Linear(7 * 20, 2)), 2, (4, 5))
+    assert (made[2].in_channels, made[2].kernel_size) == (7, (4, 5))
+
+
+@pytest.mark.parametrize(
+    ("layers", "words"),
+    [
+        ((nn.Linear(12, 2),), "layer '0' is a Linear on maps of 2x3; put a Flatten before it"),
+        ((nn.Flatten(), nn.Linear(11, 2)), "a map of 2x2x3 has 12 numbers but the layer takes 11"),
+        ((nn.Flatten(0), nn.Linear(12, 2)), r"layer '0' is Flatten\(.*only Flatten\(1\)"),
+        ((nn.AdaptiveAvgPool2d((2, 1)),), "layer '0' pools maps of 2x3 to 2x1, which no window"),
+        ((nn.Upsample(scale_factor=2),), "layer '0' is a Upsample, which cannot be followed"),
+        ((nn.Conv2d(2, 2, 3),), "the kernel does not fit"),
+    ],
+)
+def test_a_classifier_that_cannot_be_followed_is_refused(layers: tuple[nn.Module, ...], words: str) -> None:
+    with pytest.raises(ArgumentError, match=words):
+        nn.convolutionalise(nn.Sequential(*layers), 2, (2, 3))
