@@ -2,8 +2,10 @@
 
 from minifcn.models.alexnet import alexnet, alexnet_torchvision
 from minifcn.models.alignment import Alignment, Trace, align
+from minifcn.models.atrous import aspp, dilated
 from minifcn.models.backbones import Backbone, small, vgg16, vgg16_bn
 from minifcn.models.classifiers import classifier, image_size
+from minifcn.models.deconvnet import DeconvNet
 from minifcn.models.fcn import FCN
 from minifcn.models.googlenet import googlenet, googlenet_torchvision
 from minifcn.models.named import BACKBONES
@@ -13,11 +15,14 @@ __all__ = [
     "FCN",
     "Alignment",
     "Backbone",
+    "DeconvNet",
     "Trace",
     "alexnet",
     "alexnet_torchvision",
     "align",
+    "aspp",
     "classifier",
+    "dilated",
     "googlenet",
     "googlenet_torchvision",
     "image_size",
