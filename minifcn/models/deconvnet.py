@@ -19,7 +19,7 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn import functional as F
-from minifcn.arguments import integer
+from minifcn.arguments import Pair, integer
 from minifcn.errors import ArgumentError
 from minifcn.models.backbones import Backbone
 from minifcn.models.fusion import score_layer
@@ -63,11 +63,9 @@ class DeconvNet(Module):
         """Scores before softmax, as large as the image."""
         x, pooled = checked_image(image), []
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4, self.stage5):
-            *layers, pool = stage
-            for layer in layers:
-                x = layer(x)
-            size = x.shape[2:]
-            x, indices = F.max_pool2d(x, 2, 2, ceil_mode=pool.ceil_mode, return_indices=True)
+            x = stage[:-1](x)
+            size, pool = x.shape[2:], stage[-1]
+            x, indices = F.max_pool2d(x, 2, 2, ceil_mode=vars(pool)["ceil_mode"], return_indices=True)
             pooled.append((indices, size))
         x = self.back6(self.head(x))
         for back in (self.back5, self.back4, self.back3, self.back2, self.back1):
@@ -96,7 +94,12 @@ def _checked(stage: Sequential) -> Sequential:
 
 def _keeps_the_size(layer: Conv2d) -> bool:
     reach = [layer.dilation[axis] * (layer.kernel_size[axis] - 1) for axis in (0, 1)]
-    return layer.stride == (1, 1) and all(2 * layer.padded_before(axis) == reach[axis] for axis in (0, 1))
+    return layer.stride == (1, 1) and [2 * rows for rows in _padding(layer)] == reach
+
+
+def _padding(layer: Conv2d) -> Pair:
+    """In rows and columns, where it was named "same", too."""
+    return layer.padded_before(0), layer.padded_before(1)
 
 
 def _convolutions(column: Sequential) -> list[Conv2d]:
@@ -113,7 +116,7 @@ def _mirrored(layers: list[Conv2d], rng: Generator, into_image: bool = False) ->
     for place, layer in enumerate(reversed(layers), start=1):
         C = layer.out_channels if into_image and place == len(layers) else layer.in_channels
         up = ConvTranspose2d(
-            layer.out_channels, C, layer.kernel_size, 1, layer.padding, bias=False, dilation=layer.dilation,
+            layer.out_channels, C, layer.kernel_size, 1, _padding(layer), bias=False, dilation=layer.dilation,
             generator=rng,
         )  # fmt: skip
         # At stride 1 each output adds up in_channels·KH·KW products: of a transposed weight that is fan_out.

@@ -13,7 +13,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, nn, optim
-from minifcn.models import FCN
+from minifcn.models import FCN, classifier, image_size
 from minifcn.nn import init
 from tests.oracles.peers import close, peer
 
@@ -39,6 +39,8 @@ def translated(layer: nn.Module) -> Any:
     name, t = type(layer).__name__, layer.__dict__
     if isinstance(layer, nn.Sequential):
         return torch.nn.Sequential(*map(translated, layer))
+    if isinstance(layer, nn.Fork):
+        return Joined(list(map(translated, layer)))
     given = {
         "Conv2d": ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups"),
         "ConvTranspose2d": (
@@ -57,6 +59,7 @@ def translated(layer: nn.Module) -> Any:
         "LeakyReLU": ("negative_slope",),
         "Linear": ("in_features", "out_features"),
         "Softmax": ("dim",),
+        "AdaptiveAvgPool2d": ("output_size",),
         "Dropout": ("p",),
         "Upsample": ("size", "scale_factor", "mode"),
     }.get(name, ())
@@ -64,6 +67,13 @@ def translated(layer: nn.Module) -> Any:
     options |= {"dilation": t["dilation"]} if name == "ConvTranspose2d" else {}
     options |= {"align_corners": t["align_corners"]} if name == "Upsample" and t["mode"] == "bilinear" else {}
     return getattr(torch.nn, name)(*(t[argument] for argument in given), **options)
+
+
+class Joined(torch.nn.ModuleList):
+    """All are given the same; what they make stands one behind the other along the channels."""
+
+    def forward(self, x: Any) -> Any:
+        return torch.cat([way(x) for way in self], 1)
 
 
 def bilinear(x: Any, factor: int) -> Any:
@@ -205,3 +215,22 @@ def test_every_other_layer_in_one_column() -> None:
     close(TERMS)(ours.grad.numpy(), theirs.grad.numpy(), "gradient of x")
     for (name, weight), other in zip(column.named_parameters(), reference.parameters(), strict=True):
         close(TERMS)(weight.grad.numpy(), other.grad.numpy(), f"gradient of {name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["vgg16", "vgg16_bn", "alexnet", "alexnet_torchvision", "googlenet", "googlenet_torchvision"]
+)
+def test_the_classifiers_score_and_learn_as_the_same_layers_do_in_pytorch(name: str) -> None:
+    generator, size = np.random.default_rng(3), image_size(name)
+    ours = classifier(name, 4, 1 / 32, generator=generator).to(np.float64).eval()
+    theirs = translated(ours).double().eval()
+    with torch.no_grad():
+        for there, here in zip(theirs.parameters(), ours.parameters(), strict=True):
+            there.copy_(torch.tensor(here.data))
+    x = generator.standard_normal((2, 3, size, size))
+    scores, expected = ours(Tensor(x)), theirs(torch.tensor(x))
+    close(TERMS)(scores.data, expected.detach().numpy(), "scores")
+    (scores * scores).sum().backward()
+    (expected * expected).sum().backward()
+    for there, here in zip(theirs.parameters(), ours.parameters(), strict=True):
+        close(10 * TERMS)(here.grad.data, there.grad.numpy(), "a gradient")
