@@ -116,7 +116,7 @@ def load_pretrained(
         recognised = canonical_names(arrays)
     except ArgumentError as error:
         raise FileError(f"{path}: {error}") from None
-    preprocessing = _preparation(metadata, recognised, kind, path)
+    preprocessing = preparation_of(metadata, recognised, kind, path)
     given = {recognised.names[name] or name: (name, array) for name, array in arrays.items()}
     if len(given) != len(arrays):
         raise FileError(f"{path} has two tensors for one layer; give a file of one network.")
@@ -152,7 +152,7 @@ def load_pretrained(
     return LoadReport(str(path), recognised.naming.name, preprocessing, tuple(fates))
 
 
-def _preparation(
+def preparation_of(
     metadata: dict[str, str], recognised: Recognised, kind: str | None, path: str | os.PathLike[str]
 ) -> Preprocessing:
     """As was said, or as the file says, or as those prepare images whose names it has."""
