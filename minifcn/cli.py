@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`, `minifcn weights`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from minifcn.commands import lab
+from minifcn.commands import lab, weights
 from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
 from minifcn.commands.parsing import Parser
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
@@ -22,6 +22,7 @@ from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
 from minifcn.starting import STATUS, nothing_is_left_to_stop
+from minifcn.weights.preprocessing import KINDS as WEIGHTS_KINDS
 
 
 def size(text: str) -> tuple[int, int]:
@@ -106,6 +107,16 @@ def parser() -> Parser:
     choice("backbone", "the network that gives the features")
     choice("alignment", "how borders are made good; caffe pads the image by 100")
     number("width", "factor on the channels of the backbone", float, "F")
+    train.add_argument(
+        "--weights", metavar="FILE",
+        help="start from a trunk of PyTorch, Caffe, Keras or minifcn: .pth, .caffemodel, .h5, .npz, .safetensors "
+        "(default: from nothing)",
+    )  # fmt: skip
+    train.add_argument(
+        "--weights-kind", choices=tuple(WEIGHTS_KINDS),
+        help="how images were prepared for --weights (default: as the names in the file tell); weights of Caffe under "
+        "torchvision's names are caffe",
+    )  # fmt: skip
     choice("upsampling", "to the image in one step, as in the paper, or always x2, x2, x8")
     train.add_argument(
         "--learn-upsampling", action="store_true", default=None,
@@ -223,6 +234,7 @@ def parser() -> Parser:
     lessons.add_argument("folder", nargs="?", metavar="DIR", default="tutorials", help="default: tutorials")
 
     lab.add_to(commands)
+    weights.add_to(commands)
 
     commands.add_parser(
         "doctor",

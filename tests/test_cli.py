@@ -377,14 +377,14 @@ def test_help_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out == f"minifcn {minifcn.__version__}\n"
     assert cli.main([]) == 0
     overview = capsys.readouterr().out
-    for name in ("train", "evaluate", "segment", "explain", "figures", "tutorials", "lab", "read", "doctor"):
+    for name in ("train", "evaluate", "segment", "explain", "figures", "tutorials", "lab", "read", "doctor", "weights"):
         assert name in overview
         with pytest.raises(SystemExit) as caught:
             cli.main([name, "--help"])
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: minifcn {name} ")
     listed = {"train", "evaluate", "segment", "explain", "figures", "tutorials", "lab", "read", "doctor", "check-data"}
-    assert set(commands()) == listed
+    assert set(commands()) == {*listed, "weights"}
 
 
 def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:

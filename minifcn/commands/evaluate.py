@@ -6,16 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minifcn import data
 from minifcn.commands.looking import say_trained_on
 from minifcn.commands.options import check_tf32
+from minifcn.commands.prepared import Prepared
 from minifcn.commands.reporting import Counter, metrics_table, summary_of, versions
 from minifcn.commands.run_folder import writable_folder
-from minifcn.data import Dataset, Sample
 from minifcn.errors import ArgumentError, FileError
-from minifcn.training import Card, evaluate, load_network, options_of_run
+from minifcn.training import evaluate, load_network, options_of_run
 from minifcn.weights import write_text_atomic
 
 
@@ -66,17 +64,3 @@ def root_of(given: str | None, told: str | None) -> str | None:
             f"the data of the run were in {told}, which is no longer there; say with --root where they are."
         )
     return told if given is None else given
-
-
-class Prepared:
-    """A data set whose images are normalised as the network was trained to expect, not by its own mean."""
-
-    def __init__(self, dataset: Dataset, card: Card) -> None:
-        self.dataset, self.classes, self.palette, self.name = dataset, dataset.classes, dataset.palette, dataset.name
-        self.mean, self.std = np.array(card.mean, np.float32), np.array(card.std, np.float32)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
-
-    def __getitem__(self, index: int, /) -> Sample:
-        return self.dataset[index]

@@ -11,6 +11,7 @@ from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS
 from minifcn.models.named import BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
+from minifcn.weights.preprocessing import KINDS as WEIGHTS_KINDS
 
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
@@ -54,6 +55,8 @@ class Options:
     stride: int = 8
     alignment: str = "compact"
     width: float = 1.0
+    weights: str | None = None
+    weights_kind: str | None = None
     upsampling: str = "single"
     learn_upsampling: bool = False
     epochs: int = 10
@@ -83,12 +86,17 @@ class Options:
             raise ArgumentError(f"--weight-decay must be at least 0 and finite, got {self.weight_decay}.")
         if not 0 <= self.momentum < 1:
             raise ArgumentError(f"--momentum must be at least 0 and less than 1, got {self.momentum}.")
+        if self.weights_kind is not None and self.weights_kind not in WEIGHTS_KINDS:
+            raise ArgumentError(f"--weights-kind must be one of {', '.join(WEIGHTS_KINDS)}, got {self.weights_kind!r}.")
+        if self.weights_kind is not None and self.weights is None:
+            raise ArgumentError("--weights-kind says what --weights holds; give that, too.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored: with the whole path of the data, so that the run finds them from wherever it goes on."""
-        return {**asdict(self), "root": None if self.root is None else str(Path(self.root).resolve())}
+        places = {name: getattr(self, name) for name in ("root", "weights")}
+        return asdict(self) | {name: given and str(Path(given).resolve()) for name, given in places.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], path: object) -> Options:

@@ -16,6 +16,7 @@ from minifcn import data
 from minifcn.commands.learning import learning
 from minifcn.commands.looking import look
 from minifcn.commands.options import Options, check_tf32, options_for
+from minifcn.commands.prepared import Prepared, begun_with_weights
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, summary_of, versions
 from minifcn.commands.resuming import (
@@ -101,7 +102,13 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
     looked = look(of_splits, options, quiet, None if begun is None else folder)
     card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
-    model = card.build(np.random.default_rng(options.seed)).to(options.device)
+    model = card.build(np.random.default_rng(options.seed))
+    if begun is None:
+        card = begun_with_weights(model, card, options)
+    if options.weights is not None:
+        training, validation = Prepared(training, card), Prepared(validation, card)
+        test = Prepared(test, card)
+    model.to(options.device)
     optimizer, schedule, loader = learning(options, model, training)
     if begun is not None:
         restore(folder / CHECKPOINT_FILE, begun.arrays, model, optimizer)

@@ -1,7 +1,11 @@
 """Named arrays and a few strings in one file: `.safetensors` (the usual choice) or `.npz` (needs NumPy only).
 
-Neither can hold code, and no pickle is ever read. Every file says its format and carries a checksum over names, types,
-shapes, values and metadata, so one changed bit is found when the file is read, whichever kind it is.
+Neither can hold code. Every file says its format and carries a checksum over names, types, shapes, values and metadata,
+so one changed bit is found when the file is read, whichever kind it is.
+
+The files of others are read, too, and never written: what torch.save makes (`.pth`, `.pt`, `.tar`), Caffe
+(`.caffemodel`) and Keras (`.h5`, `.hdf5`), each with its reader beside. The first is a pickle; the reader of it can
+make nothing but tensors, and under any other name a pickle is refused.
 """
 
 from __future__ import annotations
@@ -21,7 +25,10 @@ from minifcn.autograd import Variable
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.machine.backend import to_numpy
 from minifcn.weights.atomic import atomic_path
+from minifcn.weights.caffemodel import read_caffemodel
+from minifcn.weights.keras_h5 import read_keras_h5
 from minifcn.weights.npz import METADATA, read_npz, write_npz
+from minifcn.weights.pth import read_pth
 from minifcn.weights.safetensors_file import read_metadata, read_safetensors, write_safetensors
 
 Arrays = dict[str, np.ndarray]
@@ -30,8 +37,15 @@ Texts = dict[str, str]
 FORMAT = "minifcn 1"
 CHECKSUM = "crc32"
 WRITERS: dict[str, Callable[[Path, Arrays, Texts], None]] = {".safetensors": write_safetensors, ".npz": write_npz}
-READERS: dict[str, Callable[[Path], tuple[Arrays, Texts]]] = {".safetensors": read_safetensors, ".npz": read_npz}
-SUFFIXES = tuple(READERS)
+PICKLED = (".pth", ".pt", ".tar")  # what torch.save is given; a .pth.tar has its last suffix
+READERS: dict[str, Callable[[Path], tuple[Arrays, Texts]]] = {
+    ".safetensors": read_safetensors,
+    ".npz": read_npz,
+    **dict.fromkeys(PICKLED, read_pth),
+    ".caffemodel": read_caffemodel,
+    **dict.fromkeys((".h5", ".hdf5"), read_keras_h5),
+}
+SUFFIXES = tuple(WRITERS)
 DTYPES = tuple(np.dtype(code) for code in ("?", "u1", "u2", "u4", "u8", "i1", "i2", "i4", "i8", "f2", "f4", "f8"))
 
 
@@ -48,7 +62,7 @@ def save_arrays(
     ArgumentTypeError for what is not an array of numbers or not a string; FileError if writing fails, and then the old
     file is unchanged.
     """
-    write = WRITERS[_suffix(path)]
+    write = WRITERS[_suffix(path, SUFFIXES)]
     plain = {_checked_name(name): _checked_array(name, array) for name, array in arrays.items()}
     texts = _checked_metadata(metadata or {}) | {"format": FORMAT}
     texts[CHECKSUM] = _checksum(plain, texts)
@@ -65,13 +79,15 @@ def load_arrays(path: str | os.PathLike[str], require_format: bool = False) -> t
     """Reads `(arrays, metadata)` back: arrays that one may change, in the order of their names.
 
     `metadata` is what was saved, and `"format"`. Files of other programs (with another format or none) are read too,
-    unless `require_format` asks for a file that minifcn wrote.
+    unless `require_format` asks for a file that minifcn wrote: .pth, .pt and .tar of PyTorch, .caffemodel, .h5 of Keras
+    (needs h5py). Their names are as they are there; `canonical_names` says which layers they are.
 
     Raises ArgumentError for another suffix; FileError, naming the file and the reason, if it is missing, a folder,
     truncated, damaged, not of its kind, made by a newer minifcn, or (with `require_format`) not made by minifcn.
     """
-    _refuse_pickle(path)
-    suffix = _suffix(path)
+    if Path(path).suffix.lower() not in PICKLED:
+        _refuse_pickle(path)
+    suffix = _suffix(path, tuple(READERS))
     _check_regular_file(path)
     try:
         arrays, metadata = READERS[suffix](Path(path))
@@ -96,11 +112,11 @@ def load_metadata(path: str | os.PathLike[str]) -> Texts:
         raise FileError(f"{path} is damaged or not a .safetensors file ({error}); use another copy.") from error
 
 
-def _suffix(path: str | os.PathLike[str]) -> str:
+def _suffix(path: str | os.PathLike[str], known: tuple[str, ...]) -> str:
     suffix = Path(path).suffix.lower()
-    if suffix not in READERS:
+    if suffix not in known:
         found = f"the suffix {suffix!r}" if suffix else "no suffix"
-        raise ArgumentError(f"{path} has {found}; name a file of arrays *{' or *'.join(SUFFIXES)}.")
+        raise ArgumentError(f"{path} has {found}; name a file of arrays *{' or *'.join(known)}.")
     return suffix
 
 
@@ -135,8 +151,8 @@ def _refuse_pickle(path: str | os.PathLike[str]) -> None:
         return
     if pickled:
         raise FileError(
-            f"{path} is a pickle, as torch.save writes it, and to read one can run any code in it; write the weights "
-            f"anew in PyTorch: safetensors.torch.save_file(state_dict, 'weights.safetensors')."
+            f"{path} is a pickle, as torch.save writes it, and none is read under this name; if it holds a state_dict, "
+            f"call it *.pth, which is read without running what it says."
         )
 
 

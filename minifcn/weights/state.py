@@ -47,9 +47,10 @@ def save(obj: object, f: str | os.PathLike[str]) -> None:
 def load(f: str | os.PathLike[str], map_location: str | None = None) -> dict[str, Tensor]:
     """The named tensors of a file, ready for `model.load_state_dict`; on the CPU, or on the device `map_location`.
 
-    Files of other programs are read too. A pickle, such as torch.save writes, is refused: to read one can run code.
+    Files of other programs are read too, as `load_arrays` does: a state_dict that torch.save wrote as .pth or .pt among
+    them, but no pickle of anything else.
 
-    Raises ArgumentError for another suffix; FileError for a file that is missing, damaged or a pickle.
+    Raises ArgumentError for another suffix; FileError for a file that is missing, damaged or asks for other objects.
     """
     arrays, _ = load_arrays(f)
     return {name: as_tensor(array, device=map_location) for name, array in arrays.items()}

@@ -97,14 +97,12 @@ def zipped(path: Path, _: int) -> None:
         archive.writestr("archive/data/0", b"\0" * 8)
 
 
-@pytest.mark.parametrize("name", ["model.pt", "model.pth", "model.bin", "model", "model.safetensors", "model.npz"])
+@pytest.mark.parametrize("name", ["model.bin", "model", "model.safetensors", "model.npz"])
 @pytest.mark.parametrize(("write", "protocol"), [(zipped, 0), (pickled, 2), (pickled, 3), (pickled, 4), (pickled, 5)])
 def test_a_pickle_is_refused_whatever_its_name(tmp_path: Path, name: str, write: Any, protocol: int) -> None:
     write(tmp_path / name, protocol)
     for read in (load, load_arrays):
-        with pytest.raises(
-            FileError, match=rf"{name} is a pickle, as torch\.save writes it, .*safetensors\.torch\.save_file"
-        ):
+        with pytest.raises(FileError, match=rf"{name} is a pickle, as torch\.save writes it, .* call it \*\.pth"):
             read(tmp_path / name)
 
 

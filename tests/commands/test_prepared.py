@@ -1,0 +1,87 @@
+"""`minifcn train --weights`: a run that starts from the weights of others, and feeds them what they expect."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from minifcn.cli import main
+from minifcn.models import FCN
+from minifcn.training import load_network, read_checkpoint
+from minifcn.weights import load_arrays, save_arrays, torchvision_names
+from tests.training.tiny import same, write_folder
+
+VGG = ["--backbone", "vgg16", "--width", "0.03125", "--stride", "32", "--size", "33x41", "--batch-size", "2"]
+QUICK = [*VGG, "--epochs", "1", "--lr", "1e-12", "--weight-decay", "0", "--optimizer", "sgd", "--quiet"]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with pictures and a vgg16.safetensors that torchvision might have saved, as the current one."""
+    write_folder(tmp_path / "yard")
+    model = FCN("vgg16", 2, 32, width=1 / 32, generator=np.random.default_rng(4))
+    save_arrays(tmp_path / "vgg16.safetensors", torchvision_names(model.state_dict(), "vgg16"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def start(*options: str, out: str = "run") -> int:
+    return main(["train", "--data", "folder", "--root", "yard", "--out", out, *QUICK, *options])
+
+
+def test_a_run_begins_with_the_weights_and_keeps_their_preparation(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start("--weights", "vgg16.safetensors") == 0
+    said = capsys.readouterr().out
+    assert "weights: vgg16.safetensors (torchvision vgg16, images RGB 0..1): 28 loaded, 2 converted, 3 missing" in said
+    model, card = load_network(here / "run")
+    given, _ = load_arrays(here / "vgg16.safetensors")
+    np.testing.assert_allclose(model.state_dict()["stage5.conv5_3.weight"].data, given["features.28.weight"], atol=1e-6)
+    np.testing.assert_allclose(card.mean, [123.675, 116.28, 103.53])
+    np.testing.assert_allclose(card.std, [58.395, 57.12, 57.375])
+    options = json.loads((here / "run" / "metrics.json").read_text())["options"]
+    assert options["weights"] == str(here / "vgg16.safetensors") and options["weights_kind"] is None
+    assert main(["evaluate", "--weights", "run", "--quiet"]) == 0
+
+
+def test_caffes_weights_under_these_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start("--weights", "vgg16.safetensors", "--weights-kind", "caffe") == 0
+    assert "images BGR 0..255" in capsys.readouterr().out
+    model, card = load_network(here / "run")
+    given, _ = load_arrays(here / "vgg16.safetensors")
+    first = model.state_dict()["stage1.conv1_1.weight"].data
+    np.testing.assert_allclose(first, given["features.0.weight"][:, ::-1], atol=1e-6)
+    assert card.mean == (122.67892, 116.66877, 104.00699) and card.std == (1, 1, 1)
+
+
+def test_a_run_goes_on_with_the_same_preparation(here: Path) -> None:
+    """The file of weights need no longer be there, and the end is that of a run without a pause, bit for bit."""
+    rate = ["--lr", "0.001"]
+    assert start("--weights", "vgg16.safetensors", *rate, "--epochs", "2", out="whole") == 0
+    assert start("--weights", "vgg16.safetensors", *rate, "--epochs", "1", "--schedule", "constant", out="a") == 0
+    assert start("--weights", "vgg16.safetensors", *rate, "--epochs", "2", "--schedule", "constant", out="b") == 0
+    (here / "vgg16.safetensors").unlink()
+    assert main(["train", "--resume", "a", "--epochs", "2", "--quiet"]) == 0
+    one, other = (read_checkpoint(here / name / "checkpoint.safetensors")[3] for name in ("a", "b"))
+    assert same(one, other)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--weights", "none.pth"], "none.pth does not exist"),
+        (["--weights", "vgg16.safetensors", "--width", "0.0625"], "does not fit this network (wrong shape: "),
+        (["--weights", "vgg16.safetensors", "--backbone", "small"], "does not fit this network"),
+        (["--weights-kind", "caffe"], "--weights-kind says what --weights holds"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_is_trained(
+    here: Path, options: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert start(*options) == 2
+    assert words in capsys.readouterr().err
+    assert not (here / "run" / "checkpoint.safetensors").exists()
