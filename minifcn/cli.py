@@ -1,5 +1,5 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`.
+`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`, `minifcn bounds`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -40,6 +40,13 @@ def device(text: str) -> str:
     if (kind != "cuda" if colon else kind not in ("cpu", "cuda")) or (colon and not index.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a device; use cpu, cuda or cuda:<index>")
     return text
+
+
+def stride(text: str) -> int:
+    """ "32" as 32: the side of a block, at most that of the largest image."""
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a stride; write a whole number from 1 to {LARGEST_SIDE}")
+    return int(text)
 
 
 def default(name: str) -> str:
@@ -203,6 +210,24 @@ def parser() -> Parser:
     check.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as the files are)")
     check.add_argument("--out", metavar="DIR", help="where the picture of samples goes (default: here)")
     check.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    bounds = commands.add_parser(
+        "bounds",
+        parents=[source],
+        help="what a stride costs, before a network is trained",
+        description="The mean IU that a network would have if it made no mistake, but decided once for each block of "
+        "stride x stride pixels, beside the table of the paper.",
+    )
+    bounds.add_argument("--data", choices=CHOICES["data"], default="scenes", help="default: scenes")
+    bounds.add_argument("--split", choices=("train", "val", "test"), default="test", help="default: test")
+    bounds.add_argument("--strides", type=stride, nargs="+", metavar="N", help="default: 128 64 32 16 8 4")
+    bounds.add_argument("--size", type=size, metavar="HxW", help="resize the labels (default: as the files are)")
+    bounds.add_argument("--count", type=int, metavar="N", help=f"how many scenes to generate (default: {scenes})")
+    bounds.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the scenes (default: 0)")
+    bounds.add_argument(
+        "--out", metavar="DIR", help="write all numbers into this folder (default: print the table only)"
+    )
+    bounds.add_argument("--quiet", action="store_true", help="no progress bar")
 
     figures = commands.add_parser(
         "figures",
