@@ -24,12 +24,12 @@ Found = dict[str, dict[int, ConfusionMatrix]]  # way -> stride -> counts
 
 def run(arguments: dict[str, Any]) -> int:
     """Print the mean IU that the truth itself has at each stride, in each way, beside the paper's."""
-    kind, split = arguments["data"], arguments["split"]
+    kind, sbd = arguments["data"], arguments["sbd"]
+    split = arguments["split"] = arguments["split"] or data.reported_split(kind, sbd)
     if arguments["count"] is not None and kind != "scenes":
         raise ArgumentError(f"--count is for generated scenes; --data {kind} is used whole.")
-    dataset = data.open_dataset(
-        kind, arguments["root"], split, arguments["size"], arguments["seed"], arguments["count"]
-    )
+    size, seed, count = arguments["size"], arguments["seed"], arguments["count"]
+    dataset = data.open_dataset(kind, arguments["root"], split, size, seed, count, sbd)
     strides = list(dict.fromkeys(arguments["strides"] or STRIDES))
     folder = None if arguments["out"] is None else writable_folder(Path(arguments["out"]))
     found, seconds = counted(dataset, strides, arguments["quiet"])

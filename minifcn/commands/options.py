@@ -47,6 +47,7 @@ class Options:
 
     data: str = "scenes"
     root: str | None = None
+    sbd: str | None = None
     size: tuple[int, int] | None = None
     count: int | None = None  # scenes per epoch; real data sets are used whole
     backbone: str = "small"
@@ -84,10 +85,14 @@ class Options:
             raise ArgumentError(f"--momentum must be at least 0 and less than 1, got {self.momentum}.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
+        if self.sbd is not None and self.data != "voc":
+            raise ArgumentError(f"--sbd is for --data voc, whose images it has labels for, not for {self.data}.")
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored: with the whole path of the data, so that the run finds them from wherever it goes on."""
-        return {**asdict(self), "root": None if self.root is None else str(Path(self.root).resolve())}
+        paths = {"root": self.root, "sbd": self.sbd}
+        whole = {name: None if path is None else str(Path(path).resolve()) for name, path in paths.items()}
+        return {**asdict(self), **whole}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any], path: object) -> Options:
@@ -103,10 +108,11 @@ class Options:
             raise FileError(f"{path}: the options of the run are damaged ({reason}); start the run again.") from None
 
 
-# What a data set needs to train well without further options. Measured; the README shows the results.
+# What a data set needs to train well without further options. Measured but for voc; the README shows the results.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scenes": {"size": (96, 128), "count": 1600, "epochs": 5},
     "camvid": {"size": (180, 240), "epochs": 25, "batch_size": 8, "balance": "sqrt", "augment": True},
+    "voc": {"epochs": 30, "augment": True},
     "folder": {"epochs": 30, "augment": True},
 }
 
