@@ -1,5 +1,6 @@
 """The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`, `minifcn weights`.
+`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`, `minifcn bounds`,
+`minifcn weights`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -17,7 +18,7 @@ from minifcn.commands import lab, weights
 from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
 from minifcn.commands.parsing import Parser
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
-from minifcn.data import SCENE_COUNTS
+from minifcn.data import SCENE_COUNTS, SPLITS
 from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
@@ -41,6 +42,13 @@ def device(text: str) -> str:
     if (kind != "cuda" if colon else kind not in ("cpu", "cuda")) or (colon and not index.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is not a device; use cpu, cuda or cuda:<index>")
     return text
+
+
+def stride(text: str) -> int:
+    """ "32" as 32: the side of a block, at most that of the largest image."""
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a stride; write a whole number from 1 to {LARGEST_SIDE}")
+    return int(text)
 
 
 def default(name: str) -> str:
@@ -78,7 +86,8 @@ def parser() -> Parser:
     )
 
     source = Parser(add_help=False)
-    source.add_argument("--root", metavar="PATH", help="the folder of camvid or folder data; a run knows its own")
+    source.add_argument("--root", metavar="PATH", help="the folder of camvid, voc or folder data; a run knows its own")
+    source.add_argument("--sbd", metavar="PATH", help="SBD, for voc to learn; seg11valid is measured (default: none)")
 
     train = commands.add_parser(
         "train",
@@ -100,7 +109,7 @@ def parser() -> Parser:
     choice("data", "what to train on")
     train.add_argument(
         "--size", type=size, metavar="HxW",
-        help=f"resize the images, height x width (default: {default('size')}; folder: as the files are)",
+        help=f"resize the images, height x width (default: {default('size')}; voc, folder: as the files are)",
     )  # fmt: skip
     number("count", "how many scenes to generate for training")
     choice("stride", "FCN-8s, FCN-16s or FCN-32s", int)
@@ -147,7 +156,7 @@ def parser() -> Parser:
     train.add_argument(
         "--resume",
         metavar="RUN",
-        help="go on with the run in this folder; only --epochs, --device, --root and --allow-absent may change",
+        help="go on with the run in this folder; only --epochs, --device, --root, --sbd and --allow-absent may change",
     )
 
     evaluate = commands.add_parser(
@@ -158,7 +167,7 @@ def parser() -> Parser:
     )
     evaluate.add_argument("--weights", required=True, metavar="RUN_OR_FILE", help="a run, or a file of weights")
     evaluate.add_argument("--data", choices=CHOICES["data"], help="default: the kind the weights were trained on")
-    evaluate.add_argument("--split", choices=("train", "val", "test"), default="test", help="default: test")
+    evaluate.add_argument("--split", choices=SPLITS, help="default: test; voc val, or seg11valid with --sbd")
     evaluate.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as in training)")
     scenes = ", ".join(f"{split} {count}" for split, count in SCENE_COUNTS.items())
     evaluate.add_argument("--count", type=int, metavar="N", help=f"how many scenes to generate (default: {scenes})")
@@ -213,11 +222,30 @@ def parser() -> Parser:
         description="Look at every image and label of a data set: sizes, classes, void, splits, odd files. The exit "
         "status is 1 if minifcn train would refuse it.",
     )
-    check.add_argument("--data", choices=("folder", "camvid"), default="folder", help="default: folder")
+    check.add_argument("--data", choices=("folder", "camvid", "voc"), default="folder", help="default: folder")
+    check.add_argument("--sbd", metavar="PATH", help="the folder of SBD, with --data voc (default: none)")
     check.add_argument("--root", required=True, metavar="PATH", help="the folder of the data set")
     check.add_argument("--size", type=size, metavar="HxW", help="resize the images (default: as the files are)")
     check.add_argument("--out", metavar="DIR", help="where the picture of samples goes (default: here)")
     check.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    bounds = commands.add_parser(
+        "bounds",
+        parents=[source],
+        help="what a stride costs, before a network is trained",
+        description="The mean IU that a network would have if it made no mistake, but decided once for each block of "
+        "stride x stride pixels, beside the table of the paper.",
+    )
+    bounds.add_argument("--data", choices=CHOICES["data"], default="scenes", help="default: scenes")
+    bounds.add_argument("--split", choices=SPLITS, help="default: test; voc val, or seg11valid with --sbd")
+    bounds.add_argument("--strides", type=stride, nargs="+", metavar="N", help="default: 128 64 32 16 8 4")
+    bounds.add_argument("--size", type=size, metavar="HxW", help="resize the labels (default: as the files are)")
+    bounds.add_argument("--count", type=int, metavar="N", help=f"how many scenes to generate (default: {scenes})")
+    bounds.add_argument("--seed", type=int, default=0, metavar="N", help="seed of the scenes (default: 0)")
+    bounds.add_argument(
+        "--out", metavar="DIR", help="write all numbers into this folder (default: print the table only)"
+    )
+    bounds.add_argument("--quiet", action="store_true", help="no progress bar")
 
     figures = commands.add_parser(
         "figures",

@@ -20,7 +20,7 @@ from PIL import Image
 import minifcn
 from minifcn import cli
 from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
-from minifcn.data import SCENE_COUNTS
+from minifcn.data import KINDS, SCENE_COUNTS, reported_split
 from minifcn.errors import ArgumentError
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, save_network
 from minifcn.weights import load_arrays
@@ -210,7 +210,7 @@ BY_ARGPARSE = [
     (f"{S} --lr fast", "argument --lr: invalid float value: 'fast'"),
     (f"{S} --profile all", "argument --profile: invalid int value: 'all'"),
     (f"{S} --profile 1 2", "unrecognized arguments: 2"),
-    (f"{S} --data voc", "argument --data: invalid choice: 'voc'"),
+    (f"{S} --data coco", "argument --data: invalid choice: 'coco'"),
     (f"{S} --optimizer newton", "argument --optimizer: invalid choice: 'newton'"),
     ("evaluate", "the following arguments are required: --weights"),
     (f"{E} --split dev", "argument --split: invalid choice: 'dev'"),
@@ -384,7 +384,7 @@ def test_help_version_and_no_command(capsys: pytest.CaptureFixture[str]) -> None
         assert caught.value.code == 0
         assert capsys.readouterr().out.startswith(f"usage: minifcn {name} ")
     listed = {"train", "evaluate", "segment", "explain", "figures", "tutorials", "lab", "read", "doctor", "check-data"}
-    assert set(commands()) == {*listed, "weights"}
+    assert set(commands()) == {*listed, "bounds", "weights"}
 
 
 def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
@@ -400,7 +400,7 @@ def test_the_help_of_train_tells_the_true_defaults() -> None:
     assert set(stated) - {"help", "quiet", "out", "profile", "resume", "tf32"} == set(Options().to_dict())
     assert f"default: no; without STEPS {PROFILED})" in stated["profile"]
     for name, usual in Options().to_dict().items():
-        if name == "root":
+        if name in ("root", "sbd"):
             continue
         said = stated[name].split("(default: ")[1]
         for kind, values in DEFAULTS.items():
@@ -425,7 +425,8 @@ def test_the_help_of_the_others_tells_the_true_defaults() -> None:
     assert {name: arguments[name] for name in ("backbone", "stride", "alignment")} == {
         "backbone": "vgg16", "stride": 8, "alignment": "caffe",
     }  # fmt: skip
-    assert vars(cli.parser().parse_args(["evaluate", "--weights", "x"]))["split"] == "test"
+    assert [reported_split(kind) for kind in KINDS] == ["test", "test", "val", "test"]
+    assert stated["split"].startswith("default: test; voc val")
 
 
 def test_every_choice_is_offered() -> None:

@@ -14,26 +14,26 @@ import numpy as np
 from minifcn.commands.looking import surveys
 from minifcn.commands.reporting import printable
 from minifcn.commands.run_folder import writable_folder
-from minifcn.data import CamVid, Folder, Sample
+from minifcn.data import VOC, CamVid, Folder, Sample, open_files, splits_of
 from minifcn.data.folder import passed_over
 from minifcn.data.images import resize_sample
-from minifcn.data.listing import SPLITS, faults_of
+from minifcn.data.listing import faults_of
 from minifcn.data.survey import Survey, notes, refusals
-from minifcn.errors import FileError, FileWarning
+from minifcn.errors import ArgumentError, FileError, FileWarning
 from minifcn.text import padded, width
 
 PICTURE = "samples.png"
-SHOWN = {"train": 4, "val": 2, "test": 2}  # samples
+SHOWN = {"train": 4}  # samples; 2 of every other split
 LONGEST = 640  # pixels: as large as a sample is drawn
 SIZES = 6  # are named
-Files = CamVid | Folder
+Files = CamVid | Folder | VOC
 
 
 def run(arguments: dict[str, Any]) -> int:
     """0 if `minifcn train` would take the data set, 1 if not."""
     kind, root = arguments["data"], Path(arguments["root"])
     out = writable_folder(Path(arguments["out"] or "."))
-    datasets, faults = opened(kind, root, arguments["size"])
+    datasets, faults = opened(kind, root, arguments["size"], arguments["sbd"])
     found = surveys(datasets, arguments["quiet"])
     if found:
         print(table(found))
@@ -52,15 +52,20 @@ def run(arguments: dict[str, Any]) -> int:
     return 1 if faults else 0
 
 
-def opened(kind: str, root: Path, size: tuple[int, int] | None) -> tuple[dict[str, Files], list[str]]:
+def opened(
+    kind: str, root: Path, size: tuple[int, int] | None, sbd: str | None = None
+) -> tuple[dict[str, Files], list[str]]:
     """What can be read of each split, and a sentence for all that does not fit."""
+    if sbd is not None and kind != "voc":
+        raise ArgumentError(f"--sbd is for --data voc, whose images it has labels for, not for {kind}.")
     datasets: dict[str, Files] = {}
     faults: list[str] = []
-    for split in SPLITS:
+    splits = list(splits_of(kind, sbd).values())
+    for split in splits:
         try:
-            dataset = (Folder if kind == "folder" else CamVid)(root, split, size, strict=False)
+            dataset = open_files(kind, root, split, size, sbd, strict=False)
         except FileError as error:
-            if not datasets and split == SPLITS[-1]:
+            if not datasets and split == splits[-1]:
                 raise  # there is no such data set at all
             faults += faults_of(error)
             continue
@@ -131,7 +136,7 @@ def tell(title: str, sentences: Sequence[str]) -> None:
 def examples_of(dataset: Files, split: str) -> list[tuple[str, Sample]]:
     """Samples spread evenly over the split, each with a title, as large as they will be drawn."""
     examples = []
-    indices = np.linspace(0, len(dataset) - 1, min(SHOWN[split], len(dataset))).astype(int)
+    indices = np.linspace(0, len(dataset) - 1, min(SHOWN.get(split, 2), len(dataset))).astype(int)
     for index in dict.fromkeys(indices.tolist()):
         try:
             with warnings.catch_warnings():

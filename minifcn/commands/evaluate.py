@@ -27,24 +27,25 @@ def run(arguments: dict[str, Any]) -> int:
     # What is not said is as it was in training, if the run is there to tell.
     told = options_of_run(arguments["weights"]) if kind == card.data else {}
     size = arguments["size"] or card.size
-    root = root_of(arguments["root"], told.get("root"))
+    root, sbd = root_of(arguments["root"], told.get("root")), root_of(arguments.get("sbd"), told.get("sbd"), "sbd")
+    split = arguments["split"] or data.reported_split(kind, sbd)
     seed = arguments["seed"] if arguments["seed"] is not None else told.get("seed", 0)
-    dataset = data.open_dataset(kind, root, arguments["split"], size, seed, arguments["count"])
+    dataset = data.open_dataset(kind, root, split, size, seed, arguments["count"], sbd)
     card.check_classes(dataset, str(arguments["weights"]))
     folder = writable_folder(Path(arguments["out"] or "."))
     model.to(device)
     with Counter(len(dataset), "evaluate", arguments["quiet"]) as counter:
         matrix = evaluate(model, Prepared(dataset, card), counter)
         seconds = counter.seconds()
-    print(metrics_table(matrix, dataset, arguments["split"]), flush=True)  # before anything that a full disk could stop
-    say_trained_on(arguments["weights"], dataset, arguments["split"])
+    print(metrics_table(matrix, dataset, split), flush=True)  # before anything that a full disk could stop
+    say_trained_on(arguments["weights"], dataset, split)
     from minifcn.plot import confusion, save_figure
 
-    metrics, picture = folder / f"metrics-{arguments['split']}.json", folder / f"confusion-{arguments['split']}.png"
+    metrics, picture = folder / f"metrics-{split}.json", folder / f"confusion-{split}.png"
     report = {
         "weights": str(arguments["weights"]),
         "data": dataset.name,
-        "split": arguments["split"],
+        "split": split,
         "size": size,
         "metrics": summary_of(matrix, dataset),
         "confusion": matrix.hist.tolist(),
@@ -57,10 +58,10 @@ def run(arguments: dict[str, Any]) -> int:
     return 0
 
 
-def root_of(given: str | None, told: str | None) -> str | None:
+def root_of(given: str | None, told: str | None, option: str = "root") -> str | None:
     """Where the data are: as given, or where the run found them; FileError if they are no longer there."""
     if given is None and told is not None and not Path(told).exists():
         raise FileError(
-            f"the data of the run were in {told}, which is no longer there; say with --root where they are."
+            f"the data of the run were in {told}, which is no longer there; say with --{option} where they are."
         )
     return told if given is None else given

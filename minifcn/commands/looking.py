@@ -72,7 +72,7 @@ def look(splits: Mapping[str, Dataset], options: Options, quiet: bool, run: Path
             f"the training images are not those that this run began with ({len(now - before)} new, {len(before - now)} "
             "gone): it will not repeat what an uninterrupted run would have done.",
         )
-        for split in ("val", "test"):
+        for split in [each for each in splits if each != "train"]:
             if warning := warning_of(before - now, splits[split], split):
                 say("train", warning)
     weights = None if power is None else median_frequency_weights(found["train"], power)

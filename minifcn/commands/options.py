@@ -49,6 +49,7 @@ class Options:
 
     data: str = "scenes"
     root: str | None = None
+    sbd: str | None = None
     size: tuple[int, int] | None = None
     count: int | None = None  # scenes per epoch; real data sets are used whole
     backbone: str = "small"
@@ -92,10 +93,12 @@ class Options:
             raise ArgumentError("--weights-kind says what --weights holds; give that, too.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
+        if self.sbd is not None and self.data != "voc":
+            raise ArgumentError(f"--sbd is for --data voc, whose images it has labels for, not for {self.data}.")
 
     def to_dict(self) -> dict[str, Any]:
         """As it is stored: with the whole path of the data, so that the run finds them from wherever it goes on."""
-        places = {name: getattr(self, name) for name in ("root", "weights")}
+        places = {name: getattr(self, name) for name in ("root", "sbd", "weights")}
         return asdict(self) | {name: given and str(Path(given).resolve()) for name, given in places.items()}
 
     @classmethod
@@ -112,10 +115,11 @@ class Options:
             raise FileError(f"{path}: the options of the run are damaged ({reason}); start the run again.") from None
 
 
-# What a data set needs to train well without further options. Measured; the README shows the results.
+# What a data set needs to train well without further options. Measured but for voc; the README shows the results.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "scenes": {"size": (96, 128), "count": 1600, "epochs": 5},
     "camvid": {"size": (180, 240), "epochs": 25, "batch_size": 8, "balance": "sqrt", "augment": True},
+    "voc": {"epochs": 30, "augment": True},
     "folder": {"epochs": 30, "augment": True},
 }
 

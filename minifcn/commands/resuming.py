@@ -16,7 +16,7 @@ from minifcn.training.checkpoint import state_from
 from minifcn.weights import load_metadata
 
 METRICS_FILE = "metrics.json"
-CHANGEABLE = ("epochs", "device", "root", "allow_absent")  # what may differ when a run goes on
+CHANGEABLE = ("epochs", "device", "root", "sbd", "allow_absent")  # what may differ when a run goes on
 
 
 class Begun(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 
 from minifcn import data
 from minifcn.commands.learning import learning
-from minifcn.commands.looking import look
+from minifcn.commands.looking import look, say
 from minifcn.commands.options import Options, check_tf32, options_for
 from minifcn.commands.prepared import Prepared, begun_with_weights
 from minifcn.commands.profiling import StepProfile
@@ -30,6 +30,7 @@ from minifcn.commands.resuming import (
 )
 from minifcn.commands.run_folder import held, new_run
 from minifcn.data import Dataset
+from minifcn.data.survey import WORDS
 from minifcn.errors import ArgumentError
 from minifcn.machine.profiling import section
 from minifcn.starting import STATUS
@@ -98,7 +99,8 @@ def guarded(folder: Path, action: Callable[[], object]) -> int:
 def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps: int | None) -> None:
     """The run itself, in a folder that nobody else writes to."""
     training, validation, test = splits(options)
-    of_splits = {"train": training, "val": validation, "test": test}
+    of_splits = {"train": training, "val": validation} | ({} if test is validation else {"test": test})
+    reported = data.reported_split(options.data, options.sbd)
     looked = look(of_splits, options, quiet, None if begun is None else folder)
     card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
@@ -116,10 +118,13 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
         schedule.last_epoch = state.epoch * len(loader) + state.step
     weight = None if looked.weights is None else Tensor(looked.weights, device=options.device)
 
+    if test is validation:
+        say("train", f"{training.name} has no more labels: the best epoch is chosen on {reported}, and reported on it.")
     parameters = sum(parameter.numel() for parameter in model.parameters())
+    counts = ", ".join(f"{len(each)} {WORDS[split]}" for split, each in of_splits.items())
     print(
-        f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), {len(training)} training, "
-        f"{len(validation)} validation and {len(test)} test images of {training.name}; into {folder}"
+        f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), "
+        f"{' and '.join(counts.rsplit(', ', 1))} images of {training.name}; into {folder}"
     )
     if begun is not None and begun.stored["epochs"] != options.epochs and before != schedule.get_last_lr()[0]:
         print(
@@ -190,13 +195,18 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
 
 
 def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
-    """Training, validation and test data. The network is chosen on validation and reported on test."""
-    counts = {"train": options.count, "val": None, "test": None}
-    training, validation, test = (
-        data.open_dataset(options.data, options.root, split, options.size, options.seed, count)
-        for split, count in counts.items()
-    )
-    return kept_in_memory(training, options), kept_in_memory(validation, options), test
+    """Training, validation and test data. The network is chosen on validation and reported on test.
+
+    Where validation data are reported, too, test is the same object.
+    """
+
+    def opened(split: str, count: int | None = None) -> Dataset:
+        return data.open_dataset(options.data, options.root, split, options.size, options.seed, count, options.sbd)
+
+    of = data.splits_of(options.data, options.sbd)
+    training = kept_in_memory(opened(of["train"], options.count), options)
+    validation = kept_in_memory(opened(of["val"]), options)
+    return training, validation, opened(of["test"]) if "test" in of else validation
 
 
 def kept_in_memory(dataset: Dataset, options: Options) -> Dataset:
@@ -225,7 +235,8 @@ def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str
     model, card = load_network(folder)
     model.to(options.device)
     matrix = evaluate(model, test)
-    print(metrics_table(matrix, test, "test"), flush=True)  # before anything that a full disk could stop
+    reported = data.reported_split(options.data, options.sbd)
+    print(metrics_table(matrix, test, reported), flush=True)  # before anything that a full disk could stop
     from minifcn.plot import confusion, gallery, learning_curve, save_figure
 
     rows = np.linspace(0, len(test) - 1, min(GALLERY_ROWS, len(test))).astype(int)

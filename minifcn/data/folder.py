@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.classes import read_classes
-from minifcn.data.images import resize_sample
+from minifcn.data.images import evenly, mean_and_deviation, resize_sample
 from minifcn.data.listing import (
     SPLITS,
     Faults,
@@ -30,7 +30,6 @@ from minifcn.data.pictures import SUFFIXES, Picture
 from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of
 from minifcn.errors import FileError
 
-MEASURED = 100  # as many images are read to measure mean and standard deviation
 ASKED = (
     'write drawn_on = "shown" into classes.toml, above the first [[class]], if masks were drawn on images as a viewer '
     'shows them, or drawn_on = "stored" if on their pixels as stored'
@@ -155,22 +154,7 @@ class Folder:
 
     @cached_property
     def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Mean and deviation over all pixels of training images spread evenly over the list, from exact sums."""
-        stems = self._to_measure
-        chosen = [stems[k * len(stems) // min(MEASURED, len(stems))] for k in range(min(MEASURED, len(stems)))]
-        count, total, squares = 0, np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
-        values = np.arange(256, dtype=np.int64)
-        for stem in chosen:
-            pixels = self.pairs.image(self._images[stem]).reshape(-1, 3)
-            count += len(pixels)
-            for c in range(3):
-                histogram = np.bincount(pixels[:, c], minlength=256)
-                total[c] += histogram @ values
-                squares[c] += histogram @ values**2
-        mean = total / count
-        deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-        # Images of one grey would otherwise be divided by zero.
-        return mean.astype(np.float32), np.maximum(deviation, 1.0).astype(np.float32)
+        return mean_and_deviation(self.pairs.image(self._images[stem]) for stem in evenly(self._to_measure))
 
 
 def passed_over(root: Path) -> list[Path]:

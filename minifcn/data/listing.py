@@ -94,6 +94,21 @@ def read_list(path: Path) -> list[Line]:
     return lines
 
 
+def read_names(path: Path, faults: list[str]) -> list[str]:
+    """The names in a list that has one a line; what is wrong with it is added to `faults`."""
+    try:
+        lines = read_list(path)
+    except FileError as error:
+        faults += faults_of(error)
+        return []
+    for line in lines:
+        if len(line.text.split()) > 1:
+            faults.append(f"{path}, line {line.number}: {line.text!r} is no name; a line is the name of one image.")
+    names = [line.text for line in lines if len(line.text.split()) == 1]
+    faults += listed_twice(names, path)
+    return names
+
+
 def _paths(text: str) -> tuple[str, ...]:
     """One path or two. Of names without endings only `a b` is taken for two, and `a b c` for one with spaces."""
     two = TWO_PATHS.fullmatch(text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -98,20 +99,34 @@ def _from_colours(mask: NDArray[np.uint8], classes: ClassFile, path: Path) -> La
     colours = _colours(classes)
     values = np.full(len(colours), VOID, dtype=np.uint8)
     values[: len(classes.names)] = np.arange(len(classes.names))
+    label, unknown = by_colour(mask, colours, values)
+    if unknown:
+        raise FileError(
+            f"{path}: the mask holds colours of no class: {told(unknown)}; add them to classes.toml, to a class or to "
+            "ignore_colors (many near shades come from smoothing or JPEG: save the mask without)."
+        )
+    return label
+
+
+def by_colour(mask: NDArray[np.uint8], colours: NDArray[np.uint8], values: Label) -> tuple[Label, list[Colour]]:
+    """For each pixel the value of its colour; and the colours that are none, ascending.
+
+    mask     uint8 (H, W, 3)
+    colours  uint8 (n, 3), no two alike
+    values   uint8 (n,)
+    """
     keys = _key(colours)
     ascending = np.argsort(keys)
     seen = _key(mask)  # (H, W)
     place = np.searchsorted(keys[ascending], seen).clip(max=len(keys) - 1)
-    unknown = keys[ascending][place] != seen
-    if unknown.any():
-        found = np.unique(seen[unknown])
-        told = ", ".join(f"({key >> 16}, {key >> 8 & 255}, {key & 255})" for key in found[:6].tolist())
-        more = f" and {len(found) - 6} more" if len(found) > 6 else ""
-        raise FileError(
-            f"{path}: the mask holds colours of no class: {told}{more}; add them to classes.toml, to a class or to "
-            "ignore_colors (many near shades come from smoothing or JPEG: save the mask without)."
-        )
-    return values[ascending][place]
+    unknown = np.unique(seen[keys[ascending][place] != seen]).tolist()
+    return values[ascending][place], [(key >> 16, key >> 8 & 255, key & 255) for key in unknown]
+
+
+def told(colours: Sequence[Colour], most: int = 6) -> str:
+    """ "(1, 2, 3), (1, 2, 4) and 2 more"."""
+    more = f" and {len(colours) - most} more" if len(colours) > most else ""
+    return ", ".join(str(colour) for colour in colours[:most]) + more
 
 
 def _key(colours: NDArray[np.uint8]) -> NDArray[np.int64]:

@@ -45,10 +45,14 @@ class Pairs:
         self._fingerprints: dict[Path, str] = {}
 
     def read(
-        self, image_path: Path, label_path: Path, label_of: Callable[[Picture, Path], Label]
+        self,
+        image_path: Path,
+        label_path: Path,
+        label_of: Callable[[Picture, Path], Label],
+        opened: Callable[[Path], Picture] = open_label,
     ) -> tuple[Image, Label]:
         """The image, and what `label_of` makes of its mask; FileError if the two cannot be laid over each other."""
-        mask = open_label(label_path)
+        mask = opened(label_path)
         label = label_of(mask, label_path)
         picture = self._noted(open_image(image_path), image_path)
         return picture.pixels, self._over(label, mask.orientation, label_path, picture, image_path)

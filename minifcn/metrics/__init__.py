@@ -5,7 +5,17 @@ network is trained: the mean IU of the truth itself, seen at that stride.
 """
 
 from minifcn.metrics.boundary import BoundaryCounts, boundary_iu
-from minifcn.metrics.coarse import coarsened, upper_bound
+from minifcn.metrics.coarse import PAPER, WAYS, coarsened, upper_bound, upper_bounds
 from minifcn.metrics.confusion import TITLES, ConfusionMatrix
 
-__all__ = ["TITLES", "BoundaryCounts", "ConfusionMatrix", "boundary_iu", "coarsened", "upper_bound"]
+__all__ = [
+    "PAPER",
+    "TITLES",
+    "WAYS",
+    "BoundaryCounts",
+    "ConfusionMatrix",
+    "boundary_iu",
+    "coarsened",
+    "upper_bound",
+    "upper_bounds",
+]

@@ -21,8 +21,12 @@ def test_scenes_come_with_a_count_for_each_split():
 
 
 def test_what_the_command_line_may_get_wrong(tmp_path):
-    with pytest.raises(ArgumentError, match="the data set 'voc' is not known; choose one of scenes, camvid, folder"):
-        open_dataset("voc", tmp_path)
+    with pytest.raises(ArgumentError, match="the data set 'coco' is not known; choose one of scenes, camvid, voc, fo"):
+        open_dataset("coco", tmp_path)
+    with pytest.raises(ArgumentError, match="the data set voc needs a root, .* such as VOCdevkit/VOC2012, holds JPEG"):
+        open_dataset("voc")
+    with pytest.raises(ArgumentError, match="SBD has labels for VOC's images, but the data set is camvid; leave sbd"):
+        open_dataset("camvid", tmp_path, sbd=tmp_path)
     with pytest.raises(ArgumentError, match="scenes are generated and have no root, but pictures was given"):
         open_dataset("scenes", "pictures")
     with pytest.raises(ArgumentError, match="Scenes: the split 'dev' is not known"):

@@ -9,6 +9,7 @@ from PIL import Image
 
 from minifcn import data
 from minifcn.data import VOID, DataLoader, Sample
+from minifcn.data.classes import default_palette
 from minifcn.machine.backend import to_numpy
 from minifcn.training import Card, save_network
 
@@ -114,6 +115,27 @@ def write_camvid(root: Path, count: int = 3, size: tuple[int, int] = (33, 44)) -
             Image.fromarray(np.roll(label, n, 1)).save(root / f"{split}annot" / f"{split}{n}.png")
             lines.append(f"/SegNet/CamVid/{split}/{split}{n}.png /SegNet/CamVid/{split}annot/{split}{n}.png")
         (root / f"{split}.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return root
+
+
+def write_voc(root: Path, names: dict[str, list[str]] | None = None) -> Path:
+    """The folder of a year of VOC: sizes differ, all 21 classes in stripes, the border of the image void."""
+    lists = {"train": ["2007_000001", "2008_000002"], "val": ["2007_000003"]} if names is None else names
+    for folder in ("JPEGImages", "SegmentationClass", "ImageSets/Segmentation"):
+        (root / folder).mkdir(parents=True)
+    lists = {**lists, "trainval": lists["train"] + lists["val"]}
+    for split, listed in lists.items():
+        text = "".join(f"{name}\n" for name in listed)
+        (root / "ImageSets" / "Segmentation" / f"{split}.txt").write_text(text, encoding="utf-8")
+    for n, name in enumerate(dict.fromkeys(lists["trainval"])):
+        H, W = (33, 48) if n % 2 else (40, 44)
+        label = np.broadcast_to((np.arange(W) * 21 // W).astype(np.uint8), (H, W)).copy()
+        label[:, [0, -1]] = 255
+        noise = np.random.default_rng(n).integers(0, 40, (H, W, 3))
+        Image.fromarray((label[..., None] % 21 * 10 + noise).astype(np.uint8)).save(root / "JPEGImages" / f"{name}.jpg")
+        mask = Image.fromarray(label)
+        mask.putpalette(default_palette(256).tobytes())
+        mask.save(root / "SegmentationClass" / f"{name}.png")
     return root
 
 

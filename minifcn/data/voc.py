@@ -1,0 +1,260 @@
+"""PASCAL VOC: objects of twenty classes before a background, read where the development kit lies.
+
+    VOCdevkit/VOC2012/JPEGImages/2007_000032.jpg            the images, each of a size of its own
+    VOCdevkit/VOC2012/SegmentationClass/2007_000032.png     the masks, indexed PNGs: 0..20, and 255 for void
+    VOCdevkit/VOC2012/ImageSets/Segmentation/train.txt      names, one a line; val.txt and trainval.txt beside it
+
+The years 2007 to 2012 have this layout. Only 2007 gave out the masks of its test.txt.
+
+seg11valid is what the FCN paper measures on when it trains on SBD: VOC2011's val.txt without SBD's train.txt, 736 of
+1111 images. It is a list of its own beside the others, or made from the two.
+
+Source: Everingham, Van Gool, Williams, Winn, Zisserman, "The PASCAL visual object classes (VOC) challenge", 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from minifcn.data import sbd as boundaries
+from minifcn.data.classes import default_palette
+from minifcn.data.images import evenly, mean_and_deviation, resize_sample
+from minifcn.data.listing import Faults, read_names
+from minifcn.data.masks import by_colour, shown, told
+from minifcn.data.pairs import Pairs
+from minifcn.data.pictures import Picture, open_label
+from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of, values_text
+from minifcn.errors import ArgumentError, FileError
+from minifcn.labels import VOID, outside, values_of
+
+CLASSES = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow", "diningtable",
+    "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+SPLITS = ("train", "val", "trainval", "seg11valid", "test")
+LISTS = Path("ImageSets") / "Segmentation"
+LAYOUT = (
+    "the folder of a year, such as VOCdevkit/VOC2012, holds JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/"
+)
+MADE = "seg11valid is VOC2011's val.txt without the names in SBD's train.txt"
+NAMED = 5  # shared images
+
+
+class VOC:
+    """PASCAL VOC as a data set: `VOC("VOCdevkit/VOC2012", "val")`.
+
+    root    the folder of a year
+    split   "train", "val", "trainval", "seg11valid" or "test"; or the path of a list of names, which ends in .txt
+    size    (H, W) to which image and label are resized; without it each keeps the size of its file
+    sbd     the folder of SBD: "train" is then SBD's train.txt with SBD's labels, and "trainval" both its lists
+    strict  False passes over what is not there, and `faults` says what that is
+
+    Images of different sizes come in a batch padded with the mean colour and void, or one by one. `mean` and `std` are
+    measured on up to 100 images of the split when first asked for.
+
+    What is learnt and what is measured must share no image: the lists are compared, SBD's train.txt in place of VOC's
+    where `sbd` is given, so that "val" is then refused and "seg11valid" is not. seg11valid.txt is looked for beside the
+    other lists; where it is not there and `sbd` is given, it is made from VOC2011, which is `root` or lies beside it.
+
+    Raises ArgumentError for another split or size; FileError for another folder, which names the right one if it can be
+    seen, a missing list, image or mask, shared images, a damaged file, a mask of another size than its image, of RGB
+    colours, of values 21..254, or whose palette shows a class in the colour of another.
+    """
+
+    name = "voc"
+    classes = CLASSES
+
+    def __init__(
+        self,
+        root: str | Path,
+        split: str | Path = "train",
+        size: tuple[int, int] | None = None,
+        *,
+        sbd: str | Path | None = None,
+        strict: bool = True,
+    ) -> None:
+        given = Path(split) if str(split).endswith(".txt") else None
+        if given is None and split not in SPLITS:
+            raise ArgumentError(
+                f"VOC: the split {split!r} is not known; choose one of {', '.join(SPLITS)}, or the path of a .txt list."
+            )
+        self.split = str(split) if given is None else given.stem
+        self.size = None if size is None else size_of(size, "VOC: size")
+        self.root = _find(Path(root))
+        self.sbd = None if sbd is None else boundaries.find(Path(sbd))
+        self.palette: NDArray[np.uint8] = default_palette(len(CLASSES))
+        self.pairs = Pairs(None, "save the image as it is shown, without an orientation")
+        faults: list[str] = []
+        learnt = self.split in ("train", "trainval")
+        names = read_names(given, faults) if given is not None else self._names(self.split, faults)
+        faults += self._shared(names, learnt and given is None, faults)
+        of_sbd = self.sbd is not None and learnt and given is None
+        self._files = self._existing(names, of_sbd, faults)
+        self.faults = tuple(faults)
+        if faults and strict:
+            raise Faults(faults)
+
+    def __repr__(self) -> str:
+        return described(self)
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    def __getitem__(self, index: int, /) -> Sample:
+        image_path, label_path = self._files[index_in(index, len(self), "VOC")]
+        opened = boundaries.open_labels if label_path.suffix == ".mat" else open_label
+        image, label = self.pairs.read(image_path, label_path, _label_of, opened)
+        sample = check_sample(Sample(image, label, image_path.stem), len(CLASSES))
+        return sample if self.size is None else resize_sample(sample, self.size)
+
+    def fingerprint(self, index: int) -> str:
+        """What tells the image apart from others by its pixels alone."""
+        return self.pairs.fingerprint(self._files[index_in(index, len(self), "VOC")][0])
+
+    @property
+    def remarks(self) -> dict[str, list[Path]]:
+        """What images that were read hold and is not used: the files."""
+        return self.pairs.remarks
+
+    @property
+    def mean(self) -> NDArray[np.float32]:
+        return self._measured[0]
+
+    @property
+    def std(self) -> NDArray[np.float32]:
+        return self._measured[1]
+
+    @cached_property
+    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return mean_and_deviation(self.pairs.image(path) for path, _ in evenly(self._files))
+
+    def _list(self, split: str) -> Path:
+        return self.root / LISTS / f"{split}.txt"
+
+    def _names(self, split: str, faults: list[str]) -> list[str]:
+        """The names of a split; a list of SBD's where that is what is learnt."""
+        if self.sbd is not None and split in ("train", "trainval"):
+            lists = ("train",) if split == "train" else ("train", "val")
+            return [name for each in lists for name in boundaries.names(self.sbd, each, faults)]
+        if split == "seg11valid" and not self._list(split).is_file():
+            return self._seg11valid(faults)
+        return read_names(self._list(split), faults)
+
+    def _seg11valid(self, faults: list[str]) -> list[str]:
+        path = self._list("seg11valid")
+        if self.sbd is None:
+            raise FileError(f"{path}: there is no such list; {MADE}: put it there, or say where SBD is (sbd=, --sbd).")
+        folders = (self.root.resolve(), self.root.resolve().parent / "VOC2011")
+        val = next((each / LISTS / "val.txt" for each in folders if each.name == "VOC2011"), path)
+        if not val.is_file():
+            raise FileError(f"{path}: there is no such list, nor {val} to make it from; {MADE}, not of another year's.")
+        learnt = set(boundaries.names(self.sbd, "train", faults))
+        return [name for name in read_names(val, faults) if name not in learnt]
+
+    def _shared(self, names: Sequence[str], learnt: bool, faults: list[str]) -> list[str]:
+        """A sentence for each list that shares images with what is learnt."""
+        if self.split == "trainval":
+            return []  # which holds val, as it should
+        train = self._list("train") if self.sbd is None else self.sbd / "train.txt"
+        if learnt:
+            others = [self._list(each) for each in (("seg11valid",) if self.sbd else ("val", "seg11valid"))]
+            pairs = [(list(names), read_names(path, faults), path.name) for path in others if path.is_file()]
+        else:
+            known = self._names("train", faults) if train.is_file() else []
+            pairs = [(known, list(names), f"{self.split}.txt")]
+        remedy = (
+            "take them out of one of the two lists"
+            if self.sbd is None
+            else "measure on seg11valid, which leaves out what SBD's train.txt holds"
+        )
+        said = []
+        for first, second, listed in pairs:
+            if both := sorted(set(first) & set(second)):
+                more = f" and {len(both) - NAMED} more" if len(both) > NAMED else ""
+                said.append(
+                    f"{train}: it shares {len(both)} image{'s' * (len(both) > 1)} with {listed} "
+                    f"({', '.join(both[:NAMED])}{more}), and what is learnt cannot be measured on; {remedy}."
+                )
+        return said
+
+    def _existing(self, names: Sequence[str], of_sbd: bool, faults: list[str]) -> list[tuple[Path, Path]]:
+        """The files of all names that are there; for each that is not, a sentence is added to `faults`."""
+        found = []
+        for name in names:
+            if of_sbd and self.sbd is not None:
+                pair = boundaries.files(self.sbd, name)
+            else:
+                pair = self.root / "JPEGImages" / f"{name}.jpg", self.root / "SegmentationClass" / f"{name}.png"
+            missing = [path for path in pair if not path.is_file()]
+            why = "; since 2008 VOC keeps the masks of its test images" if self.split == "test" else ""
+            faults += [f"{path}: listed in {self.split}.txt but not there{why or f'; {LAYOUT}'}." for path in missing]
+            if not missing:
+                found.append(pair)
+        return found
+
+
+def indices_of(colours: NDArray[np.uint8]) -> Label:
+    """Masks in VOC's colours, uint8 (H, W, 3) RGB, as indices uint8 (H, W): 0..20, and 255 for (224, 224, 192).
+
+    ArgumentError for another shape or dtype, and for a colour of no class.
+
+    >>> indices_of(np.array([[[0, 0, 0], [128, 0, 0], [224, 224, 192]]], np.uint8))
+    array([[  0,   1, 255]], dtype=uint8)
+    """
+    if colours.dtype != np.uint8 or colours.ndim != 3 or colours.shape[2] != 3:
+        raise ArgumentError(f"indices_of: colours are {colours.dtype} {colours.shape}; pass uint8 (H, W, 3), RGB.")
+    values = np.array([*range(len(CLASSES)), VOID], dtype=np.uint8)
+    label, unknown = by_colour(colours, default_palette(VOID + 1)[values], values)
+    if unknown:
+        raise ArgumentError(f"indices_of: these colours are of no class: {told(unknown)}; save the mask without JPEG.")
+    return label
+
+
+def _label_of(picture: Picture, path: Path) -> Label:
+    label = picture.pixels
+    if label.ndim == 3:
+        raise FileError(
+            f"{path}: the mask holds RGB colours, not class indices, and VOC's masks are indexed PNGs; turn it back "
+            "with minifcn.data.voc.indices_of(numpy.array(picture)), and save what that gives as a grey PNG."
+        )
+    wrong = outside(label, len(CLASSES))
+    if wrong.any():
+        raise FileError(
+            f"{path}: the mask holds {values_text(values_of(label[wrong]))}, but VOC's classes are 0..20 and {VOID} is "
+            "void; take the file from SegmentationClass (SegmentationObject numbers the objects)."
+        )
+    if picture.palette is not None:
+        palette = default_palette(VOID + 1)
+        meant = {tuple(palette[c].tolist()): c for c in (*range(len(CLASSES)), VOID)}
+        for index, colour in shown(label, picture.palette).items():
+            if meant.get(colour, index) != index:
+                raise FileError(
+                    f"{path}: the palette shows index {index} in the colour of index {meant[colour]}; save the mask "
+                    "with VOC's indices."
+                )
+    return label
+
+
+def _find(root: Path) -> Path:
+    """`root`, if it is the folder of a year; else a FileError that says which one is meant, where that can be seen."""
+    if not root.is_dir():
+        raise FileError(f"{root}: there is no such folder; {LAYOUT}.")
+    if (root / LISTS).is_dir():
+        return root
+    for above in list(root.resolve().parents)[:2]:
+        if (above / LISTS).is_dir():
+            raise FileError(f"{root}: it is a folder inside that of a year; pass {above}.")
+    below = [
+        path
+        for pattern in ("VOC20??", "VOCdevkit/VOC20??", "*/VOCdevkit/VOC20??")
+        for path in sorted(root.glob(pattern), reverse=True)
+        if (path / LISTS).is_dir()
+    ]
+    if below:
+        raise FileError(f"{root}: the years lie below it; pass {' or '.join(map(str, below))}.")
+    raise FileError(f"{root}: there is no ImageSets/Segmentation in it; {LAYOUT}.")
