@@ -29,7 +29,7 @@ from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
 
-VERSION = 1  # of what is written down about a submission
+VERSION = 2  # of what is written down about a submission
 LIMITS = Limits(call=10.0, total=60.0, memory=2 * 2**30)
 
 
@@ -177,7 +177,7 @@ def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Re
         return Result(
             **about,
             points=grade.points,
-            error=grade.error,
+            error=grade.error or _nothing_of(lab, grade),
             notes=(*submission.notes, *(f"left out: {note}" for note in grade.notes)),
             walls=grade.missing,
             tasks=tuple(_task(task) for task in grade.tasks),
@@ -188,6 +188,13 @@ def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Re
     except Exception as error:  # a fault of the judge must not stop the rest
         told = f"the judge failed ({type(error).__name__}: {error}); grade it by hand, and please report it"
         return Result(**about, error=told, notes=submission.notes)
+
+
+def _nothing_of(lab: Lab, grade: Grade) -> str:
+    """Why a teacher should look: an empty file, or one of another lab."""
+    if any(task.state != "missing" for task in grade.tasks):
+        return ""
+    return f"none of the functions of lab {lab.number} is in it ({', '.join(lab.functions)}); is it of another lab?"
 
 
 def _task(grade: Any) -> TaskResult:

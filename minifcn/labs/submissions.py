@@ -65,6 +65,15 @@ def submissions_in(folder: Path, lab: Lab) -> list[Submission]:
     return [_chosen(student, paths, lab, student in late) for student, paths in sorted(files.items())]
 
 
+def submission_at(place: Path, lab: Lab) -> Submission:
+    """What one student handed in: a file, or a folder of files, as Gradescope unpacks it; FileError for neither."""
+    if place.is_dir():
+        return _chosen(place.name, _within(place, lab), lab, late=False)
+    if place.suffix.lower() not in SUFFIXES or not place.is_file():
+        raise FileError(f"{place} is no .py, no .ipynb and no folder with them; pass what one student handed in.")
+    return Submission(place.stem, place)
+
+
 def _student(name: str) -> str:
     """Who a file or folder belongs to; with the number that the system gave them, where there is one."""
     for layout in (MOODLE, CANVAS):
