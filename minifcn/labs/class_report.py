@@ -171,7 +171,8 @@ PAGE = """<style>
 body { font: 16px/1.5 sans-serif; max-width: 54em; margin: 1.5em auto; padding: 0 1em; overflow-wrap: anywhere; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 1.6em; }
 table.grades { border-collapse: collapse; display: block; overflow-x: auto; }
-table.grades td, table.grades th { padding: 0.15em 0.8em 0.15em 0; text-align: left; vertical-align: top;
+table.grades td, table.grades th { padding: 0.15em 0.6em 0.15em 0; text-align: left; vertical-align: top;
   overflow-wrap: normal; }
+@media (max-width: 28em) { table.grades { font-size: 0.85em; } }
 .error { border-left: 4px solid #d55e00; padding-left: 0.8em; }
 </style>"""

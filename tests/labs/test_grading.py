@@ -22,6 +22,22 @@ from minifcn.labs.submissions import Submission, submissions_in
 LAB = lab_of(1)
 SOLUTION = source_of(1).python(solved=True)
 STUB = source_of(1).python()
+FLIPPED = """\
+import numpy as np
+
+
+def pair(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    reach = (weight.shape[2] - 1) * dh + 1, (weight.shape[3] - 1) * dw + 1
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, (2, 3))[:, :, ::sh, ::sw, ::dh, ::dw]
+    y = np.einsum("ncijkl,ockl->noij", seen, weight[..., ::-1, ::-1])
+    return y if bias is None else y + bias[:, None, None]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +48,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "right": SOLUTION,
         "copied": SOLUTION.replace("columns", "kolumner"),
         "stub": STUB,
+        "flipped": FLIPPED,
         "ends": "import os\nos._exit(0)\n",
         "broken": "def im2col(x:\n",
         "=formula": STUB,
@@ -53,7 +70,7 @@ def rows(out: Path) -> dict[str, dict[str, str]]:
 def test_everybody_gets_a_fair_grade(graded: tuple[Path, Path]) -> None:
     found = rows(graded[1])
     points = {name: int(row["points (90)"]) for name, row in found.items()}
-    assert points == {"right": 90, "copied": 90, "stub": 0, "ends": 0, "broken": 0, "=formula": 0, "nothing": 0,
+    assert points == {"right": 90, "copied": 90, "flipped": 0, "stub": 0, "ends": 0, "broken": 0, "=formula": 0, "nothing": 0,
                       "김민수": 0, "other": 0}  # fmt: skip
     assert "SyntaxError" in found["broken"]["remark"] and "ended the process" in found["ends"]["remark"]
     assert found["nothing"]["remark"] == "there is no file to grade; there is no .py and no .ipynb"
@@ -62,6 +79,17 @@ def test_everybody_gets_a_fair_grade(graded: tuple[Path, Path]) -> None:
         assert found[name]["remark"].startswith("none of the functions of lab 1 is in it (output_size, im2col,")
         assert f"{name}: none of the functions" in (graded[1] / "class.html").read_text(encoding="utf-8")
     assert not re.search(r"minifcn-\w{8}", (graded[1] / "grades.csv").read_text())  # no path of the judge's
+
+
+def test_a_mistake_that_is_known_is_called_by_its_name(graded: tuple[Path, Path]) -> None:
+    """In the table, on the page about the class, and on the student's."""
+    _, out = graded
+    assert {name: row["mistakes"] for name, row in rows(out).items() if row["mistakes"]} == {
+        "flipped": "kernel_flipped"
+    }
+    page = (out / "class.html").read_text(encoding="utf-8")
+    assert "<td>1</td><td>conv2d</td><td>kernel_flipped: " in page and "None was recognised" not in page
+    assert "kernel_flipped" in (out / "reports" / "flipped.html").read_text(encoding="utf-8")
 
 
 def test_excel_takes_the_table_for_utf_8(graded: tuple[Path, Path]) -> None:
