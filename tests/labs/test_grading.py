@@ -73,7 +73,9 @@ def test_everybody_gets_a_fair_grade(graded: tuple[Path, Path]) -> None:
     assert points == {"right": 90, "copied": 90, "flipped": 0, "stub": 0, "ends": 0, "broken": 0, "=formula": 0, "nothing": 0,
                       "김민수": 0, "other": 0}  # fmt: skip
     assert "SyntaxError" in found["broken"]["remark"] and "ended the process" in found["ends"]["remark"]
-    assert found["nothing"]["remark"] == "there is no file to grade; there is no .py and no .ipynb"
+    assert found["nothing"]["remark"] == (
+        "there is no file to grade; there is no .py and no .ipynb; what is packed must be unpacked first"
+    )
     assert found["right"]["remark"] == found["stub"]["remark"] == ""
     for name in ("김민수", "other"):  # an empty file, and one of another lab
         assert found[name]["remark"].startswith("none of the functions of lab 1 is in it (output_size, im2col,")
