@@ -110,6 +110,7 @@ TESTED_IN: dict[str, str] = {
     "commands/lab_check.py": "labs/test_grading.py",
     "commands/lab_grade.py": "labs/test_grading.py",
     "commands/lab_score.py": "labs/test_grading.py",
+    "commands/lab_results.py": "labs/test_results.py",
     "labs/catalogue.py": "labs/test_forms.py",
     "labs/class_report.py": "labs/test_grading.py",
     "labs/form.py": "labs/test_lab1.py",

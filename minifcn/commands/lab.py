@@ -1,4 +1,4 @@
-"""`minifcn lab start`, `check`, `grade`, `score`, `release`: the labs for a student and for a teacher."""
+"""`minifcn lab start`, `check`, `grade`, `results`, `score`, `release`: the labs for a student and for a teacher."""
 
 from __future__ import annotations
 
@@ -66,6 +66,21 @@ def add_to(commands: Any) -> None:
     grade.add_argument("--memory", type=float, default=2048.0, metavar="MB", help="of one (default: 2048)")
     grade.add_argument("--seed-file", metavar="FILE", help="a file with the seed (default: drawn, and kept in DIR)")
     grade.add_argument("--quiet", action="store_true", help="no progress bar")
+
+    results = actions.add_parser(
+        "results",
+        help="for a teacher: grade one submission for Gradescope, as results.json",
+        description="Grade what one student handed in, and write results.json as Gradescope reads it. On cases that "
+        "are drawn anew each time, within the walls of `minifcn lab grade`.",
+    )
+    results.add_argument("number", type=_number, metavar="N", help="the lab, 1 to 6")
+    results.add_argument("submission", metavar="SUBMISSION", help="a .py or .ipynb, or a folder of one student")
+    results.add_argument("--out", metavar="FILE", required=True, help="where results.json goes")
+    results.add_argument(
+        "--visibility", metavar="WHEN", default="visible",
+        help="when students see it: visible, hidden, after_due_date or after_published (default: visible)",
+    )  # fmt: skip
+    results.add_argument("--seed-file", metavar="FILE", help="a file with the seed (default: drawn each time)")
 
     score = actions.add_parser(
         "score",

@@ -35,15 +35,24 @@ def run(options: Mapping[str, Any]) -> int:
     seed = _seed(out, lab.number, options["seed_file"])
     limits = Limits(LIMITS.call, options["seconds"], int(options["memory"] * 2**20))
     with tqdm(total=len(submissions), unit="submission", disable=options["quiet"], file=sys.stderr) as bar:
+        ready: list[str] = []
 
         def tell(result: Result) -> None:
+            ready.append(result.student)
             bar.update()
             if result.error:
                 bar.write(f"{result.student}: {result.error}", file=sys.stderr)
 
-        results = grade_all(
-            lab, submissions, out / "results", seed, workers=options["workers"], limits=limits, tell=tell
-        )
+        try:
+            results = grade_all(
+                lab, submissions, out / "results", seed, workers=options["workers"], limits=limits, tell=tell
+            )
+        except KeyboardInterrupt:
+            said = (
+                f"{len(ready)} of {len(submissions)} are graded and kept in {out}; the same command goes on from there."
+            )
+            bar.write(said, file=sys.stderr)
+            raise
     write_reports(lab, results, out)
     troubled = sum(bool(result.error) for result in results)
     print(
@@ -63,10 +72,7 @@ def _seed(out: Path, number: int, given: str | None) -> int:
     """
     kept = out / "grading.json"
     if given is not None:
-        text = Path(given).read_text(encoding="utf-8").strip()
-        if not text.isdecimal() or len(text) > 18:
-            raise FileError(f"{given} must hold the seed, a number of at most 18 digits; it begins {text[:20]!r}.")
-        seed = int(text)
+        seed = seed_in(Path(given))
     else:
         seed = secrets.randbelow(10**12)
         if kept.exists():
@@ -79,3 +85,11 @@ def _seed(out: Path, number: int, given: str | None) -> int:
                 raise FileError(f"{out} holds a grading of lab {before}; choose another folder for lab {number}.")
     write_text_atomic(kept, json.dumps({"lab": number, "seed": seed}) + "\n")
     return seed
+
+
+def seed_in(file: Path) -> int:
+    """The seed that a file of the teacher's holds; FileError if it holds none."""
+    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise FileError(f"{file} must hold the seed, a number of at most 18 digits; it begins {text[:20]!r}.")
+    return int(text)

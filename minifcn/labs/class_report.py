@@ -20,12 +20,13 @@ from minifcn.labs.telling import STYLE
 from minifcn.weights import write_text_atomic
 
 BINS = 10  # bars of the histogram, each as many percent wide
+MARK = "\ufeff"  # by which Excel knows UTF-8; without it 김민수 is unreadable there
 
 
 def write_reports(lab: Lab, results: Sequence[Result], folder: Path) -> None:
     """grades.csv, class.html and reports/<student>.html."""
     (folder / "reports").mkdir(parents=True, exist_ok=True)
-    write_text_atomic(folder / "grades.csv", grades_csv(lab, results))
+    write_text_atomic(folder / "grades.csv", MARK + grades_csv(lab, results))
     write_text_atomic(folder / "class.html", class_page(lab, results))
     for result in results:
         write_text_atomic(folder / "reports" / f"{file_name(result.student)}.html", student_page(lab, result))
@@ -45,7 +46,7 @@ def grades_csv(lab: Lab, results: Sequence[Result]) -> str:
             "late" if result.late else "",
             result.file,
             " ".join(mistakes),
-            "; ".join([result.error, *result.notes]),
+            "; ".join(filter(None, [result.error, *result.notes])),
         ]
         writer.writerow([_harmless(str(cell)) for cell in row])
     return out.getvalue()
@@ -90,19 +91,19 @@ def histogram(percents: Sequence[float]) -> str:
     counts = [0] * (BINS + 1)
     for percent in percents:
         counts[min(BINS, int(percent * BINS / 100))] += 1
-    most = max([*counts, 1])
-    width, height, bar = 660, 150, 52
+    most, row, left, width = max([*counts, 1]), 22, 62, 230
     bars = []
     for place, count in enumerate(counts):
-        tall, x = height * count / most, 20 + place * (bar + 5)
         label = "100 %" if place == BINS else f"{100 // BINS * place}–{100 // BINS * (place + 1) - 1}"
+        long, y = width * count / most, row * place
         bars.append(
-            f"<rect x='{x}' y='{20 + height - tall:.1f}' width='{bar}' height='{tall:.1f}' fill='#0072b2'/>"
-            f"<text x='{x + bar / 2}' y='{14 + height - tall:.1f}'>{count or ''}</text>"
-            f"<text x='{x + bar / 2}' y='{height + 38}'>{label}</text>"
+            f"<text x='{left - 8}' y='{y + 15}' text-anchor='end'>{label}</text>"
+            f"<rect x='{left}' y='{y + 2}' width='{long:.1f}' height='{row - 4}' fill='#0072b2'/>"
+            f"<text x='{left + long + 6:.1f}' y='{y + 15}'>{count or ''}</text>"
         )
-    style = "style='max-width:100%;font:13px sans-serif;text-anchor:middle;fill:currentColor'"
-    picture = f"<svg viewBox='0 0 {width} {height + 48}' role='img' aria-label='points in percent' {style}>"
+    size = left + width + 48, row * (BINS + 1)
+    style = f"style='width:{size[0]}px;max-width:100%;font:13px sans-serif;fill:currentColor'"
+    picture = f"<svg viewBox='0 0 {size[0]} {size[1]}' role='img' aria-label='points in percent' {style}>"
     return f"<h2>Points in percent</h2>{picture}{''.join(bars)}</svg>"
 
 
@@ -148,7 +149,7 @@ def _everybody(results: Sequence[Result]) -> str:
         f"<td>{result.points}</td><td>{'late' if result.late else ''}</td><td>{result.seconds:.0f} s</td></tr>"
         for result in sorted(results, key=lambda result: (-result.points, result.student))
     )
-    head = "<tr><th>student</th><th>points</th><th></th><th></th></tr>"
+    head = "<tr><th>student</th><th>points</th><th></th><th>judged in</th></tr>"
     return f"<h2>Everybody</h2><table class='grades'>{head}{rows}</table>"
 
 
@@ -170,6 +171,8 @@ PAGE = """<style>
 body { font: 16px/1.5 sans-serif; max-width: 54em; margin: 1.5em auto; padding: 0 1em; overflow-wrap: anywhere; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.15em; margin-top: 1.6em; }
 table.grades { border-collapse: collapse; display: block; overflow-x: auto; }
-table.grades td, table.grades th { padding: 0.15em 0.8em 0.15em 0; text-align: left; vertical-align: top; }
+table.grades td, table.grades th { padding: 0.15em 0.6em 0.15em 0; text-align: left; vertical-align: top;
+  overflow-wrap: normal; }
+@media (max-width: 28em) { table.grades { font-size: 0.85em; } }
 .error { border-left: 4px solid #d55e00; padding-left: 0.8em; }
 </style>"""

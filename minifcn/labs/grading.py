@@ -22,14 +22,14 @@ from typing import Any
 from minifcn.errors import FileError
 from minifcn.labs.alike import prints
 from minifcn.labs.catalogue import lab_of
-from minifcn.labs.judging import Grade, graded_file
+from minifcn.labs.judging import Grade, TaskGrade, graded_file
 from minifcn.labs.lab import AUTOMATIC, Lab
 from minifcn.labs.submissions import Submission, as_python
 from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
 
-VERSION = 1  # of what is written down about a submission
+VERSION = 3  # of what is written down about a submission
 LIMITS = Limits(call=10.0, total=60.0, memory=2 * 2**30)
 
 
@@ -177,7 +177,7 @@ def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Re
         return Result(
             **about,
             points=grade.points,
-            error=grade.error,
+            error=grade.error or _nothing_of(lab, grade),
             notes=(*submission.notes, *(f"left out: {note}" for note in grade.notes)),
             walls=grade.missing,
             tasks=tuple(_task(task) for task in grade.tasks),
@@ -190,8 +190,16 @@ def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Re
         return Result(**about, error=told, notes=submission.notes)
 
 
-def _task(grade: Any) -> TaskResult:
-    mistakes = {mistake.name: mistake.remark for mistake in grade.finding.mistakes} if grade.finding else {}
+def _nothing_of(lab: Lab, grade: Grade) -> str:
+    """Why a teacher should look: an empty file, or one of another lab."""
+    if any(task.state != "missing" for task in grade.tasks):
+        return ""
+    return f"none of the functions of lab {lab.number} is in it ({', '.join(lab.functions)}); is it of another lab?"
+
+
+def _task(grade: TaskGrade) -> TaskResult:
+    found = () if grade.finding is None else grade.finding.mistakes  # a finding is false where something is wrong
+    mistakes = {mistake.name: mistake.remark for mistake in found}
     return TaskResult(grade.task.function, grade.state, grade.points, grade.task.points, mistakes, grade.told)
 
 

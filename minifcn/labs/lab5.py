@@ -32,6 +32,11 @@ LAB = Lab(
             gate={"between_pixels_the_tent_interpolates": 5},
             laws={"the_tent_is_symmetric": 2, "the_tent_is_a_product": 1, "shares_sum_to_one": 2},
             hint="Write down one line for k = 4: the centre is 1.5, f is 2, and the weights are 1/4, 3/4, 3/4, 1/4.",
+            mutants=(
+                "off_centre_as_in_early_caffe", "half_rounded_down", "centre_at_half_the_size",
+                "tent_normalised_to_one", "tent_not_normalised", "cone_for_a_tent", "box_for_a_tent",
+                "smooth_for_a_tent", "kernel_always_square",
+            ),
         ),
         Task(
             "fuse",
@@ -39,6 +44,10 @@ LAB = Lab(
             gate={"a_skip_lands_at_its_offset": 3, "an_empty_skip_changes_nothing": 3},
             laws={"score_and_skip_may_change_places": 2},
             hint="Both maps lose what lies before their offset; then the smaller number of rows and columns is kept.",
+            mutants=(
+                "fuse_offsets_exchanged", "fuse_averages", "fuse_without_offsets", "fuse_in_the_middle",
+                "fuse_ignores_the_score_offset", "fuse_keeps_the_larger",
+            ),
         ),
         Task(
             "fcn8s",
@@ -52,6 +61,12 @@ LAB = Lab(
             contracts={"an_image_that_is_not_covered_is_refused": 2, "the_streams_are_only_read": 2},
             hint="Enlarge by 2, fuse from offset 1 on, twice; enlarge by 8 and cut the image out from offset 4 on. "
             "It uses your bilinear_kernel and your fuse: they come first.",
+            mutants=(
+                "skip4_left_out", "skip3_left_out", "fused_scores_averaged", "enlarged_by_repetition",
+                "tents_with_a_sum_of_one", "doubled_scores_not_cropped", "last_crop_forgotten",
+                "last_crop_a_row_early", "later_skip_wins", "classes_mixed_by_the_tents",
+                "smaller_where_scores_end", "skip_added_in_place", "enlarged_between_the_corners",
+            ),
         ),
         Task(
             "cross_entropy",
@@ -68,6 +83,17 @@ LAB = Lab(
             contracts={"labels_without_a_class_are_refused": 2, "scores_and_labels_are_only_read": 1},
             efforts=(Effort(_scores, 2, "arrays hold all pixels, no loop over them is needed", lines=80),),
             hint="−log p[t] = log Σ exp(x) − x[t], with the largest score of each pixel subtracted first.",
+            mutants=(
+                "exponentials_overflow", "largest_score_of_the_whole_batch", "probabilities_clipped",
+                "logarithm_to_base_two", "softmax_taken_twice", "softmax_over_the_columns",
+                "sigmoid_for_each_class", "mean_over_all_pixels", "mean_over_the_batch_only",
+                "mean_of_the_means_of_images", "weights_ignored", "loss_not_divided",
+                "weighted_sum_over_all_pixels", "weights_not_in_the_denominator", "weight_of_the_prediction",
+                "void_counted_as_the_last_class", "only_255_is_void", "void_multiplied_by_zero",
+                "all_void_divides_by_zero", "labels_begin_at_one", "negative_labels_wrap",
+                "unknown_labels_are_void", "scores_shifted_in_place", "classes_read_as_contiguous",
+                "labels_only_of_one_byte",
+            ),
         ),
         Task(
             "cross_entropy_backward",
@@ -82,6 +108,14 @@ LAB = Lab(
             contracts={"labels_without_a_class_are_refused": 2, "scores_and_labels_are_only_read": 2},
             efforts=(Effort(_scores, 2, "arrays hold all pixels, no loop over them is needed", lines=80),),
             hint="(p − onehot(t)) · weight[t], divided by the same number as the loss; zero at void pixels.",
+            mutants=(
+                "gradient_not_divided", "gradient_divided_by_all_pixels", "gradient_divided_by_the_images",
+                "void_receives_its_softmax", "void_gradient_multiplied_by_zero", "onehot_forgotten",
+                "gradient_uphill", "gradient_without_weights", "weights_on_the_scores_classes",
+                "weights_not_in_the_gradients_denominator", "gradient_of_the_next_class",
+                "gradient_of_all_void_is_nan", "softmax_overflows_in_backward", "unknown_labels_receive_nothing",
+                "softmax_made_in_the_scores",
+            ),
         ),
         Task(
             "confusion_matrix",
@@ -91,6 +125,13 @@ LAB = Lab(
             contracts={"labels_that_cannot_be_counted_are_refused": 2, "predictions_and_labels_are_only_read": 1},
             efforts=(Effort(_batches, 2, "np.bincount counts all pixels of a batch at once", lines=80),),
             hint="Number the pairs (truth, prediction) from 0 to C² − 1, count the numbers, and shape the counts.",
+            mutants=(
+                "rows_are_the_prediction", "cells_computed_in_bytes", "counted_in_bytes",
+                "equal_pixels_counted_once", "equal_pixels_of_a_batch_counted_once", "only_the_last_batch",
+                "void_counted_as_background", "void_must_not_be_predicted", "void_left_out_of_the_truth_only",
+                "wrong_predictions_left_out", "cut_to_the_shorter", "bins_without_a_range",
+                "shares_instead_of_counts", "void_erased_in_the_callers_array",
+            ),
         ),
         Task(
             "segmentation_metrics",
@@ -104,10 +145,19 @@ LAB = Lab(
                 "nothing_counted_is_not_a_number": 1,
             },
             hint="All four come from the matrix of all batches: its diagonal, the sums of its rows and of its columns.",
+            mutants=(
+                "mean_over_the_batches", "absent_classes_count_as_zero", "absent_classes_count_as_one",
+                "one_absent_class_spoils_the_mean", "predicted_only_classes_left_out", "intersection_counted_twice",
+                "dice_for_iu", "precision_for_accuracy", "weighted_by_the_prediction", "frequencies_forgotten",
+                "all_classes_pooled", "background_left_out", "void_pixels_are_wrong", "accuracies_exchanged",
+                "nothing_counted_is_zero", "in_percent",
+            ),
         ),
     ),
     written={
-        "upsampling": "Why can the network with frozen tents not reach mean IU 1 on one image, and the other can?"
+        "upsampling": "10: what a tent can draw, straight lines between the centres of cells (3); where the wrong "
+        "pixels are, at borders, corners and the thin bar (3); a learned kernel has a weight for each place in a cell "
+        "(2); one picture learnt by heart tests the code and says nothing about others (2).",
     },
     builds_on=(1, 2, 4),
-)
+)  # fmt: skip

@@ -91,5 +91,9 @@ LAB = Lab(
             hint="One pixel of truth 2 predicted as 0 makes a single 1: in which row, and in which column?",
         ),
     ),
-    written={"oracle": "Which is better in a test, a second implementation or laws, and what does each miss?"},
+    written={
+        "oracle": "10: what an oracle misses, the same misunderstanding twice, with an example (3); what laws miss, "
+        "wrong operations that obey them, with an example (3); hand-made numbers or several laws close the gap (2); "
+        "how the own tests were chosen (2).",
+    },
 )  # fmt: skip

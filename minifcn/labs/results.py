@@ -1,4 +1,4 @@
-"""A grade as `results.json`, which Gradescope reads, and which Otter writes for it.
+"""A grade as `results.json`, which Gradescope reads; Otter, which grades in Gradescope's place, writes the same file.
 
 https://gradescope-autograders.readthedocs.io/en/latest/specs/#output-format
 """
@@ -35,11 +35,11 @@ def results(grade: Grade, visibility: str = "visible") -> dict[str, Any]:
         }
         for place, told in enumerate(grade.tasks, 1)
     ]
+    told = grade.error or f"{grade.lab.title}: {grade.points} points. What is written in words is graded by hand."
     return {
         "score": grade.points,
         "execution_time": round(grade.seconds, 3),
-        "output": grade.error
-        or f"{grade.lab.title}: {grade.points} points. What is written in words is graded by hand.",
+        "output": "\n".join([told, *grade.notes]),
         "output_format": "text",
         "visibility": visibility,
         "stdout_visibility": "hidden",

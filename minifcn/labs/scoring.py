@@ -1,11 +1,17 @@
-"""The mutation score of a lab: what every known mistake would cost, which law notices it, and whether it is named."""
+"""The mutation score of a lab: what every known mistake would cost, which law notices it, and whether it is named.
+
+In lab 6 students write the tests, so it is the solution's tests that have to notice the mistakes.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from textwrap import fill
+from typing import Any
 
-from minifcn.labs.judging import graded_task
+from minifcn.labs.breaking import WORTH, BreakTask, met
+from minifcn.labs.forms import source_of
+from minifcn.labs.judging import graded_task, in_this_process
 from minifcn.labs.lab import AUTOMATIC, Lab, Task
 from minifcn.testing.mutants import MUTANTS
 from minifcn.testing.version import Version
@@ -15,10 +21,11 @@ from minifcn.testing.version import Version
 class Mistake:
     """One mutant in the place of a student's function, all other tasks being right.
 
-    points: of AUTOMATIC. noticed_by: the laws that it breaks. named: whether the report calls it by its name.
+    points: of AUTOMATIC. noticed_by: the laws that it breaks, or the test of the solution that notices it. named:
+    whether the report calls it by its name.
     """
 
-    task: Task
+    task: Task | BreakTask
     mutant: Version
     points: int
     noticed_by: tuple[str, ...]
@@ -53,12 +60,12 @@ class LabScore:
 
     @property
     def percent(self) -> float:
-        """Of the mutants, those that cost points."""
-        return 100 * (1 - len(self.survivors) / max(1, len(self.mistakes)))
+        """Of the mutants, those that cost points; NaN if there are none."""
+        return 100 * (1 - len(self.survivors) / len(self.mistakes)) if self.mistakes else float("nan")
 
     def __str__(self) -> str:
         lines = [f"Lab {self.lab.number}: {self.lab.title}"]
-        for task in self.lab.by_laws:
+        for task in self.lab.tasks:
             lines += ["", f"{task.function} ({task.points} points, as {task.operation})"]
             for each in self.mistakes:
                 if each.task is task:
@@ -67,6 +74,8 @@ class LabScore:
                     told = ", ".join(each.noticed_by) or "NOTICED BY NO LAW"
                     lines.append(fill(told, 110, initial_indent=" " * 26, subsequent_indent=" " * 26,
                                       break_on_hyphens=False))  # fmt: skip
+        if not self.mistakes:
+            return "\n".join([*lines, "", "No mistake of this lab is known, so it has no mutation score."])
         noticed = len(self.mistakes) - len(self.survivors)
         lines += ["", f"Mutation score {self.percent:.0f} %: {noticed} of {len(self.mistakes)} mistakes cost points, "
                       f"{len(self.mistakes) - len(self.unnamed)} are called by their names."]  # fmt: skip
@@ -76,14 +85,30 @@ class LabScore:
 
 
 def lab_score(lab: Lab, *, examples: int = 15, seed: int = 0) -> LabScore:
-    """Put every mutant of every task into its place, and judge it as a student's function."""
-    made = []
-    for task in lab.by_laws:
-        for name in task.mutants:
-            mutant = MUTANTS[name]
-            function = task.form.written(mutant.function) if task.form else mutant.function
-            grade = graded_task(task, function, examples, seed, small=False)
-            broken = tuple(line.name for line in grade.lines if line.kind != "effort" and not line.holds)
-            named = grade.finding is not None and mutant in grade.finding.mistakes
-            made.append(Mistake(task, mutant, AUTOMATIC - task.points + grade.points, broken, named))
+    """Judge every mutant in the place of a student's function; where tests are asked for, by the solution's test."""
+    made: list[Mistake] = []
+    for task in lab.tasks:
+        if isinstance(task, BreakTask):
+            made += _by_its_test(lab, task)
+        else:
+            made += [_by_its_laws(task, MUTANTS[name], examples, seed) for name in task.mutants]
     return LabScore(lab, tuple(made))
+
+
+def _by_its_laws(task: Task, mutant: Version, examples: int, seed: int) -> Mistake:
+    function = task.form.written(mutant.function) if task.form else mutant.function
+    grade = graded_task(task, function, examples, seed, small=False)
+    broken = tuple(line.name for line in grade.lines if line.kind != "effort" and not line.holds)
+    named = grade.finding is not None and mutant in grade.finding.mistakes
+    return Mistake(task, mutant, AUTOMATIC - task.points + grade.points, broken, named)
+
+
+def _by_its_test(lab: Lab, task: BreakTask) -> list[Mistake]:
+    """Every mutant of a test, met by that of the solution."""
+    solved: dict[str, Any] = {}
+    exec(compile(source_of(lab.number).python(solved=True), f"lab{lab.number}.py", "exec"), solved)
+    attempt, made = in_this_process(solved), []
+    for name in task.mutants:
+        noticed = met(task, name, False, attempt).as_it_should
+        made.append(Mistake(task, MUTANTS[name], AUTOMATIC - WORTH * noticed, (task.function,) * noticed, True))
+    return made

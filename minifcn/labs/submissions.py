@@ -20,6 +20,7 @@ from minifcn.labs.lab import Lab
 from minifcn.labs.percent import cells_of_notebook
 
 SUFFIXES = (".py", ".ipynb")
+PACKED = (".zip", ".7z", ".gz", ".rar", ".tar", ".tgz")
 MOODLE = re.compile(r"^(?P<name>.+)_(?P<id>\d+)_assignsubmission_(?:file|onlinetext)_?(?P<file>.*)$")
 CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)$")
 REFERENCE = re.compile(
@@ -52,17 +53,31 @@ def submissions_in(folder: Path, lab: Lab) -> list[Submission]:
         if item.is_dir() and not item.is_symlink():
             student = _student(item.name)
             files.setdefault(student, []).extend(_within(item, lab))
-        elif item.suffix.lower() in SUFFIXES and item.is_file() and not item.is_symlink():
+        elif item.is_file() and not item.is_symlink() and _handed_in(item):
             student = _student(item.name)
-            files.setdefault(student, []).append(item)
+            files.setdefault(student, []).extend([item] if item.suffix.lower() in SUFFIXES else [])
         else:
             continue
         found = CANVAS.match(item.name)
         if found and found["late"]:
             late.add(student)
-    if not files:
-        raise FileError(f"{folder} holds no .py and no .ipynb, and no folders with them.")
+    if not any(files.values()):
+        raise FileError(f"{folder} holds no .py and no .ipynb, and no folders with them; unpack what is packed.")
     return [_chosen(student, paths, lab, student in late) for student, paths in sorted(files.items())]
+
+
+def submission_at(place: Path, lab: Lab) -> Submission:
+    """What one student handed in: a file, or a folder of files, as Gradescope unpacks it; FileError for neither."""
+    if place.is_dir():
+        return _chosen(place.name, _within(place, lab), lab, late=False)
+    if place.suffix.lower() not in SUFFIXES or not place.is_file():
+        raise FileError(f"{place} is no .py, no .ipynb and no folder with them; pass what one student handed in.")
+    return Submission(place.stem, place)
+
+
+def _handed_in(file: Path) -> bool:
+    """Whether a file is a student's: nobody may be passed over for having sent a .zip or a .pdf."""
+    return file.suffix.lower() in (*SUFFIXES, *PACKED) or any(layout.match(file.name) for layout in (MOODLE, CANVAS))
 
 
 def _student(name: str) -> str:
@@ -70,8 +85,8 @@ def _student(name: str) -> str:
     for layout in (MOODLE, CANVAS):
         if found := layout.match(name):
             return f"{found['name']} ({found['id']})"
-    stem = name.removesuffix(Path(name).suffix) if Path(name).suffix.lower() in SUFFIXES else name
-    return stem
+    suffix = Path(name).suffix
+    return name.removesuffix(suffix) if suffix.lower() in (*SUFFIXES, *PACKED) else name
 
 
 def _within(folder: Path, lab: Lab) -> list[Path]:
@@ -88,7 +103,9 @@ def _within(folder: Path, lab: Lab) -> list[Path]:
 def _chosen(student: str, paths: list[Path], lab: Lab, late: bool) -> Submission:
     """The file with most of the lab's functions; of those with as many the notebook, and of those the first."""
     if not paths:
-        return Submission(student, None, late, ("there is no .py and no .ipynb",))
+        return Submission(
+            student, None, late, ("there is no .py and no .ipynb; what is packed must be unpacked first",)
+        )
     written = {path: len(_defined(path) & set(lab.functions)) for path in paths}
     first = min(paths, key=lambda path: (-written[path], path.suffix.lower() != ".ipynb", len(path.name), path.name))
     others = [path.name for path in paths if path != first and written[path]]
@@ -133,7 +150,8 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
         away = _imports_of_others(node)
         if away:
             gone |= {(alias.asname or alias.name).partition(".")[0] for alias in getattr(node, "names", ())}
-            notes.append(f"import of {', '.join(sorted(away))}, as only NumPy and the standard library are there")
+            if getattr(node, "module", "") != "minifcn.labs":  # that one is in the notebook as it was given out
+                notes.append(f"import of {', '.join(sorted(away))}, as only NumPy and the standard library are there")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             continue
         else:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import re
 from pathlib import Path
@@ -15,11 +16,28 @@ from minifcn.labs import grading, lab_of
 from minifcn.labs.class_report import _harmless, histogram
 from minifcn.labs.forms import source_of
 from minifcn.labs.grading import Result, TaskResult, file_name, grade_all
+from minifcn.labs.scoring import LabScore
 from minifcn.labs.submissions import Submission, submissions_in
 
 LAB = lab_of(1)
 SOLUTION = source_of(1).python(solved=True)
 STUB = source_of(1).python()
+FLIPPED = """\
+import numpy as np
+
+
+def pair(value):
+    return value if isinstance(value, tuple) else (value, value)
+
+
+def conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1):
+    (sh, sw), (ph, pw), (dh, dw) = pair(stride), pair(padding), pair(dilation)
+    x = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    reach = (weight.shape[2] - 1) * dh + 1, (weight.shape[3] - 1) * dw + 1
+    seen = np.lib.stride_tricks.sliding_window_view(x, reach, (2, 3))[:, :, ::sh, ::sw, ::dh, ::dw]
+    y = np.einsum("ncijkl,ockl->noij", seen, weight[..., ::-1, ::-1])
+    return y if bias is None else y + bias[:, None, None]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +48,12 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "right": SOLUTION,
         "copied": SOLUTION.replace("columns", "kolumner"),
         "stub": STUB,
+        "flipped": FLIPPED,
         "ends": "import os\nos._exit(0)\n",
         "broken": "def im2col(x:\n",
         "=formula": STUB,
+        "김민수": "",
+        "other": source_of(4).python(solved=True),
     }
     for name, text in texts.items():
         (folder / f"{name}.py").write_text(text, encoding="utf-8")
@@ -42,17 +63,55 @@ def graded(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def rows(out: Path) -> dict[str, dict[str, str]]:
-    with open(out / "grades.csv", encoding="utf-8", newline="") as file:
+    with open(out / "grades.csv", encoding="utf-8-sig", newline="") as file:
         return {row["student"].strip(): row for row in csv.DictReader(file)}
 
 
 def test_everybody_gets_a_fair_grade(graded: tuple[Path, Path]) -> None:
     found = rows(graded[1])
     points = {name: int(row["points (90)"]) for name, row in found.items()}
-    assert points == {"right": 90, "copied": 90, "stub": 0, "ends": 0, "broken": 0, "=formula": 0, "nothing": 0}
+    assert points == {"right": 90, "copied": 90, "flipped": 0, "stub": 0, "ends": 0, "broken": 0, "=formula": 0, "nothing": 0,
+                      "김민수": 0, "other": 0}  # fmt: skip
     assert "SyntaxError" in found["broken"]["remark"] and "ended the process" in found["ends"]["remark"]
-    assert "there is no file" in found["nothing"]["remark"]
+    assert found["nothing"]["remark"] == (
+        "there is no file to grade; there is no .py and no .ipynb; what is packed must be unpacked first"
+    )
+    assert found["right"]["remark"] == found["stub"]["remark"] == ""
+    for name in ("김민수", "other"):  # an empty file, and one of another lab
+        assert found[name]["remark"].startswith("none of the functions of lab 1 is in it (output_size, im2col,")
+        assert f"{name}: none of the functions" in (graded[1] / "class.html").read_text(encoding="utf-8")
     assert not re.search(r"minifcn-\w{8}", (graded[1] / "grades.csv").read_text())  # no path of the judge's
+
+
+def test_a_mistake_that_is_known_is_called_by_its_name(graded: tuple[Path, Path]) -> None:
+    """In the table, on the page about the class, and on the student's."""
+    _, out = graded
+    assert {name: row["mistakes"] for name, row in rows(out).items() if row["mistakes"]} == {
+        "flipped": "kernel_flipped"
+    }
+    page = (out / "class.html").read_text(encoding="utf-8")
+    assert "<td>1</td><td>conv2d</td><td>kernel_flipped: " in page and "None was recognised" not in page
+    assert "kernel_flipped" in (out / "reports" / "flipped.html").read_text(encoding="utf-8")
+
+
+def test_excel_takes_the_table_for_utf_8(graded: tuple[Path, Path]) -> None:
+    content = (graded[1] / "grades.csv").read_bytes()
+    assert content.startswith(b"\xef\xbb\xbfstudent,") and "김민수".encode() in content
+
+
+def test_who_interrupts_is_told_how_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(lab, submissions, seed, workers, limits):  # type: ignore[no-untyped-def]
+        yield Result(submissions[0].student, "x.py", "key")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(grading, "_graded", interrupted)
+    for name in "ab":
+        (tmp_path / f"{name}.py").write_text(STUB)
+    out = tmp_path.parent / f"{tmp_path.name}-out"
+    assert main(["lab", "grade", "1", str(tmp_path), "--out", str(out), "--quiet"]) == 130
+    assert f"1 of 2 are graded and kept in {out}; the same command goes on from there." in capsys.readouterr().err
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula(graded: tuple[Path, Path]) -> None:
@@ -142,7 +201,8 @@ def test_names_of_files_differ_where_students_do() -> None:
 
 def test_the_histogram_counts_everybody() -> None:
     picture = histogram([0, 9.9, 10, 99.9, 100, 100])
-    assert re.findall(r">(\d+)</text><text", picture) == ["2", "1", "1", "2"]
+    assert re.findall(r">([\d– %]+)</text><rect [^>]*/><text [^>]*>(\d+)</text>", picture) == [
+        ("0–9", "2"), ("10–19", "1"), ("90–99", "1"), ("100 %", "2")]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -156,6 +216,12 @@ def test_the_histogram_counts_everybody() -> None:
         (["grade", "1", "{folder}", "--out", "{out}", "--seconds", "-5"], "--seconds is -5; at least 1"),
         (["grade", "1", "{folder}", "--out", "{out}", "--seconds", "nan"], "--seconds is nan; at least 1"),
         (["grade", "1", "{folder}", "--out", "{out}", "--memory", "0"], "--memory is 0; at least 256"),
+        (["results", "1", "{folder}/none.py", "--out", "{out}"], "is no .py, no .ipynb and no folder with them"),
+        (
+            ["results", "1", "{folder}", "--out", "{out}", "--visibility", "never"],
+            "--visibility is never; it is one of",
+        ),
+        (["results", "1", "{folder}", "--out", "{out}", "--seed-file", "{folder}/a.py"], "must hold the seed"),
         (["check", "1", "{folder}/none.py"], "is not a file that can be read"),
         (["check", "1", "{folder}/a.py", "--task", "im2cols"], "is im2col meant?"),
         (["check", "1"], "there is no lab1_im2col.py or .ipynb here"),
@@ -188,11 +254,15 @@ def test_check_tells_the_tasks_and_its_status(tmp_path: Path, capsys: pytest.Cap
     assert "90 of 90 points by the public laws" in capsys.readouterr().out
 
 
+def test_a_lab_without_mistakes_has_no_score_rather_than_a_perfect_one() -> None:
+    score = LabScore(LAB, ())
+    assert "no mutation score" in str(score) and "100 %" not in str(score) and math.isnan(score.percent)
+
+
 def test_score_prints_every_lab_and_fails_where_a_mistake_costs_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from minifcn.commands import lab_score
-    from minifcn.labs.scoring import LabScore
 
     monkeypatch.setattr(lab_score, "lab_score", lambda lab: LabScore(lab, ()))
     assert main(["lab", "score"]) == 0

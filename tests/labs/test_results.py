@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from minifcn.cli import main
 from minifcn.errors import ArgumentError
 from minifcn.labs import lab_of
 from minifcn.labs.forms import leaks, source_of
@@ -76,3 +78,24 @@ def test_a_file_that_could_not_be_run_says_why_and_a_visibility_is_known() -> No
     assert told["extra_data"]["walls_that_are_missing"] == ["no wall"]
     with pytest.raises(ArgumentError, match="no visibility 'never'; it is one of visible, hidden"):
         results(grade, "never")
+
+
+def test_one_submission_is_graded_for_gradescope(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As its harness does: a folder with what the student uploaded, and a place for results.json."""
+    folder, out = tmp_path / "submission", tmp_path / "results" / "results.json"
+    folder.mkdir()
+    (folder / "first_try.py").write_text("def im2col(x):\n    pass\n", encoding="utf-8")
+    (folder / "lab1.ipynb").write_text(TEXT.notebook(solved=True), encoding="utf-8")
+    assert main(["lab", "results", "1", str(folder), "--out", str(out), "--visibility", "after_due_date"]) == 0
+    told = json.loads(out.read_text(encoding="utf-8"))
+    assert fits(told, TOP) and all(fits(test, TEST) for test in told["tests"])
+    assert told["score"] == 90 and told["visibility"] == "after_due_date"
+    assert "lab1.ipynb was graded, and not first_try.py" in told["output"]
+    assert "90 points of lab 1" in capsys.readouterr().out
+
+
+def test_an_upload_without_python_is_a_result_too(tmp_path: Path) -> None:
+    (tmp_path / "essay.docx").write_text("abc", encoding="utf-8")
+    assert main(["lab", "results", "1", str(tmp_path), "--out", str(tmp_path / "results.json")]) == 0
+    told = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert told["score"] == 0 and told["output"].startswith("There is no file to grade.\nthere is no .py")

@@ -67,8 +67,34 @@ def test_a_student_without_a_file_is_there_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     write(tmp_path / "b.py")
     first, second = submissions_in(tmp_path, LAB)
-    assert first.file is None and first.notes == ("there is no .py and no .ipynb",)
+    assert first.file is None and "there is no .py and no .ipynb; what is packed" in first.notes[0]
     assert second.file is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "student"),
+    [
+        ("kimdan_4567_89012_lab1.zip", "kimdan (4567)"),
+        ("kimdan_4567_89012_lab1.docx", "kimdan (4567)"),
+        ("Dan Kim_41_assignsubmission_file_lab1.pdf", "Dan Kim (41)"),
+        ("dan.zip", "dan"),
+    ],
+)
+def test_nobody_s_work_is_passed_over_because_it_is_packed_or_no_python(
+    name: str, student: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "README.md")
+    write(tmp_path / name)
+    write(tmp_path / "alice.py")
+    found = {each.student: each.file for each in submissions_in(tmp_path, LAB)}
+    assert found == {"alice": tmp_path / "alice.py", student: None}
+
+
+def test_what_is_packed_beside_a_file_of_the_same_student_is_no_second_one(tmp_path: Path) -> None:
+    file = write(tmp_path / "dan.py")
+    write(tmp_path / "dan.zip")
+    (found,) = submissions_in(tmp_path, LAB)
+    assert (found.student, found.file, found.notes) == ("dan", file, ())
 
 
 def test_what_is_no_folder_of_submissions_is_one_sentence(tmp_path: Path) -> None:
@@ -80,14 +106,16 @@ def test_what_is_no_folder_of_submissions_is_one_sentence(tmp_path: Path) -> Non
 def test_what_needs_more_than_numpy_is_left_out_and_lines_stay_where_they_are(tmp_path: Path) -> None:
     text = (
         "import numpy as np\nimport torch, math\nfrom minifcn.labs import session\nlab = session(1)\n"
-        "PADS = 3\n\n\ndef im2col(x):\n    return np.pad(x, PADS)\n\n\nlab.check(im2col)\nseen = lab.check(im2col)\nseen.x\n"
+        "import minifcn\nPADS = 3\n\n\ndef im2col(x):\n    return np.pad(x, PADS)\n\n\nlab.check(im2col)\nseen = lab.check(im2col)\nseen.x\n"
     )
     made, notes = as_python(write(tmp_path / "a.py", text))
-    assert made.count("\n") == text.count("\n") and made.splitlines()[7] == "def im2col(x):"
+    assert made.count("\n") == text.count("\n") and made.splitlines()[8] == "def im2col(x):"
     assert "PADS = 3" in made and "lab" not in made and "seen" not in made and "torch" not in made
     assert notes == tuple(
         f"import of {name}, as only NumPy and the standard library are there" for name in ("torch", "minifcn")
     )
+    given = write(tmp_path / "b.py", "from minifcn.labs import session\nlab = session(1)\n")
+    assert as_python(given) == ("\n\n", ())  # as every notebook begins that was given out
 
 
 def test_a_notebook_loses_its_commands_and_what_is_only_shown(tmp_path: Path) -> None:
