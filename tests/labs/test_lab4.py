@@ -34,6 +34,7 @@ def test_examples_by_hand() -> None:
     assert f("avg_pool2d_backward")(row(10, 20), row(0, 0, 0), (1, 2), 1).ravel().tolist() == [5, 15, 10]
     assert f("pad_to_multiple")(np.zeros((1, 1, 375, 500)), 32).shape == (1, 1, 384, 512)
     assert f("pad_to_multiple")(np.zeros((1, 1, 64, 64)), 32).shape == (1, 1, 64, 64)
+    assert f("pad_to_multiple")(np.zeros((1, 1, 5, 7)), (4, 6)).shape == (1, 1, 8, 12)
     size = [(375, 500), (375, 500)]
     for _ in range(5):
         size = [f("pool_output_size")(n, 2, ceil_mode=ceil) for n, ceil in zip(size, (False, True), strict=True)]
