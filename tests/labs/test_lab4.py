@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.labs import session
 from tests.labs.texts import names_of
 
 
@@ -39,3 +40,13 @@ def test_examples_by_hand() -> None:
     for _ in range(5):
         size = [f("pool_output_size")(n, 2, ceil_mode=ceil) for n, ceil in zip(size, (False, True), strict=True)]
     assert size == [(11, 15), (12, 16)]
+
+
+def test_a_way_back_is_not_missed_where_none_is_asked_for() -> None:
+    """`pad_to_multiple` of the library gives one, too; that of the lab does not."""
+
+    def pad_to_multiple(x: Any, m: Any) -> Any:
+        return np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))
+
+    told = str(session(4).check(pad_to_multiple))
+    assert "pad_to_multiple: 0 of 6 points" in told and "way back" not in told
