@@ -68,7 +68,11 @@ def _found(lab: Lab) -> Path:
     there = [path for path in places if path.is_file()]
     if not there:
         raise FileError(f"there is no {name}.py or .ipynb here or in lab{lab.number}; pass the path of yours.")
-    return max(there, key=lambda path: path.stat().st_mtime)
+    last = max(there, key=lambda path: path.stat().st_mtime)
+    others = ", ".join(str(path) for path in there if path != last)
+    if others:
+        print(f"{last} is checked, which was saved last, and not {others}; to check another, pass its path.")
+    return last
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

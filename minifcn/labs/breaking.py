@@ -94,14 +94,18 @@ class Trial:
 def trials(task: BreakTask, attempt: Try, seed: int | None) -> list[Trial]:
     """A test on all right implementations, the plain one first, and on the mutants that are drawn.
 
-    seed: draws the mutants and the order in which they are tried; None for the public ones. attempt: calls the test.
+    seed: draws the mutants and the order in which they are tried; None for the public ones, in the order of the text.
+    attempt: calls the test. A test that refuses the plain right one has no points whatever else it does, so it is
+    asked no further: one that never returns costs its limit once, not once for every version.
     """
     found: dict[str, Trial] = {}
     versions = [(name, True) for name in RIGHT[task.operation]] + [(name, False) for name in task.drawn(seed)]
-    order = random.Random(f"order {seed} {task.function}").sample(versions, len(versions))
-    for name, right in order:
+    drawn = random.Random(f"order {seed} {task.function}").sample(versions, len(versions))
+    for name, right in versions if seed is None else drawn:
         found[name] = met(task, name, right, attempt)
         if len(found) == 2 and all(trial.outcome == "not written yet" for trial in found.values()):
+            break
+        if (name, right) == versions[0] and found[name].outcome in ("raised", "gave up"):
             break
     return [found[name] for name, _ in versions if name in found]
 

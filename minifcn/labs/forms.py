@@ -196,8 +196,10 @@ def _plain(cell: Cell, number: int) -> Cell | None:
     if cell.kind == "markdown" or cell.is_solution:
         return cell
     if cell.is_check:
-        names = " or ".join(CHECK.findall(cell.source))
-        return Cell("code", f"# Check it: minifcn lab check {number}, or pytest test_lab{number}.py -k {names}")
+        found = CHECK.findall(cell.source)
+        task = f" --task {found[0]}" if len(found) == 1 else ""
+        test = f"pytest test_lab{number}.py -k {' or '.join(found)}"
+        return Cell("code", f"# Check it: minifcn lab check {number}{task}, or {test}")
     code = definitions(cell.source)
     return replace(cell, source=code) if code else None
 

@@ -25,7 +25,7 @@ LAB = Lab(
     number=4,
     name="pooling",
     title="Pooling and the size contract",
-    minutes=120,
+    minutes=150,
     tasks=(
         Task(
             "pool_output_size",

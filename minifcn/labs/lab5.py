@@ -123,7 +123,7 @@ LAB = Lab(
             gate={"a_pixel_counts_once_in_the_row_of_its_truth": 2, "rows_add_up_to_the_truth": 2},
             laws={"void_labels_hide_the_prediction": 1, "batches_add_up": 1, "counts_do_not_overflow": 1},
             contracts={"labels_that_cannot_be_counted_are_refused": 2, "predictions_and_labels_are_only_read": 1},
-            efforts=(Effort(_batches, 2, "np.bincount counts all pixels of a batch at once", lines=80),),
+            efforts=(Effort(_batches, 2, "all pixels of a batch can be counted at once, with np.bincount", lines=80),),
             hint="Number the pairs (truth, prediction) from 0 to C² − 1, count the numbers, and shape the counts.",
             mutants=(
                 "rows_are_the_prediction", "cells_computed_in_bytes", "counted_in_bytes",
@@ -159,5 +159,4 @@ LAB = Lab(
         "pixels are, at borders, corners and the thin bar (3); a learned kernel has a weight for each place in a cell "
         "(2); one picture learnt by heart tests the code and says nothing about others (2).",
     },
-    builds_on=(1, 2, 4),
 )  # fmt: skip

@@ -128,7 +128,8 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a submission as one file that needs NumPy alone, and what was left out of it, in sentences.
 
     Left out are imports of what is not there when it is graded, and the lines at the top level that use them, such as
-    `lab.check(...)`; of a notebook also its commands (%, !) and what is only shown. Lines keep their numbers.
+    `lab.check(...)`; of a notebook also its commands (%, !) and what is only shown. Nothing is said of the import that
+    every notebook of a lab begins with. Lines keep their numbers.
     FileError for what is no text or no notebook.
     """
     try:

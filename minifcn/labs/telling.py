@@ -33,7 +33,8 @@ class Told:
         name, worth = self.grade.task.function, self.grade.task.points
         if self.grade.state in ("missing", "not written yet"):
             there = "is not there" if self.grade.state == "missing" else "is not written yet"
-            return f"{name} {there}: 0 of {worth} points{f'; {self.grade.told}' if self.grade.told else ''}."
+            meant = f"; {self.grade.told}" if self.grade.told else ""
+            return f"{name} {there}: 0 of {worth} points{meant}".rstrip(".") + ("" if meant.endswith("?") else ".")
         if self:
             return f"{name}: all {worth} points."
         held = any(line.kind == "gate" and not line.holds for line in self.grade.lines)

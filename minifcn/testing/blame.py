@@ -217,7 +217,10 @@ def error_in_words(error: BaseException) -> str:
 
 
 def line_of(error: BaseException) -> str | None:
-    """The innermost line outside this library and others that an exception of this process came through."""
+    """The innermost line outside this library and others that an exception of this process came through.
+
+    Of an assertion the outermost, as in `worker.place`.
+    """
     frames = [
         (frame.f_code, line)
         for frame, line in traceback.walk_tb(error.__traceback__)
@@ -225,7 +228,10 @@ def line_of(error: BaseException) -> str | None:
         and "site-packages" not in frame.f_code.co_filename
         and not str(frame.f_globals.get("__name__", "")).startswith("minifcn.")
     ]
-    return in_words(frames[-1][0].co_filename, frames[-1][1], frames[-1][0].co_name) if frames else None
+    if not frames:
+        return None
+    code, line = frames[0 if isinstance(error, AssertionError) else -1]
+    return in_words(code.co_filename, line, code.co_name)
 
 
 def _whole_numbers_in(value: Any) -> list[int]:

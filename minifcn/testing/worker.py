@@ -144,13 +144,16 @@ def raised(error: BaseException, path: str) -> dict[str, Any]:
 
 
 def place(error: BaseException, path: str) -> str | None:
-    """`FILE, line 12, in conv2d: y[i] = x[j]`: the innermost line of a file that an exception came through."""
+    """`FILE, line 12, in conv2d: y[i] = x[j]`: the innermost line of a file that an exception came through.
+
+    Of an assertion the outermost: one that fails in a helper says nothing of which of its calls it was.
+    """
     if isinstance(error, SyntaxError) and error.filename and same_file(error.filename, path):
         return f"{os.path.basename(path)}, line {error.lineno}: {(error.text or '').strip()}".rstrip(": ")
     frames = [frame for frame in traceback.walk_tb(error.__traceback__) if same_file(frame[0].f_code.co_filename, path)]
     if not frames:
         return None
-    frame, line = frames[-1]
+    frame, line = frames[0 if isinstance(error, AssertionError) else -1]
     return in_words(path, line, frame.f_code.co_name)
 
 

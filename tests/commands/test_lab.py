@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,18 @@ def test_a_lab_that_is_not_there_and_a_folder_that_cannot_be(
     (tmp_path / "taken").write_text("")
     assert main(["lab", "start", "1", str(tmp_path / "taken")]) == 2
     assert "taken: File exists" in capsys.readouterr().err
+
+
+def test_of_two_files_the_one_that_was_saved_last_is_checked_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for form in ("--plain", "--notebook"):
+        assert main(["lab", "start", "4", form]) == 0
+    os.utime(tmp_path / "lab4" / "lab4_pooling.py", (1, 1))
+    capsys.readouterr()
+    assert main(["lab", "check", "4", "--task", "crop_like"]) == 1
+    out = capsys.readouterr().out
+    notebook, plain = Path("lab4/lab4_pooling.ipynb"), Path("lab4/lab4_pooling.py")
+    assert f"{notebook} is checked, which was saved last, and not {plain}; to check another, pass its path." in out
+    assert "Left out" not in out and "crop_like is not written yet" in out

@@ -89,7 +89,7 @@ def test_the_plain_form_needs_numpy_alone_and_only_defines() -> None:
         assert names == [*SMALL.functions]
         code = "".join(line for line in text.splitlines() if not line.startswith("#"))
         assert "print(" not in code and "lab.check" not in code and "nbgrader" not in text
-        assert "# Check it: minifcn lab check 1, or pytest test_lab1.py -k im2col" in text
+        assert "# Check it: minifcn lab check 1 --task im2col, or pytest test_lab1.py -k im2col" in text
         assert "# *Write your answer here.*" in text or "# Nine times." in text
 
 

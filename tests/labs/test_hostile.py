@@ -12,6 +12,7 @@ import pytest
 
 from minifcn.labs import Lab, Task
 from minifcn.labs.judging import Grade, graded_file
+from minifcn.labs.telling import Told
 from minifcn.testing import ours
 from minifcn.testing.check import check
 from minifcn.testing.isolation import Limits
@@ -259,6 +260,7 @@ def test_a_name_that_only_looks_right_is_missing_and_said_so(tmp_path: Path) -> 
     assert "has letters that only look like those of im2col" in found.told
     found = grade(tmp_path, RIGHT.replace("def im2col", "def im2cols")).tasks[0]
     assert found.told == "is im2cols meant to be it?"
+    assert Told(found).sentence.endswith("; is im2cols meant to be it?")
 
 
 def test_counting_that_is_switched_off_counts_as_too_much(tmp_path: Path) -> None:

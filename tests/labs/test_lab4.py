@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.labs import session
 from tests.labs.texts import names_of
 
 
@@ -34,7 +35,18 @@ def test_examples_by_hand() -> None:
     assert f("avg_pool2d_backward")(row(10, 20), row(0, 0, 0), (1, 2), 1).ravel().tolist() == [5, 15, 10]
     assert f("pad_to_multiple")(np.zeros((1, 1, 375, 500)), 32).shape == (1, 1, 384, 512)
     assert f("pad_to_multiple")(np.zeros((1, 1, 64, 64)), 32).shape == (1, 1, 64, 64)
+    assert f("pad_to_multiple")(np.zeros((1, 1, 5, 7)), (4, 6)).shape == (1, 1, 8, 12)
     size = [(375, 500), (375, 500)]
     for _ in range(5):
         size = [f("pool_output_size")(n, 2, ceil_mode=ceil) for n, ceil in zip(size, (False, True), strict=True)]
     assert size == [(11, 15), (12, 16)]
+
+
+def test_a_way_back_is_not_missed_where_none_is_asked_for() -> None:
+    """`pad_to_multiple` of the library gives one, too; that of the lab does not."""
+
+    def pad_to_multiple(x: Any, m: Any) -> Any:
+        return np.pad(x, ((0, 0), (0, 0), (0, 1), (0, 1)))
+
+    told = str(session(4).check(pad_to_multiple))
+    assert "pad_to_multiple: 0 of 6 points" in told and "way back" not in told

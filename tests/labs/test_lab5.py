@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from minifcn.labs import LABS, session
+from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded
 from minifcn.labs.lab import Task
 from minifcn.testing import LAWS, MUTANTS, Law, LawBroken, Version
@@ -119,10 +120,23 @@ def test_it_trains_and_only_learned_upsampling_learns_a_picture_by_heart() -> No
     began = time.monotonic()
     losses, frozen = SOLVED["train"](image, label, False)
     assert losses[0] == pytest.approx(np.log(3), abs=1e-12) and losses[-1] < 0.1
-    assert 0.9 < frozen < 0.95
+    assert 0.9 < SOLVED["segmentation_metrics"]([(frozen, label)], 3)["mean_iu"] < 0.95
     losses, learned = SOLVED["train"](image, label, True)
-    assert learned == 1.0 and losses[-1] < 0.001
+    assert np.array_equal(learned, label) and losses[-1] < 0.001
     assert time.monotonic() - began < 30
+
+
+def test_what_is_wrong_is_drawn() -> None:
+    label, prediction = np.repeat(np.repeat([[0, 1, 2]], 2, 0), 2, 1), np.zeros((2, 6), int)
+    assert SOLVED["drawing"](label, label) == ".12"
+    prediction[1, 3:] = [1, 2, 2]
+    assert SOLVED["drawing"](label, prediction) == ".##"
+
+
+def test_without_a_notebook_the_training_is_there_to_be_called() -> None:
+    """The plain file shows nothing by itself; what its text says to type must be in it."""
+    text = source_of(5).python()
+    assert ">>> run()" in text and "def run():" in text
 
 
 def test_the_numbers_worked_out_by_hand() -> None:

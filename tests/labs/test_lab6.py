@@ -20,7 +20,7 @@ from minifcn.labs.lab import PUBLIC_SEED
 from minifcn.labs.right import RIGHT
 from minifcn.labs.scoring import lab_score
 from minifcn.testing import ours
-from minifcn.testing.isolation import Limits
+from minifcn.testing.isolation import Limits, Raised
 from tests.labs.texts import names_of
 
 LAB = LABS[6]
@@ -63,6 +63,21 @@ def test_the_solution_has_all_points_and_stubs_have_none(seed: int) -> None:
     assert graded(LAB, SOLVED, seed=seed).points == 90
     found = graded(LAB, STUBS, seed=seed)
     assert found.points == 0 and {task.state for task in found.tasks} == {"not written yet"}
+
+
+def test_what_refuses_the_right_one_is_asked_no_further() -> None:
+    """It has no points anyway, and if it never returns each further call would cost the whole limit."""
+    for seed in (None, 1, 2):
+        met_so_far: list[Any] = []
+
+        def refuses(_: str, given: dict[str, Any], seen: list[Any] = met_so_far) -> None:
+            seen.append(given["conv2d"].function)
+            raise Raised("AssertionError", None, "AssertionError")
+
+        found = trials(TASKS["test_conv2d"], refuses, seed)
+        plain = RIGHT["conv2d"]["plain"].function
+        assert met_so_far.index(plain) == len(met_so_far) - 1 and found[0].right and not found[0].as_it_should
+        assert len(met_so_far) == 1 or seed is not None
 
 
 def test_always_raising_and_never_raising_have_no_points() -> None:
@@ -142,6 +157,22 @@ def test_a_wrong_test_has_nothing_and_says_on_which_line() -> None:
     assert "test_conv2d: 0 of 25 points." in text and "six ones are five" in text
     assert "false alarm: the right one, as it is." in text
     assert "A kernel with a single 1" in text
+
+
+def test_a_comparison_in_a_helper_is_blamed_on_the_line_that_asked_for_it(tmp_path: Path) -> None:
+    """`close` is called many times in a test: which of them failed is what its author wants to know."""
+    text = """
+        def same(found, expected):
+            assert found == expected
+        def test_conv2d(conv2d):
+            same(1, 1)
+            same(1, 2)
+    """
+    told = graded_file(LAB, file(tmp_path, text), only="test_conv2d").tasks[0].lines[0].told
+    assert "line 6, in test_conv2d: same(1, 2)" in told
+    space: dict[str, Any] = {}
+    exec(compile(textwrap.dedent(text), "<a cell>", "exec"), space)
+    assert "line 6, in test_conv2d" in " ".join(str(session(6).check(space["test_conv2d"])).split())
 
 
 def test_public_mutants_are_told_by_what_is_wrong_with_them() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from minifcn.errors import FileError
 from minifcn.labs import lab_of
+from minifcn.labs.forms import source_of
 from minifcn.labs.submissions import as_python, earlier, submissions_in
 
 LAB = lab_of(1)
@@ -116,6 +117,13 @@ def test_what_needs_more_than_numpy_is_left_out_and_lines_stay_where_they_are(tm
     )
     given = write(tmp_path / "b.py", "from minifcn.labs import session\nlab = session(1)\n")
     assert as_python(given) == ("\n\n", ())  # as every notebook begins that was given out
+
+
+def test_what_every_notebook_of_a_lab_begins_with_is_left_out_without_a_word(tmp_path: Path) -> None:
+    begins = next(cell.source for cell in source_of(1).cells if cell.kind == "code")
+    assert "minifcn" in begins
+    made, notes = as_python(write(tmp_path / "a.py", f"{begins}\nlab.check(im2col)\n"))
+    assert made.split() == ["import", "numpy", "as", "np"] and notes == ()
 
 
 def test_a_notebook_loses_its_commands_and_what_is_only_shown(tmp_path: Path) -> None:

@@ -3,15 +3,17 @@
 # ## 실습 4: 풀링과 크기 약속
 #
 # 풀링은 작은 창으로 이미지를 훑으며 창마다 값 하나만 남깁니다. 어느 화소가 남았는지 기억해야 기울기가 제자리로 돌아가고,
-# 크기를 미리 약속해야 되돌아온 지도가 원본과 맞습니다. 함수 여덟 개를 NumPy만으로 씁니다.
+# 크기를 미리 약속해야 되돌아온 지도가 원본과 맞습니다. 함수 아홉 개를 NumPy만으로 씁니다.
 #
 # Pooling slides a window over an image and keeps one number of each window: the largest, or the mean. To send a gradient
 # back one must know *who won*. And a network that halves its image five times must know what to do with 375 rows. You
-# write eight short functions. 120 minutes.
+# write nine short functions, eight of which are judged. 150 minutes.
 #
 # Every function stands in a cell of its own. Do the small example with a pencil first, then replace
 # `raise NotImplementedError`, run the cell, run the check below it, and read what it says. You need NumPy alone.
 # If you get stuck on one function, leave it and come back: each is judged by itself, but all poolings use the first one.
+#
+# Images hold floating point numbers. None of your functions may change an array that it is given.
 
 # %%
 import numpy as np
@@ -36,9 +38,9 @@ def pair(value):
 # windows at once is one slice of the image, with a step of the stride. In a row of five pixels `a b c d e` with kernel 3
 # and stride 2 there are two windows, `a b c` and `c d e`:
 #
-#     tap 0 of both windows:   a . c        row[0:3:2]
-#     tap 1 of both windows:   b . d        row[1:4:2]
-#     tap 2 of both windows:   c . e        row[2:5:2]
+#     tap 0   a . c   row[0:3:2]
+#     tap 1   b . d   row[1:4:2]
+#     tap 2   c . e   row[2:5:2]
 
 # %%
 def tap(k, l, size, stride):
@@ -71,7 +73,9 @@ def frame(x, size, kernel, stride, padding, fill):
 #
 # Without a stride, windows lie side by side: the stride is the kernel size. Raise a ValueError for what cannot be: a
 # stride below 1; a padding of more than half the kernel (a window could see padding alone); and a kernel so large that
-# your count of windows comes out below 1.
+# your count of windows comes out below 1. What the check says is about poolings with gaps between the taps, too: there
+# d is the dilation, how far apart taps lie, and the reach d · (k − 1) + 1 is how much a window spans. Here d = 1, so the
+# reach is the kernel.
 
 # %% nbgrader={"grade": false, "grade_id": "pool_output_size", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def pool_output_size(size, kernel_size, stride=None, padding=0, ceil_mode=False):
@@ -100,9 +104,10 @@ lab.check(pool_output_size)
 #
 # **By hand.** Kernel 2, stride 1:
 #
-#     image    1 5 2        maxima    5 5        indices    1 1
-#              4 3 5                  4 5                   3 5
-#              0 2 1
+#     image    maxima   indices
+#     1 5 2    5 5      1 1
+#     4 3 5    4 5      3 5
+#     0 2 1
 #
 # The index says which pixel won, counted row by row through the whole image: row · W + column. The pixel 5 in the first
 # row has index 0 · 3 + 1 = 1. Of equal pixels the *first* one wins, row by row: the window at the top right sees two
@@ -113,7 +118,8 @@ lab.check(pool_output_size)
 # - Padding must never win. All pixels may be negative, so zeros around the image are wrong: frame it with −∞ (`-np.inf`).
 # - A window of nothing but −∞ still has a winner: its first *pixel*, not a place in the padding. To tell them apart you
 #   can frame the numbers 0, 1, 2, ... of the pixels with −1, and look at both.
-# - A NaN wins every window that sees it. Beware: `np.nan > 3` is False, and so is `3 > np.nan`.
+# - A NaN wins every window that sees it (of several, whichever you like). Beware: `np.nan > 3` is False, and so is
+#   `3 > np.nan`.
 # - Windows may be large. A byte holds numbers up to 255 only, so leave the indices what NumPy makes of them, `int`.
 #
 # The maxima keep the dtype of the image.
@@ -152,8 +158,8 @@ lab.check(max_pool2d)
 #     0 15 0
 #     0  0 0
 #
-# Each channel of each image has its own indices, beginning at 0. If `output_size` is not given, the image is as large as
-# the windows reach: (OH − 1) · stride − 2 · padding + kernel rows. An index below 0 or beyond the last pixel is a
+# Each channel of each image has its own indices, beginning at 0. `output_size` is (H, W); if it is not given, the image
+# is as large as the windows reach: (OH − 1) · stride − 2 · padding + kernel rows, and columns likewise. An index below 0 or beyond the last pixel is a
 # ValueError; beware that NumPy takes −1 for the last pixel.
 #
 # A NumPy trap: `a[index] += value` adds only once where an index occurs twice. `np.add.at(a, index, value)` adds each time.
@@ -186,9 +192,10 @@ lab.check(max_unpool2d)
 #
 # **By hand.** The image of part 2, and windows that receive `10 20 30 40`. Pixel 1 won two windows:
 #
-#     received by the windows   10 20        received by the pixels    0 30  0
-#                               30 40                                 30  0 40
-#                                                                      0  0  0
+#     the windows    the pixels
+#     10 20           0 30  0
+#     30 40          30  0 40
+#                     0  0  0
 #
 # You have written both halves of this already.
 
@@ -206,7 +213,7 @@ lab.check(max_pool2d_backward)
 # %% [markdown]
 # ## 5. By how much a mean is divided
 #
-# The mean of a window is the sum of its pixels, divided by a number. By *which* number is a matter of agreement:
+# The mean of a window is the sum of its pixels, divided by a number, the *divisor*. By *which* number is a matter of agreement:
 #
 # - `count_include_pad=True`: padding counts as zeros, so it is in the divisor. What a window of ceil mode shows beyond
 #   the padding is in neither.
@@ -214,12 +221,18 @@ lab.check(max_pool2d_backward)
 #
 # **By hand.** Three pixels in a row with padding 1 on both sides (`·`), kernel 2, stride 2, ceil mode:
 #
-#     · a b c ·      windows `· a` and `b c`        divisors 2 2 with True, 1 2 with False
+#     row        · a b c ·
+#     windows    · a   b c
+#     True        2     2
+#     False       1     2
 #
-# (A third window would begin at place 4, behind the image: 4 < 3 + 1 is false.) With kernel 3 and stride 3 the windows
-# are `· a b` and `c · +`, where `+` lies beyond the padding:
+# (A third window would begin at place 4, behind the image: 4 < 3 + 1 is false.) With kernel 3 and stride 3 the second
+# window ends at a place `+`, beyond the padding:
 #
-#     · a b c · +    windows `· a b` and `c · +`    divisors 3 2 with True, 2 1 with False
+#     row        · a b c · +
+#     windows    · a b   c · +
+#     True         3       2
+#     False        2       1
 #
 # Write the divisors of all windows, once for both directions. They are the sums of windows over an image of ones; ask
 # yourself whether the ones are framed by zeros, or whether the padding is made of ones, too. (This function has no check
@@ -247,7 +260,8 @@ def divisors(image_size, kernel_size, stride=None, padding=0, ceil_mode=False, c
 #
 # **By hand.** Kernel 2, stride 2:
 #
-#     1 5 2 7       sums 13 18       means 3.25 4.5
+#     image      sums     means
+#     1 5 2 7    13 18    3.25 4.5
 #     4 3 5 4
 #
 # Add up the taps and divide. The means keep the dtype of the image: a float32 image has float32 means.
@@ -308,7 +322,8 @@ lab.check(avg_pool2d_backward)
 # the right until rows and columns are multiples of 32, run the network, and cut its result to the size of the image.
 #
 # **By hand.** 375 rows and 500 columns, m = 32: 375 = 11 · 32 + 23, so 9 rows are added and there are 384; 500 columns
-# become 512. An image of 64 rows stays as it is: not one row is added. (Python's `-H % m` is how much H lacks.)
+# become 512. An image of 64 rows stays as it is: not one row is added. (Python's `-H % m` is how much H lacks.) As
+# everywhere, m is one number for both or a pair: m = (4, 6) makes 8 rows and 12 columns of 5x7 pixels.
 
 # %% nbgrader={"grade": false, "grade_id": "pad_to_multiple", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def pad_to_multiple(x, m):
@@ -327,8 +342,8 @@ lab.check(pad_to_multiple)
 # Of `like` only its rows and columns matter, not its values, images or channels. `offset` = (a, b) is the first row and
 # column that are kept.
 #
-# **By hand.** x has the rows `1 2 3 4`, `like` has 2 rows: with offset 0 the rows `1 2` are kept, with offset 1 `2 3`,
-# with offset 2 `3 4`. With offset 3 there is only one row left: a ValueError. A slice of NumPy would be shorter than
+# **By hand.** x has the rows `1 2 3 4`, `like` has 2 rows: with a = 0 the rows `1 2` are kept, with a = 1 `2 3`,
+# with a = 2 `3 4`. With a = 3 there is only one row left: a ValueError. A slice of NumPy would be shorter than
 # asked, and would say nothing.
 
 # %% nbgrader={"grade": false, "grade_id": "crop_like", "locked": false, "schema_version": 3, "solution": true, "task": false}

@@ -2,11 +2,15 @@
 # # Lab 5: Assemble and train an FCN
 # ## 실습 5: FCN을 조립하고 학습시키기
 #
-# A backbone turns an image into small maps of features; 1x1 convolutions turn those into *scores*, one map for each class. This lab is everything behind that: enlarge the scores, join them across scales, measure how wrong they are, send the error back, and say in one number how good the result is. At the end your functions train a network. 180 minutes; you need NumPy alone.
+# A backbone turns an image into small maps of features; 1x1 convolutions turn those into *scores*, one map for each
+# class. This lab is everything behind that: enlarge the scores, join them across scales, measure how wrong they are,
+# send the error back, and say in one number how good the result is. At the end your functions train a network. 180
+# minutes; you need NumPy alone.
 #
 # 백본이 만든 작은 점수 맵을 키우고, 서로 다른 크기의 점수를 합치고, 손실과 기울기를 구하고, mean IU로 평가합니다. 마지막에는 직접 쓴 함수로 작은 FCN을 학습시킵니다.
 #
-# Shapes: N images, C classes, H rows, W columns. *Void* pixels have the label 255: nobody knows what they are, and they count nowhere.
+# Shapes: N images, C classes, H rows, W columns. *Void* pixels have the label 255: nobody knows what they are, and they
+# count nowhere. None of your functions may change an array that it is given.
 
 # %%
 import numpy as np
@@ -39,13 +43,18 @@ print(stamps(np.array([[[[1.0, 2.0]]]]), np.array([[3.0, 4.0, 5.0]]), 2))
 # %% [markdown]
 # ## 1. The tent: 10 points, 15 minutes
 #
-# By hand first. A row of two pixels, 0 and 4, is to become twice as large. The new pixels lie between the old ones at 1/4 and 3/4 of the way: 1 and 3. A transposed convolution with stride 2 does that if its kernel is `1/4 3/4 3/4 1/4`: pixel 4 stamps `1 3 3 1`, and the 0 before it stamps nothing. Now try a kernel of 3 taps: `1/2 1 1/2`.
+# By hand first. A row of two pixels, 0 and 4, is to become twice as large. The new pixels lie between the old ones at
+# 1/4 and 3/4 of the way: 1 and 3. A transposed convolution with stride 2 does that if its kernel is `1/4 3/4 3/4 1/4`:
+# pixel 4 stamps `1 3 3 1`, and the 0 before it stamps nothing. Now try a kernel of 3 taps: `1/2 1 1/2`.
 #
-# The weights of a kernel with k taps fall along a line from the centre c = (k − 1)/2, and reach 0 at a distance of f = ⌈k/2⌉, k/2 rounded up:
+# The weights of a kernel with k taps fall along a line from the centre c = (k − 1)/2, and reach 0 at a distance of f =
+# ⌈k/2⌉, k/2 rounded up:
 #
-#     w[i] = 1 − |i − c| / f         and in two dimensions        w[i, j] = w[i] · w[j]
+#     w[i] = 1 − |i − c| / f
+#     w[i, j] = w[i] · w[j]
 #
-# Rows and columns have a k each.
+# The first line is for a row, the second for two dimensions, where rows and columns have a k each. (A *tap* is one place
+# of the kernel, and the weights over all taps stand like a *tent*: hence the names.)
 
 # %% nbgrader={"grade": false, "grade_id": "bilinear_kernel", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def bilinear_kernel(kernel_size):
@@ -65,14 +74,19 @@ lab.check(bilinear_kernel)
 # %% [markdown]
 # ## 2. Two scores meet: 8 points, 15 minutes
 #
-# A skip computes scores from a finer map and adds them to the enlarged coarse ones. The two maps do not always begin at the same pixel of the image, so each has an *offset*: how many rows and columns at the top and left are cut off. What is left may still differ in size at the bottom and right; then both are cut to the smaller number of rows, and the smaller number of columns.
+# A skip computes scores from a finer map and adds them to the enlarged coarse ones. The two maps do not always begin at
+# the same pixel of the image, so each has an *offset*: how many rows and columns at the top and left are cut off. What
+# is left may still differ in size at the bottom and right; then both are cut to the smaller number of rows, and the
+# smaller number of columns.
 #
 # By hand first: the score has two rows and offset 1, the skip one row and offset 0.
 #
-#     score = 9 9 9 9      skip = 10 20
-#             9 2 3 4
+#     score      skip
+#     9 9 9 9    10 20
+#     9 2 3 4
 #
-# Without its first row and its first column the score is `2 3 4`. Both are cut to one row of 2 columns and added: `12 23`.
+# Without its first row and its first column the score is `2 3 4`. Both are cut to one row of 2 columns and added: `12
+# 23`.
 
 # %% nbgrader={"grade": false, "grade_id": "fuse", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def fuse(score, skip, score_offset=0, skip_offset=0):
@@ -99,11 +113,16 @@ lab.check(fuse)
 # 4. fuse with `skip3`;
 # 5. enlarge by 8, a tent of 16x16 and stride 8, and cut out the image.
 #
-# Where do the crops begin? Enlarging by s makes each pixel s pixels wide, but a tent is 2s wide: it stands over half a pixel more on both sides. So the first s/2 rows and columns lie beside the map: offset 1 after an enlarging by 2, and 4 after the one by 8. The skips begin where they should: offset 0.
+# Where do the crops begin? Enlarging by s makes each pixel s pixels wide, but a tent is 2s wide: it stands over half a
+# pixel more on both sides. So the first s/2 rows and columns lie beside the map: offset 1 after an enlarging by 2, and
+# 4 after the one by 8. The skips begin where they should: offset 0.
 #
-# By hand first: a score of one pixel, 1. Enlarged by 2 it is the tent of 4x4; behind the crop its first row is `9/16 9/16 3/16` (3/4 · 3/4 and so on), which is as much as the skip of 2x2 can take: `9/16 9/16` twice.
+# By hand first: a score of one pixel, 1. Enlarged by 2 it is the tent of 4x4; behind the crop its first row is `9/16
+# 9/16 3/16` (3/4 · 3/4 and so on), which is as much as the skip of 2x2 can take: `9/16 9/16` twice.
 #
-# The result is the part of `size` that begins at row 4 and column 4. If there are not enough rows or columns for it, raise a `ValueError`: a smaller result would be a mistake that somebody finds much later. The result has the dtype of the scores.
+# The result is the part of `size` that begins at row 4 and column 4. If there are not enough rows or columns for it,
+# raise a `ValueError`: a smaller result would be a mistake that somebody finds much later. The result has the dtype of
+# the scores.
 #
 # `fcn8s` uses your `bilinear_kernel` and your `fuse`. If those are not right yet, it cannot be either.
 
@@ -129,7 +148,11 @@ lab.check(fcn8s)
 # %% [markdown]
 # ## 4. The loss: 16 points, 30 minutes
 #
-# By hand first: one pixel, two classes, the scores log 1 and log 3. The probabilities (softmax) are 1/4 and 3/4. With the label 0 the loss is −log(1/4) = log 4. A network that knows nothing gives all C classes the same score, and its loss is log C: remember that number, it is the first one that a training prints.
+# The probabilities of a pixel's classes are the *softmax* of its scores: p[c] = exp(x[c]) / Σ_k exp(x[k]).
+#
+# By hand first: one pixel, two classes, the scores log 1 and log 3. The probabilities are 1/4 and 3/4. With the label 0
+# the loss is −log(1/4) = log 4. A network that knows nothing gives all C classes the same score, and its
+# loss is log C: remember that number, it is the first one that a training prints.
 #
 # For a pixel with scores x and label t
 #
@@ -137,11 +160,17 @@ lab.check(fcn8s)
 #
 # The loss is the mean over the pixels that count, each with the weight of its class:
 #
-#     loss = Σ weight[t] · (−log p[t]) / Σ weight[t]          (weight 1 if none is given)
+#     loss = Σ weight[t] · (−log p[t])
+#            / Σ weight[t]
 #
-# Three things go wrong in most first attempts. exp(1000) is infinite: subtract the largest score of each pixel first, which changes nothing (why?). A void pixel may hold anything, even NaN, and 0 · NaN is NaN: choose with `np.where`, do not multiply. And with nothing but void pixels the sum of the weights is 0: the loss is 0 then.
+# where the weights are 1 if none are given.
 #
-# A label that is neither a class nor `ignore_index` is a mistake in the data: raise a `ValueError`. Do not change x or target.
+# Three things go wrong in most first attempts. exp(1000) is infinite: subtract the largest score of each pixel first,
+# which changes nothing (why?). A void pixel may hold anything, even NaN, and 0 · NaN is NaN: choose with `np.where`, do
+# not multiply. And with nothing but void pixels the sum of the weights is 0: the loss is 0 then.
+#
+# A label that is neither a class nor `ignore_index` is a mistake in the data: raise a `ValueError`. Do not change x or
+# target.
 
 # %% nbgrader={"grade": false, "grade_id": "cross_entropy", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def cross_entropy(x, target, weight=None, ignore_index=VOID):
@@ -173,9 +202,13 @@ lab.check(cross_entropy)
 # %% [markdown]
 # ## 5. Its gradient: 16 points, 20 minutes
 #
-#     gradient[:, t's pixel] = (p − onehot(t)) · weight[t] / Σ weight[t]
+#     gradient at a pixel
+#         = (p − onehot(t)) · weight[t]
+#           / Σ weight[t]
 #
-# where onehot(t) is 1 at class t and 0 elsewhere. By hand first, for the pixel above: p = 1/4, 3/4 and t = 0 give −3/4, 3/4. The score of the truth is pushed up, the other one down, and both sum to 0.
+# where p are the probabilities of the pixel's classes, onehot(t) is 1 at class t and 0 elsewhere, and the sum is over all
+# pixels that count, as in the loss. By hand first, for the pixel above: p = 1/4, 3/4 and t = 0
+# give −3/4, 3/4. The score of the truth is pushed up, the other one down, and both sum to 0.
 #
 # At void pixels the gradient is exactly 0. It has the dtype of x, and the same labels are refused as before.
 
@@ -196,11 +229,15 @@ lab.check(cross_entropy_backward)
 # %% [markdown]
 # ## 6. Counting: 12 points, 20 minutes
 #
-# By hand first, with 3 classes: the truth `0 0 2 void`, the prediction `0 1 0 1`. Entry [i, j] counts pixels whose truth is i and whose prediction is j: a 1 at [0, 0], [0, 1] and [2, 0], and the void pixel nowhere.
+# By hand first, with 3 classes: the truth `0 0 2 void`, the prediction `0 1 0 1`. Entry [i, j] counts pixels whose
+# truth is i and whose prediction is j: a 1 at [0, 0], [0, 1] and [2, 0], and the void pixel nowhere.
 #
-# `hist[truth, prediction] += 1` looks right, and counts every different pair once. (Try it with two equal pixels.) Number the pairs instead, truth · C + prediction, and count the numbers. Mind that labels are often bytes: 19 · 20 + 3 does not fit into one.
+# `hist[truth, prediction] += 1` looks right, and counts every different pair once. (Try it with two equal pixels.)
+# Number the pairs instead, truth · C + prediction, and count the numbers. Mind that labels are often bytes: 19 · 20 + 3
+# does not fit into one.
 #
-# A label beyond the classes, in the truth or in a prediction that counts, and arrays of different shapes are refused with a `ValueError`. What is predicted at void pixels is not looked at.
+# A label beyond the classes, in the truth or in a prediction that counts, and arrays of different shapes are refused
+# with a `ValueError`. What is predicted at void pixels is not looked at.
 
 # %% nbgrader={"grade": false, "grade_id": "confusion_matrix", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def confusion_matrix(batches, num_classes):
@@ -227,16 +264,20 @@ lab.check(confusion_matrix)
 # %% [markdown]
 # ## 7. Four metrics: 12 points, 20 minutes
 #
-# From the matrix of *all* batches, with n_ij its entries, t_i the sum of row i (pixels that are i) and p_i the sum of column i (pixels that are called i):
+# From the matrix of *all* batches, with n_ij its entries, t_i the sum of row i (pixels that are i) and p_i the sum of
+# column i (pixels that are called i):
 #
-#     pixel_accuracy         Σ n_ii / Σ t_i
-#     mean_accuracy          mean of n_ii / t_i            over the classes with t_i > 0
-#     mean_iu                mean of n_ii / (t_i + p_i − n_ii)   over the classes that occur in truth or prediction
-#     frequency_weighted_iu  Σ t_i · IU_i / Σ t_i
+# - `pixel_accuracy` is Σ n_ii / Σ t_i, the share of pixels that are right;
+# - `mean_accuracy` is the mean of n_ii / t_i over the classes with t_i > 0;
+# - `mean_iu` is the mean of IU_i = n_ii / (t_i + p_i − n_ii) over the classes that occur in truth or prediction. IU is
+#   *intersection over union*: pixels that are i in both, divided by pixels that are i in either;
+# - `frequency_weighted_iu` is Σ t_i · IU_i / Σ t_i, to which a class with t_i = 0 adds nothing.
 #
-# By hand first: two classes, truth `0 0 1 1`, prediction `0 1 1 1`. The matrix is [[1, 1], [0, 2]]. IU of class 0 is 1/(2 + 1 − 1) = 1/2, of class 1 it is 2/(2 + 3 − 2) = 2/3, and mean IU is 7/12.
+# By hand first: two classes, truth `0 0 1 1`, prediction `0 1 1 1`. The matrix is [[1, 1], [0, 2]]. IU of class 0 is
+# 1/(2 + 1 − 1) = 1/2, of class 1 it is 2/(2 + 3 − 2) = 2/3, and mean IU is 7/12.
 #
-# A class that never occurs is no part of a mean: neither as 0 nor as 1. If no pixel counts at all, every metric is NaN, which says "nothing was measured".
+# A class that never occurs is no part of a mean: neither as 0 nor as 1. If no pixel counts at all, every metric is NaN,
+# which says "nothing was measured".
 
 # %% nbgrader={"grade": false, "grade_id": "segmentation_metrics", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def segmentation_metrics(batches, num_classes):
@@ -265,9 +306,16 @@ lab.check(segmentation_metrics)
 # %% [markdown]
 # ## 8. Train it
 #
-# Nothing to write here: run it, and think. A small backbone with random, frozen weights is given; so are the optimizer (Adam) and the gradients of the linear steps. Your functions do the rest: `fcn8s` (or `fuse` and a last enlarging that is learned), `cross_entropy`, `cross_entropy_backward`, `segmentation_metrics`. A picture of 64x96 pixels is made: a disc, a bar lying down, a thin bar standing up. Can the network at least learn this one picture by heart?
+# Nothing to write here: run it, and think. A small backbone with random, frozen weights is given; so are the optimizer
+# (Adam) and the gradients of the linear steps. Your functions do the rest: `fcn8s` (or `fuse` and a last enlarging that
+# is learned), `cross_entropy`, `cross_entropy_backward`, `segmentation_metrics`. A picture of 64x96 pixels is made: a
+# disc, a bar lying down, a thin bar standing up. Can the network at least learn this one picture by heart?
 #
-# It takes some seconds. Before you run it, write down the first loss that will be printed.
+# It takes some seconds. Before you run it, write down the first loss that will be printed. `run()` trains, and draws the
+# picture with a `#` where a pixel is called wrongly. Without a notebook, type in the folder of this file:
+#
+#     python -i lab5_fcn.py
+#     >>> run()
 
 # %% nbgrader={"grade": false, "grade_id": "network", "locked": true, "schema_version": 3, "solution": false, "task": false}
 def picture(H=64, W=96):
@@ -328,7 +376,7 @@ def last_back(gradient, score, kernel):
 
 
 def train(image, label, learn_upsampling, steps=200, classes=3):
-    """Learns one picture; gives the losses, and the mean IU at the end."""
+    """Learns one picture; gives the losses, and what the network calls each pixel at the end, (H, W)."""
     maps = [m[None] for m in features(image)]  # at 1/8, 1/16, 1/32
     learned = [np.zeros((classes, m.shape[1])) for m in maps]
     if learn_upsampling:
@@ -356,26 +404,53 @@ def train(image, label, learn_upsampling, steps=200, classes=3):
             first[k], second[k] = 0.9 * first[k] + 0.1 * g, 0.99 * second[k] + 0.01 * g**2
             scale = np.sqrt(second[k] / (1 - 0.99**step)) + 1e-8
             learned[k] = learned[k] - 0.05 * first[k] / (1 - 0.9**step) / scale
-    return losses, segmentation_metrics([(made.argmax(1), target)], classes)["mean_iu"]
+    return losses, made[0].argmax(0)
+
+
+def drawing(label, prediction):
+    """Lines of text, a letter for 2x2 pixels: `#` where one of them is called wrongly, else the class; 0 is a dot."""
+    H, W = label.shape
+    wrong = (label != prediction).reshape(H // 2, 2, W // 2, 2).any((1, 3))
+    letters = np.where(wrong, "#", np.array([".", "1", "2"])[label[::2, ::2]])
+    return "\n".join(map("".join, letters))
+
+
+def run():
+    """Trains with frozen tents and with learned upsampling, and shows what came of it."""
+    image, label = picture()
+    for learn_upsampling in (False, True):
+        losses, prediction = train(image, label, learn_upsampling)
+        mean_iu = segmentation_metrics([(prediction, label)], 3)["mean_iu"]
+        kind = "learned upsampling" if learn_upsampling else "frozen tents"
+        print(f"{kind}: loss {losses[0]:.4f} at first, {losses[-1]:.4f} after 200 steps; mean IU {mean_iu:.3f}")
+        print(drawing(label, prediction))
 
 
 # %%
-image, label = picture()
-for learn_upsampling in (False, True):
-    losses, mean_iu = train(image, label, learn_upsampling)
-    kind = "learned upsampling" if learn_upsampling else "frozen tents"
-    print(f"{kind}: loss {losses[0]:.4f} at first, {losses[-1]:.4f} after 200 steps; mean IU {mean_iu:.3f}")
+run()
 
 # %% [markdown]
-# The first loss is log 3 = 1.0986, as every network with new, empty skips has it. One thing you may test besides: move the picture by 32 pixels, and the scores move by 32 pixels, but not if you move it by 8. Even FCN-8s begins at a map that has one pixel for 32 of the image.
+# The first loss is log 3 = 1.0986, as every network with new, empty skips has it. One thing you may test besides, with
+# `fcn8s` alone: a row of zeros above `score`, two above `skip4` and four above `skip3` move the result by 32 rows. To
+# move it by 8 you would need a quarter of a row: even FCN-8s begins at a map that has one pixel for 32 of the image.
 #
 # ## 9. In words: 10 points
 #
-# The network with frozen tents does not reach mean IU 1 on the one picture that it has seen, however long it trains, and the other one does. Why? Where in the picture are the pixels that stay wrong? And what does it say about how good the first network will be on *other* pictures?
+# The network with frozen tents does not reach mean IU 1 on the one picture that it has seen, however long it trains,
+# and the other one does. Why? Where in the picture are the pixels that stay wrong? And what does it say about how good
+# the first network will be on *other* pictures?
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "upsampling", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# Between the centres of two score pixels, 8 image pixels apart, frozen tents can only draw straight lines. A border between two classes is where two such lines cross, so it can be placed finely, but it is nearly straight within a cell: corners, and bars thinner than a cell, cannot be drawn. The wrong pixels lie along the borders, at the corners of the bars and around the thin one. A learned kernel of 16x16 from every class to every class has a weight of its own for each of the 64 places within a cell, so each place can be told apart. It says nothing about other pictures: learning one picture by heart is a test of the code (is the gradient right, is nothing cropped wrongly), not of the network. On other pictures the tents cost only little, because most pixels are not at borders.
+# Between the centres of two score pixels, 8 image pixels apart, frozen tents can only draw straight lines. A border
+# between two classes is where two such lines cross, so it can be placed finely, but it is nearly straight within a
+# cell: corners, and bars thinner than a cell, cannot be drawn. The wrong pixels lie along the borders, at the corners
+# of the bars and around the thin one. A learned kernel of 16x16 from every class to every class has a weight of its own
+# for each of the 64 places within a cell, so each place can be told apart. It says nothing about other pictures:
+# learning one picture by heart is a test of the code (is the gradient right, is nothing cropped wrongly), not of the
+# network. On other pictures the tents cost only little, because most pixels are not at borders.
 #
-# Rubric: 3 points for what a tent can draw (straight lines between the centres of cells); 3 for where the wrong pixels are; 2 for why a learned kernel can do more (a weight for each place in a cell); 2 for: fitting one picture tests the code and says nothing about other pictures.
+# Rubric: 3 points for what a tent can draw (straight lines between the centres of cells); 3 for where the wrong pixels
+# are; 2 for why a learned kernel can do more (a weight for each place in a cell); 2 for: fitting one picture tests the
+# code and says nothing about other pictures.
 # ### END SOLUTION

@@ -2,7 +2,9 @@
 # # Lab 6: Break it
 # ## 실습 6: 틀린 코드를 찾아내는 테스트
 #
-# In the other labs we tested your code. Here you test ours: you write five tests, and we hand them implementations that are right and implementations that are wrong on purpose. A test is good if it notices the wrong ones and leaves the right ones in peace. 120 minutes; you need NumPy alone, and nothing of the other labs.
+# In the other labs we tested your code. Here you test ours: you write five tests, and we hand them implementations that
+# are right and implementations that are wrong on purpose, which are called *mutants*. A test is good if it notices the
+# mutants and leaves the right ones in peace. 120 minutes; you need NumPy alone, and nothing of the other labs.
 #
 # 이 실습에서는 반대로 여러분이 테스트를 씁니다. 맞는 구현은 통과시키고, 일부러 틀리게 만든 구현(mutant)은 잡아내야 합니다. 잡아낸 개수만큼 점수를 얻고, 맞는 구현을 틀렸다고 하면 점수를 잃습니다.
 
@@ -16,38 +18,58 @@ lab = session(6)
 # %% [markdown]
 # ## 1. The rules
 #
-# A test is a function that is handed an implementation. If something is wrong it raises, by an `assert` that fails or in any other way; if all is well it returns.
+# A test is a function that is handed an implementation. If something is wrong it raises, by an `assert` that fails or
+# in any other way; if all is well it returns.
 #
 #     def test_double(double):
 #         assert double(3) == 6
 #
-# **What you gain.** Each wrong implementation that makes your test raise is worth 5 points. The ones that `lab.check` tries are told by name; the judge who grades you draws others, which you have not seen, from a longer list.
+# **What you gain.** Each mutant that makes your test raise is worth 5 points. The mutants that the check tries are
+# public:
+# each task names them. The judge who grades you draws others, which you have not seen, from a longer list. So all
+# points
+# in the check are a beginning: go through the list of what a right one does, and ask of each line whether your test
+# would notice if it were not so.
 #
-# **What you lose.** Each right implementation that makes your test raise is a *false alarm* and takes 5 points of the same task away. If even the plain right one does, the task gets nothing. So a test that always raises has no points, and one that never raises has none either.
+# **What you lose.** Each right implementation that makes your test raise is a *false alarm* and takes 5 points of the
+# same task away. If even the plain right one does, the task gets nothing. So a test that always raises has no points,
+# and one that never raises has none either.
 #
-# **What right implementations may differ in.** They may add numbers in another order, so the last digits differ: compare to within 1e-5 of the value, as `close` below does. Arrays may lie in memory in any order, and may be read-only. Whole numbers (positions, counts) may have any type of whole numbers. What has to be refused may be refused with any exception.
+# **What right implementations may differ in.** They may add numbers in another order, so the last digits differ:
+# compare to within 1e-5 of the value, as `close` below does. Arrays may lie in memory in any order, and may be
+# read-only. Whole numbers (positions, counts) may have any type of whole numbers. What has to be refused may be refused
+# with any exception.
 #
-# **What they may not differ in.** Values and shapes. And where the input is float32, so is the result: a library that doubles the memory behind your back is wrong. Only the loss, a single number, may be of any floating type.
+# **What they may not differ in.** Values and shapes. And where the input is float32, so is the result: a library that
+# doubles the memory behind your back is wrong. Only the loss, a single number, may be of any floating type.
 #
-# **Limits.** For each implementation your test may call it 400 times, with arrays of up to 3000 numbers and options up to 20. Every implementation is met in a fresh process, in random order. Tests need no randomness: if you want some, use a generator with a seed of your own.
+# **Limits.** For each implementation your test may call it 400 times, with arrays of up to 3000 numbers and options up
+# to 20. Every implementation is met in a fresh process, in random order. Tests need no randomness: if you want some,
+# use a generator with a seed of your own.
 
 # %% [markdown]
 # ## 2. By hand first
 #
 # Take a piece of paper. The image has one channel and one output channel, and the kernel has a single 1:
 #
-#     x = 1 2 3      w = 1 0      and      w = 0 0
-#         4 5 6          0 0                   0 1
+#     x        w or w
+#     1 2 3    1 0  0 0
+#     4 5 6    0 0  0 1
 #
-# `conv2d` puts the kernel over each window of the image, multiplies what lies on top of each other, and adds up. What does each kernel give? There are two windows, and the first kernel picks the top left pixel of each: 1 and 2. The second picks the bottom right one: 5 and 6.
+# `conv2d` puts the kernel over each window of the image, multiplies what lies on top of each other, and adds up. What
+# does each kernel give? There are two windows, and the first kernel picks the top left pixel of each: 1 and 2. The
+# second picks the bottom right one: 5 and 6.
 #
-# Now think of somebody who turns the kernel by 180° before sliding it, as mathematicians do. For the first kernel they get 5 and 6. Four numbers on paper, and that mistake has no way out. Here is a test of a beginner that lets it live:
+# Now think of somebody who turns the kernel by 180° before sliding it, as mathematicians do. For the first kernel they
+# get 5 and 6. Four numbers on paper, and that mistake has no way out. Here is a test of a beginner that lets it live:
 #
 #     def test_conv2d(conv2d):
 #         y = conv2d(np.ones((1, 1, 4, 4)), np.ones((1, 1, 3, 3)))
 #         assert y.shape == (1, 1, 2, 2) and (y == 9).all()
 #
-# Ones look the same from all sides. A square image cannot tell rows from columns, one channel cannot tell channels apart, and zeros for a bias cannot tell whether it was added. **Choose inputs in which everything differs: H from W, the kernel's rows from its columns, each stride from the other, and every number from its neighbours.**
+# Ones look the same from all sides. A square image cannot tell rows from columns, one channel cannot tell channels
+# apart, and zeros for a bias cannot tell whether it was added. **Choose inputs in which everything differs: H from W,
+# the kernel's rows from its columns, each stride from the other, and every number from its neighbours.**
 #
 # These helpers are given. `numbers` makes such inputs.
 
@@ -82,17 +104,21 @@ print(numbers(3, 4))
 # A right `conv2d(x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1)`
 #
 # - takes images `x` (N, C, H, W), a `weight` (O, C/groups, KH, KW) and a `bias` (O,) or None, and gives (N, O, OH, OW);
-# - y[n, o, i, j] = bias[o] + the sum over c, k, l of weight[o, c, k, l] · x[n, c, i·sh + k·dh − ph, j·sw + l·dw − pw], where pixels outside the image are 0;
+# - y[n, o, i, j] = bias[o] + the sum over c, k, l of weight[o, c, k, l] · x[n, c, i·sh + k·dh − ph, j·sw + l·dw − pw],
+#   where pixels outside the image are 0;
 # - OH = (H + 2·ph − dh·(KH − 1) − 1) // sh + 1, and the same for OW with the numbers of the columns;
 # - `stride`, `padding`, `dilation` are a number, or a pair (rows, columns);
-# - with `groups` G, channels come in G blocks one after the other; the first O/G outputs see the first block alone, and so on;
+# - with `groups` G, channels come in G blocks one after the other; the first O/G outputs see the first block alone, and
+#   so on;
 # - results may be negative; images of a batch have nothing to do with each other;
 # - a pixel that is NaN spoils the windows that see it and no other;
 # - any memory layout of x counts as its values (`x.transpose(...)`, `x[:, :, ::-1]`).
 #
-# The public mutants: the kernel is flipped; the stride is ignored; the bias is forgotten; only the first channel is read; the padding of the rows is used for the columns, too.
+# The public mutants: the kernel is flipped; the stride is ignored; the bias is forgotten; only the first channel is
+# read; the padding of the rows is used for the columns, too.
 #
-# Two ways to write it. You can write numbers down, as above. Or you can write the formula once more, slowly, with loops that cannot be wrong, and compare. Many tests need both.
+# Two ways to write it. You can write numbers down, as above. Or you can write the formula once more, slowly, with loops
+# that cannot be wrong, and compare. Many tests need both.
 
 # %% nbgrader={"grade": false, "grade_id": "test_conv2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def slow_conv2d(x, weight, bias, stride, padding, dilation, groups):
@@ -149,18 +175,25 @@ lab.check(test_conv2d)
 # %% [markdown]
 # ## 4. Transposed convolution: 20 points
 #
-# By hand first: the image is the row `1 2`, the kernel the row `3 4 5`, the stride 2. Each pixel stamps the kernel, times itself, at its place times the stride: 1 stamps 3 4 5 at 0, and 2 stamps 6 8 10 at 2. Where stamps overlap they add: `3 4 11 8 10`.
+# By hand first: the image is the row `1 2`, the kernel the row `3 4 5`, the stride 2. Each pixel stamps the kernel,
+# times itself, at its place times the stride: 1 stamps 3 4 5 at 0, and 2 stamps 6 8 10 at 2. Where stamps overlap they
+# add: `3 4 11 8 10`.
 #
 # A right `conv_transpose2d(x, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1)`
 #
-# - takes `x` (N, I, H, W), a `weight` (I, O/groups, KH, KW), where the channels that go *in* come first, and a `bias` (O,) or None;
-# - pixel x[n, c, i, j] adds x[n, c, i, j] · weight[c, o, k, l] to y[n, o, i·sh + k·dh − ph, j·sw + l·dw − pw]; what falls outside y is dropped;
-# - y has (H − 1)·sh + dh·(KH − 1) + 1 − 2·ph + eh rows, where eh is the `output_padding`, which is smaller than the stride or the dilation; and the same for columns;
-# - so `padding` cuts off rows at both ends, and `output_padding` shows more rows at the bottom, with the stamps that reach there;
+# - takes `x` (N, I, H, W), a `weight` (I, O/groups, KH, KW), where the channels that go *in* come first, and a `bias`
+#   (O,) or None;
+# - pixel x[n, c, i, j] adds x[n, c, i, j] · weight[c, o, k, l] to y[n, o, i·sh + k·dh − ph, j·sw + l·dw − pw]; what
+#   falls outside y is dropped;
+# - y has (H − 1)·sh + dh·(KH − 1) + 1 − 2·ph + eh rows, where eh is the `output_padding`, which is smaller than the
+#   stride or the dilation; and the same for columns;
+# - so `padding` cuts off rows at both ends, and `output_padding` shows more rows at the bottom, with the stamps that
+#   reach there;
 # - the bias is added once to every pixel, however many stamps overlap;
 # - `groups`, NaN, memory layouts and types are as for conv2d: channels in blocks, and a NaN spoils its own stamp only.
 #
-# The public mutants: overlapping stamps overwrite each other; stamps are moved by one pixel whatever the stride; the bias is forgotten; output_padding is ignored.
+# The public mutants: overlapping stamps overwrite each other; stamps are moved by one pixel whatever the stride; the
+# bias is forgotten; output_padding is ignored.
 
 # %% nbgrader={"grade": false, "grade_id": "test_conv_transpose2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def test_conv_transpose2d(conv_transpose2d):
@@ -209,20 +242,25 @@ lab.check(test_conv_transpose2d)
 # %% [markdown]
 # ## 5. Max pooling: 20 points
 #
-# By hand first: the image is `5 2 / 2 5` (two rows), the window 2x2. The maximum is 5, twice; the first of them in reading order wins, so its position is 0. And the row `-3 -1`, with a window of 1x2, stride 2 and one column of padding on each side: the windows see (nothing, -3) and (-1, nothing), so the maxima are -3 and -1, and not 0.
+# By hand first: the image is `5 2 / 2 5` (two rows), the window 2x2. The maximum is 5, twice; the first of them in
+# reading order wins, so its position is 0. And the row `-3 -1`, with a window of 1x2, stride 2 and one column of
+# padding on each side: the windows see (nothing, -3) and (-1, nothing), so the maxima are -3 and -1, and not 0.
 #
 # A right `max_pool2d(x, kernel_size, stride=None, padding=0, dilation=1)`
 #
-# - takes `x` (N, C, H, W) and gives two arrays (N, C, OH, OW): the maxima y, and where each was found, as row·W + column in its own plane of the image without padding;
+# - takes `x` (N, C, H, W) and gives two arrays (N, C, OH, OW): the maxima y, and where each was found, as row·W +
+#   column in its own plane of the image without padding;
 # - without a `stride` the windows lie side by side: the stride is the kernel size;
-# - the sizes are those of conv2d (rounded down), the padding is at most half the kernel, and options are numbers or pairs (rows, columns);
+# - the sizes are those of conv2d (rounded down), the padding is at most half the kernel, and options are numbers or
+#   pairs (rows, columns);
 # - padding never wins, even where all pixels are negative;
 # - of equal pixels the first in reading order (row by row) wins;
 # - a NaN wins against every number;
 # - channels and images are pooled by themselves, y has the type of x, and any memory layout of x counts as its values;
 # - images may have more than 256 pixels.
 #
-# The public mutants: the zeros of the padding win; the index counts within the window; the stride is ignored; the maximum is taken over the channels, too.
+# The public mutants: the zeros of the padding win; the index counts within the window; the stride is ignored; the
+# maximum is taken over the channels, too.
 
 # %% nbgrader={"grade": false, "grade_id": "test_max_pool2d", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def test_max_pool2d(max_pool2d):
@@ -271,16 +309,21 @@ lab.check(test_max_pool2d)
 # %% [markdown]
 # ## 6. Cross entropy: 15 points
 #
-# By hand first: one pixel, two classes, the scores log 1 and log 3. The probabilities are 1/4 and 3/4. If the label is 0 the loss is −log(1/4) = log 4 = 1.386; if it is 1, −log(3/4) = 0.288.
+# By hand first: one pixel, two classes, the scores log 1 and log 3. The probabilities are 1/4 and 3/4. If the label is
+# 0 the loss is −log(1/4) = log 4 = 1.386; if it is 1, −log(3/4) = 0.288.
 #
 # A right `cross_entropy(x, target, weight=None, ignore_index=255)`
 #
-# - takes scores `x` (N, C, H, W), labels `target` (N, H, W) of any type of whole numbers, and a `weight` (C,) or None, and gives one number;
-# - p = softmax of the scores over the classes; a pixel costs weight[t] · (−log p[t]) where t is its label, and 1 is the weight of all if none is given;
+# - takes scores `x` (N, C, H, W), labels `target` (N, H, W) of any type of whole numbers, and a `weight` (C,) or None,
+#   and gives one number;
+# - p[c] = exp(x[c]) / Σ_k exp(x[k]) are the probabilities of the classes, the *softmax* of the scores; a pixel costs
+#   weight[t] · (−log p[t]) where t is its label, and 1 is the weight of all if none is given;
 # - the loss is the sum over all pixels of all images, divided by the sum of their weights; natural logarithms;
-# - pixels with the label `ignore_index` are *void*: they count neither above nor below, whatever their scores, be they NaN;
+# - pixels with the label `ignore_index` are *void*: they count neither above nor below, whatever their scores, be they
+#   NaN;
 # - with nothing but void pixels the loss is 0;
-# - scores may be far apart (1000 and more), within a pixel and between pixels: nothing may overflow, and no probability may be cut;
+# - scores may be far apart (1000 and more), within a pixel and between pixels: nothing may overflow, and no probability
+#   may be cut;
 # - labels that are neither a class nor void are refused with an exception: −1, C, 200;
 # - any memory layout of x counts as its values.
 #
@@ -325,15 +368,19 @@ lab.check(test_cross_entropy)
 # %% [markdown]
 # ## 7. The confusion matrix: 10 points
 #
-# By hand first, with 3 classes: the truth is `0 0 2 void`, the prediction is `0 1 0 1`. The matrix has a row for each true class and a column for each predicted one: one pixel at (0, 0), one at (0, 1), one at (2, 0), and the void pixel nowhere.
+# By hand first, with 3 classes: the truth is `0 0 2 void`, the prediction is `0 1 0 1`. The matrix has a row for each
+# true class and a column for each predicted one: one pixel at (0, 0), one at (0, 1), one at (2, 0), and the void pixel
+# nowhere.
 #
 # A right `confusion_matrix(batches, num_classes)`
 #
-# - takes a list of pairs (prediction, target), two arrays of labels of one shape, of any shape and any type of whole numbers, with up to 20 classes and more, and gives (num_classes, num_classes) counts, whole numbers;
+# - takes a list of pairs (prediction, target), two arrays of labels of one shape, of any shape and any type of whole
+#   numbers, with up to 20 classes and more, and gives (num_classes, num_classes) counts, whole numbers;
 # - entry [i, j] counts the pixels whose target is i and whose prediction is j, over all batches;
 # - a target of 255 is void: such a pixel counts nowhere, whatever is predicted there, be it 255;
 # - many pixels (300 and more) may fall into one entry;
-# - a label that is no class, in the target or in a prediction that counts, and arrays of different shapes are refused with an exception.
+# - a label that is no class, in the target or in a prediction that counts, and arrays of different shapes are refused
+#   with an exception.
 #
 # The public mutants: rows are the prediction; void is counted as class 0.
 
@@ -366,11 +413,20 @@ lab.check(test_confusion_matrix)
 # %% [markdown]
 # ## 8. In words: 10 points
 #
-# Which is better in a test: a second implementation to compare with (an *oracle*, such as loops), or *laws*, such as "twice the image gives twice the result"? What does each of them miss? Give for each a mistake that it cannot notice, and say which of your five tests uses which, and why.
+# Which is better in a test: a second implementation to compare with (an *oracle*, such as loops), or *laws*, such as
+# "twice the image gives twice the result"? What does each of them miss? Give for each a mistake that it cannot notice,
+# and say which of your five tests uses which, and why.
 
 # %% [markdown] nbgrader={"grade": true, "grade_id": "oracle", "locked": false, "points": 10, "schema_version": 3, "solution": true, "task": false}
 # ### BEGIN SOLUTION
-# An oracle notices every mistake on the inputs that are tried, but it needs the whole formula once more, and who wrote both may have misunderstood the formula twice: a kernel that is flipped in both is never noticed. A law needs no expected numbers and holds for all sizes, but each law leaves room: "twice the image gives twice the result" holds for an operation that returns zeros, or that flips the kernel. Numbers worked out by hand are the third way: they are independent of both, and few. A good test takes hand-made numbers for the meaning, an oracle or several laws for the options, and special cases (NaN, large scores, nothing but void) for what neither of them tries.
+# An oracle notices every mistake on the inputs that are tried, but it needs the whole formula once more, and who wrote
+# both may have misunderstood the formula twice: a kernel that is flipped in both is never noticed. A law needs no
+# expected numbers and holds for all sizes, but each law leaves room: "twice the image gives twice the result" holds for
+# an operation that returns zeros, or that flips the kernel. Numbers worked out by hand are the third way: they are
+# independent of both, and few. A good test takes hand-made numbers for the meaning, an oracle or several laws for the
+# options, and special cases (NaN, large scores, nothing but void) for what neither of them tries.
 #
-# Rubric: 3 points for what an oracle misses (the same misunderstanding twice; it is only as good as its inputs) with an example; 3 for what laws miss (wrong operations that obey the law) with an example; 2 for saying that hand-made numbers or several laws close the gap; 2 for how the own tests were chosen.
+# Rubric: 3 points for what an oracle misses (the same misunderstanding twice; it is only as good as its inputs) with an
+# example; 3 for what laws miss (wrong operations that obey the law) with an example; 2 for saying that hand-made
+# numbers or several laws close the gap; 2 for how the own tests were chosen.
 # ### END SOLUTION
