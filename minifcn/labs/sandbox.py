@@ -15,8 +15,10 @@ from typing import Any, Self
 
 import numpy as np
 
+from minifcn.errors import FileError
+from minifcn.labs.forked import Original
 from minifcn.testing import isolation
-from minifcn.testing.isolation import Isolated, Limits
+from minifcn.testing.isolation import QUIET, Isolated, Limits, Process
 
 USERS = (
     210_000  # the first of the users that submissions run as, where the judge is root; one for each of its processes
@@ -45,6 +47,7 @@ class Sandbox(Isolated):
         self.file.write_text(file.read_text(encoding="utf-8-sig") if text is None else text, encoding="utf-8")
         for name, content in (beside or {}).items():
             (folder / name).write_text(content, encoding="utf-8")
+        self._original: Original | None = None
         self.user = USERS + os.getpid() % 10_000 if hasattr(os, "geteuid") and os.geteuid() == 0 else None
         if self.user is not None:
             for path in (folder, *folder.iterdir()):
@@ -54,6 +57,23 @@ class Sandbox(Isolated):
         files = [path for path in Path(self._folder.name).iterdir() if path.is_file()]
         self._first = {path: (path.read_bytes(), path.stat()) for path in files}
         return super().__enter__()
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
+        if self._original:
+            self._original.end()
+        super().__exit__(*error)
+
+    def process(self) -> Process:
+        """A copy of a process that has imported NumPy; on other systems than Linux, a process that does so now."""
+        if not sys.platform.startswith("linux"):
+            return super().process()
+        if self._original is None:
+            self._original = Original(self.command(), self.environment() | QUIET)
+        try:
+            return self._original.copy()
+        except OSError:
+            raise FileError(f"{self.original.name} could not be run: the system starts no process for it.") from None
 
     def alone(self, name: str, given: dict[str, Callable[..., Any]]) -> Any:
         """As `tried`, in a process and a folder that know nothing of any call before."""

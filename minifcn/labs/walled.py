@@ -4,6 +4,8 @@ Standard library and NumPy alone, and nothing of minifcn can be found from here.
 (a network of its own, another user, limits), and what every system has: an audit hook, which Python offers no way to
 take away again, and which refuses what a function of arrays has no business with. Then `minifcn/testing/worker.py`
 runs as everywhere else. What could not be put up is told in the file `walls`.
+
+With the number of a socket as a second argument this process only waits, and each copy of it goes on (`forked.py`).
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ WANTED = (  # what a function of arrays may want of the standard library
 def main() -> None:
     settings = json.loads(sys.argv[1])
     folder = settings["folder"]
-    missing = [told for told in (_no_network(), _limits(settings)) if told]
+    missing = [_no_network()]
     sys.path[:] = [*(path for path in sys.path if path), settings["numpy"], settings["testing"]]
     os.chdir(folder)
 
@@ -71,14 +73,42 @@ def main() -> None:
     importlib.import_module("unicodedata")  # a name with letters beyond ASCII needs it, as variables in Korean do
 
     numpy.random.default_rng(0)
-    missing += [told for told in (_another_user(settings["user"], settings["readable"]),) if told]
+    if len(sys.argv) > 2:
+        _copied(int(sys.argv[2]))
+    missing += [_limits(settings), _another_user(settings["user"], settings["readable"])]
     with suppress(OSError), open(os.path.join(folder, "walls"), "w", encoding="utf-8") as file:
-        file.write("\n".join(missing))
+        file.write("\n".join(filter(None, missing)))
     sys.path.remove(settings["testing"])
     sys.argv[:] = [settings["file"]]
     allowed = [folder, settings["numpy"], os.path.realpath(settings["numpy"] + "/numpy"), *settings["readable"]]
     sys.addaudithook(_hook([os.path.realpath(path) for path in allowed], os.path.realpath(folder)))
     worker.main()
+
+
+def _copied(number: int) -> None:
+    """Returns in every copy that is asked for, with the pipes that came with the question; the original stays here.
+
+    number: of the socket on which it is asked, and tells the pid of the copy, and how the copy ended.
+    """
+    import socket
+
+    line = socket.socket(fileno=number)
+    while True:
+        question, pipes, _, _ = socket.recv_fds(line, 64, 3)
+        if not question:
+            sys.exit()
+        copy = os.fork()
+        if copy == 0:
+            os.setsid()
+            for place, pipe in enumerate(pipes):
+                os.dup2(pipe, place)
+                os.close(pipe)
+            line.send(str(os.getpid()).encode())
+            line.close()
+            return
+        for pipe in pipes:
+            os.close(pipe)
+        line.send(str(os.waitstatus_to_exitcode(os.waitpid(copy, 0)[1])).encode())
 
 
 def _hook(readable: list[str], writable: str) -> Any:

@@ -22,7 +22,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 import numpy as np
 
@@ -32,6 +32,22 @@ from minifcn.testing.law import Ended
 from minifcn.testing.wire import Packer, WireError, extent, memory_of, receive, send, unpack
 
 MOST_PRINTED = 2**24  # bytes; who prints more is in a loop that never ends
+
+
+QUIET = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:replace"}
+
+
+class Process(Protocol):
+    """What is used here of `subprocess.Popen`."""
+
+    pid: int
+    stdin: Any
+    stdout: Any
+    stderr: Any
+    returncode: Any
+
+    def wait(self, timeout: float | None = None) -> int: ...
+    def kill(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -92,7 +108,7 @@ class Isolated:
 
     def _start(self) -> dict[str, Any]:
         trace = Path(self._folder.name, "trace")
-        self._child = _Child(self.command(), self.environment(), self.file, trace, self.printed)
+        self._child = _Child(self.process(), self.file, trace, self.printed)
         request = {"names": self.names, "memory": self.limits.memory, "file": str(self.file), "trace": str(trace)}
         told, _ = self._asked(request, [])
         if "raised" in told:
@@ -105,6 +121,14 @@ class Isolated:
         functions: dict[str, Any] = told["functions"]
         self.others = tuple(told["others"])
         return functions
+
+    def process(self) -> Process:
+        """One more process, with pipes to its inputs and outputs."""
+        alone: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
+        return subprocess.Popen(
+            self.command(), env=self.environment() | QUIET, bufsize=-1,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **alone,
+        )  # fmt: skip
 
     def command(self) -> list[str]:
         """What starts the process."""
@@ -199,17 +223,9 @@ class Isolated:
 class _Child:
     """One process with its two pipes, and two threads that empty them."""
 
-    def __init__(
-        self, command: list[str], environment: dict[str, str], file: Path, trace: Path, printed: Printed
-    ) -> None:
-        self.file, self.trace, self.printed = file, trace, printed
+    def __init__(self, process: Process, file: Path, trace: Path, printed: Printed) -> None:
+        self.process, self.file, self.trace, self.printed = process, file, trace, printed
         self.number, self.gone, self.reason = 0, False, ""
-        alone: dict[str, Any] = {"start_new_session": True} if os.name == "posix" else {}
-        quiet = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "PYTHONIOENCODING": "utf-8:replace"}
-        self.process = subprocess.Popen(
-            command, env=environment | quiet, bufsize=-1,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **alone,
-        )  # fmt: skip
         self.answers: queue.Queue[Any] = queue.Queue()
         self.threads = [threading.Thread(target=work, daemon=True) for work in (self._listen, self._drain)]
         for thread in self.threads:
@@ -221,7 +237,6 @@ class _Child:
         """The answer; Ended if none comes in so many seconds, or none that belongs to the question."""
         self.number += 1
         try:
-            assert self.process.stdin is not None
             send(self.process.stdin, {**question, "number": self.number, "seconds": seconds}, buffers)
             answer = self.answers.get(timeout=seconds + 0.5)
         except queue.Empty:
@@ -252,10 +267,9 @@ class _Child:
             thread.join(1)
         for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
             with suppress(OSError):
-                pipe.close()  # type: ignore[union-attr]
+                pipe.close()
 
     def _listen(self) -> None:
-        assert self.process.stdout is not None
         while True:
             try:
                 self.answers.put(receive(self.process.stdout))
@@ -268,7 +282,6 @@ class _Child:
         self.answers.put(None)
 
     def _drain(self) -> None:
-        assert self.process.stderr is not None
         try:
             while data := os.read(self.process.stderr.fileno(), 2**16):
                 self.printed.add(data)
