@@ -30,7 +30,8 @@ MOST_RUNS = 8  # are named where one is not found
 class Card:
     """How to build and feed a network.
 
-    data: the kind of data it was trained on, as `data.open_dataset` names it. mean, std: per channel, RGB in 0..255.
+    data: the kind of data it was trained on, as `data.open_dataset` names it. mean, std: per channel, RGB in 0..255: of
+    the training images, or, after `train --weights`, those that the weights of others were made for.
     size: that of the training images, None if each had its own.
     """
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from minifcn.commands import evaluate, run_folder
-from minifcn.commands.evaluate import Prepared
+from minifcn.commands.prepared import Prepared
 from minifcn.data import CamVid, Folder, Scenes
 from minifcn.errors import ArgumentError, FileError
 from minifcn.metrics import ConfusionMatrix

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 import struct
 import tarfile
 import zipfile
@@ -360,3 +361,26 @@ def test_other_pickles_and_other_files(tmp_path: Path) -> None:
     assert "damaged or not a .pth file" in refusal(path)
     path.write_bytes(pickled(MAGIC) + pickled(1002))
     assert "its version is not 1001" in refusal(path)
+
+
+@pytest.mark.case(55)
+@pytest.mark.parametrize("write", ["zip", "legacy", "tar"])
+def test_changed_bytes_are_read_or_refused_and_nothing_else(tmp_path: Path, write: str) -> None:
+    if write == "zip":
+        whole = zipped(tmp_path / "a.pth", {"x": tensor()}, {"0": SIX.tobytes()})
+    elif write == "legacy":
+        whole = legacy(tmp_path / "a.pth", {"x": tensor()}, {"0": (6, SIX.tobytes())})
+    else:
+        whole = oldest(tmp_path / "a.pth")
+    content, rng, refused = whole.read_bytes(), random.Random(0), 0
+    for _ in range(150):
+        changed = bytearray(content)
+        for _ in range(rng.choice([1, 2, 5])):
+            changed[rng.randrange(len(content.rstrip(b"\0")))] = rng.choice([0, 0x7F, 0xFF, rng.randrange(256)])
+        (tmp_path / "b.pth").write_bytes(changed)
+        try:
+            load_arrays(tmp_path / "b.pth")
+        except FileError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 50
