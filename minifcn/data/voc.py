@@ -37,6 +37,7 @@ CLASSES = (
     "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
 )  # fmt: skip
 SPLITS = ("train", "val", "trainval", "seg11valid", "test")
+MEASURED = ("val", "seg11valid", "test")
 LISTS = Path("ImageSets") / "Segmentation"
 LAYOUT = (
     "the folder of a year, such as VOCdevkit/VOC2012, holds JPEGImages/, SegmentationClass/ and ImageSets/Segmentation/"
@@ -55,11 +56,12 @@ class VOC:
     strict  False passes over what is not there, and `faults` says what that is
 
     Images of different sizes come in a batch padded with the mean colour and void, or one by one. `mean` and `std` are
-    measured on up to 100 images of the split when first asked for.
+    measured on up to 100 images of "train", whatever the split, when first asked for.
 
     What is learnt and what is measured must share no image: the lists are compared, SBD's train.txt in place of VOC's
-    where `sbd` is given, so that "val" is then refused and "seg11valid" is not. seg11valid.txt is looked for beside the
-    other lists; where it is not there and `sbd` is given, it is made from VOC2011, which is `root` or lies beside it.
+    where `sbd` is given, so that "val" is then refused and "seg11valid" is not. A list of another name is not asked.
+    seg11valid.txt is looked for beside the other lists; where it is not there and `sbd` is given, it is made from
+    VOC2011, which is `root` or lies beside it.
 
     Raises ArgumentError for another split or size; FileError for another folder, which names the right one if it can be
     seen, a missing list, image or mask, shared images, a damaged file, a mask of another size than its image, of RGB
@@ -90,11 +92,11 @@ class VOC:
         self.palette: NDArray[np.uint8] = default_palette(len(CLASSES))
         self.pairs = Pairs(None, "save the image as it is shown, without an orientation")
         faults: list[str] = []
-        learnt = self.split in ("train", "trainval")
-        names = read_names(given, faults) if given is not None else self._names(self.split, faults)
-        faults += self._shared(names, learnt and given is None, faults)
-        of_sbd = self.sbd is not None and learnt and given is None
-        self._files = self._existing(names, of_sbd, faults)
+        learnt = given is None and self.split in ("train", "trainval")
+        names = self._names(self.split, faults) if given is None else read_names(given, faults)
+        if self.split in MEASURED or (learnt and self.split == "train"):  # trainval holds val, as it should
+            faults += self._shared(names, learnt, faults)
+        self._files = self._existing(names, learnt, faults)
         self.faults = tuple(faults)
         if faults and strict:
             raise Faults(faults)
@@ -131,10 +133,24 @@ class VOC:
 
     @cached_property
     def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return mean_and_deviation(self.pairs.image(path) for path, _ in evenly(self._files))
+        train = self._names("train", []) if self._train.is_file() else []
+        images = [path for path, _ in map(self._pair_to_learn, train) if path.is_file()]
+        return mean_and_deviation(map(self.pairs.image, evenly(images or [path for path, _ in self._files])))
 
     def _list(self, split: str) -> Path:
         return self.root / LISTS / f"{split}.txt"
+
+    @property
+    def _train(self) -> Path:
+        """The list of what is learnt."""
+        return self._list("train") if self.sbd is None else self.sbd / "train.txt"
+
+    def _pair(self, name: str) -> tuple[Path, Path]:
+        """The image and the mask of VOC."""
+        return self.root / "JPEGImages" / f"{name}.jpg", self.root / "SegmentationClass" / f"{name}.png"
+
+    def _pair_to_learn(self, name: str) -> tuple[Path, Path]:
+        return self._pair(name) if self.sbd is None else boundaries.files(self.sbd, name)
 
     def _names(self, split: str, faults: list[str]) -> list[str]:
         """The names of a split; a list of SBD's where that is what is learnt."""
@@ -158,9 +174,7 @@ class VOC:
 
     def _shared(self, names: Sequence[str], learnt: bool, faults: list[str]) -> list[str]:
         """A sentence for each list that shares images with what is learnt."""
-        if self.split == "trainval":
-            return []  # which holds val, as it should
-        train = self._list("train") if self.sbd is None else self.sbd / "train.txt"
+        train = self._train
         if learnt:
             others = [self._list(each) for each in (("seg11valid",) if self.sbd else ("val", "seg11valid"))]
             pairs = [(list(names), read_names(path, faults), path.name) for path in others if path.is_file()]
@@ -182,14 +196,11 @@ class VOC:
                 )
         return said
 
-    def _existing(self, names: Sequence[str], of_sbd: bool, faults: list[str]) -> list[tuple[Path, Path]]:
+    def _existing(self, names: Sequence[str], learnt: bool, faults: list[str]) -> list[tuple[Path, Path]]:
         """The files of all names that are there; for each that is not, a sentence is added to `faults`."""
         found = []
         for name in names:
-            if of_sbd and self.sbd is not None:
-                pair = boundaries.files(self.sbd, name)
-            else:
-                pair = self.root / "JPEGImages" / f"{name}.jpg", self.root / "SegmentationClass" / f"{name}.png"
+            pair = self._pair_to_learn(name) if learnt else self._pair(name)
             missing = [path for path in pair if not path.is_file()]
             why = "; since 2008 VOC keeps the masks of its test images" if self.split == "test" else ""
             faults += [f"{path}: listed in {self.split}.txt but not there{why or f'; {LAYOUT}'}." for path in missing]

@@ -299,7 +299,7 @@ def test_what_cannot_change_when_a_run_goes_on(
         assert main(["train", "--resume", "run", *given.split()]) == 2
         err = capsys.readouterr().err
         assert err.startswith(
-            f"minifcn train: {said}, which can change --epochs, --device, --root, --allow-absent; leave --"
+            f"minifcn train: {said}, which can change --epochs, --device, --root, --sbd, --allow-absent; leave --"
         )
         assert err.count("\n") == 1
     assert main(["train", "--resume", "run", "--epochs", "0"]) == 2

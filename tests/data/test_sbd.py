@@ -53,7 +53,8 @@ def test_what_is_learnt_comes_from_sbd(year: Path, sbd: Path, tmp_path: Path) ->
         assert [sample.name for sample in data] == ["2008_000002"]
     label = VOC(year, "trainval")[2].label
     np.testing.assert_array_equal(data[0].label, np.where(label == 255, 0, label))
-    assert data[0].label.dtype == np.uint8 and data.mean.shape == (3,)
+    np.testing.assert_allclose(data.mean, data[0].image.reshape(-1, 3).mean(0), rtol=1e-5)
+    assert data[0].label.dtype == np.uint8 and VOC(year, "seg11valid", sbd=sbd).mean.tolist() == data.mean.tolist()
     assert [sample.name for sample in VOC(year, "trainval", sbd=sbd)] == ["2008_000002", "2007_000001"]
 
 

@@ -66,6 +66,7 @@ def test_what_is_read(year: Path) -> None:
     pixels = np.concatenate([sample.image.reshape(-1, 3) for sample in data])
     np.testing.assert_allclose(data.mean, pixels.mean(0), rtol=1e-5)
     np.testing.assert_allclose(data.std, pixels.std(0), rtol=1e-5)
+    assert VOC(year, "val").mean.tolist() == data.mean.tolist(), "a network sees val as it saw train"
     assert data.fingerprint(0) != data.fingerprint(1)
     assert repr(VOC(year, "val", (12, 16))) == "VOC('voc', 1 sample, 21 classes, split 'val', 12x16)"
     with pytest.raises(IndexError, match="VOC: sample 2 does not exist; there are 2"):
@@ -87,6 +88,10 @@ def test_a_list_by_its_path_and_a_list_beside_the_others(year: Path, tmp_path: P
     (tmp_path / "mine.txt").write_text("2007_000003\n")
     assert [sample.name for sample in VOC(year, tmp_path / "mine.txt")] == ["2007_000003"]
     assert VOC(year, str(tmp_path / "mine.txt")).split == "mine"
+    (tmp_path / "mine.txt").write_text("2007_000001\n")
+    assert len(VOC(year, tmp_path / "mine.txt")) == 1, "a part of train.txt, to learn from"
+    (tmp_path / "seg11valid.txt").write_text("2007_000001\n")
+    assert "it shares 1 image with seg11valid.txt (2007_000001)" in said(year, str(tmp_path / "seg11valid.txt"))
     (lists(year) / "seg11valid.txt").write_text("2007_000003\n")
     assert len(VOC(year, "seg11valid")) == 1
 
