@@ -143,14 +143,18 @@ def _graded(lab: Lab, submissions: Sequence[Submission], seed: int, workers: int
                 waiting[pool.submit(judged, lab.number, submission, seed, limits)] = submission
         except BrokenProcessPool:
             alone += submissions[len(waiting) :]
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                submission = waiting.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    alone.append(submission)
+        try:
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    submission = waiting.pop(future)
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        alone.append(submission)
+        except BaseException:  # interrupted: what has not begun is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for submission in alone:
         with _pool(1) as pool:
             try:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import math
 import os
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,29 @@ def dies_at_b(number: int, submission: Submission, seed: int, limits: object) ->
     if submission.student == "b":
         os._exit(1)
     return Result(submission.student, "x.py", "key", points=1)
+
+
+def test_what_has_not_begun_is_not_waited_for_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grading, "judged", leaves_a_mark)
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    for name in "abcdefgh":
+        (tmp_path / f"{name}.py").write_text(STUB)
+
+    def interrupts(result: Result) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grade_all(LAB, submissions_in(tmp_path, LAB), tmp_path / "out", 1, workers=1, tell=interrupts)
+    gc.collect()
+    assert 1 <= len(list(tmp_path.glob("*.mark"))) < 8  # one or two are in the queue of a judge already
+
+
+def leaves_a_mark(number: int, submission: Submission, seed: int, limits: object) -> Result:
+    """Stands for `judged`, in the process of a judge."""
+    assert submission.file is not None
+    submission.file.with_suffix(".mark").touch()
+    time.sleep(0.2)
+    return Result(submission.student, "x.py", "key")
 
 
 def test_a_fault_of_the_judge_is_a_remark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
