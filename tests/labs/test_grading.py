@@ -9,6 +9,7 @@ import math
 import os
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -143,7 +144,7 @@ def test_what_is_known_is_not_graded_again_and_what_changed_is(
     def noted(lab, submissions, seed, workers, limits):  # type: ignore[no-untyped-def]
         for submission in submissions:
             asked.append(submission.student)
-            yield Result(submission.student, "x.py", grading.key_of(submission, lab, seed), points=7)
+            yield Result(submission.student, "x.py", grading.key_of(submission, lab, seed, limits), points=7)
 
     monkeypatch.setattr(grading, "_graded", noted)
     seed = json.loads((out / "grading.json").read_text())["seed"]
@@ -155,6 +156,10 @@ def test_what_is_known_is_not_graded_again_and_what_changed_is(
     (out / "other" / "right.json").write_text("{")  # half written by something else
     grade_all(LAB, one, out / "other", seed)
     assert len(asked) == 3
+    longer = replace(grading.LIMITS, total=120.0)  # whose time was short is graded again when there is more
+    grade_all(LAB, one, out / "other", seed, limits=longer)
+    grade_all(LAB, one, out / "other", seed, limits=longer)
+    assert len(asked) == 4
 
 
 def test_a_judge_that_dies_is_one_student_s_affair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
