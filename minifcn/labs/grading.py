@@ -1,7 +1,7 @@
 """A class is graded: every submission by a judge of its own, side by side, and nothing that one does stops the rest.
 
 What is known about a submission is written down as soon as it is known, so a grading that was interrupted goes on where
-it was. It is not graded again as long as its file, the lab and the seed are the same.
+it was. It is not graded again as long as its file, the lab, the seed and the limits are the same.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def grade_all(
     found: dict[str, Result] = {}
     todo = []
     for submission in submissions:
-        known = _known(folder, submission, lab, seed)
+        known = _known(folder, submission, lab, seed, limits)
         if known is None:
             todo.append(submission)
         else:
@@ -117,18 +117,18 @@ def file_name(student: str) -> str:
     return plain if plain == student else f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
 
 
-def key_of(submission: Submission, lab: Lab, seed: int) -> str:
-    """What a result depends on: the file, the lab, the seed."""
+def key_of(submission: Submission, lab: Lab, seed: int, limits: Limits = LIMITS) -> str:
+    """What a result depends on: the file, the lab, the seed, the limits."""
     content = submission.file.read_bytes() if submission.file else b""
-    about = repr((VERSION, seed, submission.file and submission.file.name, submission.late, lab))
+    about = repr((VERSION, seed, submission.file and submission.file.name, submission.late, lab, limits))
     about = re.sub(r" at 0x[0-9a-f]+", "", about)
     return hashlib.sha256(about.encode() + content).hexdigest()[:24]
 
 
-def _known(folder: Path, submission: Submission, lab: Lab, seed: int) -> Result | None:
+def _known(folder: Path, submission: Submission, lab: Lab, seed: int, limits: Limits) -> Result | None:
     with suppress(OSError, ValueError, TypeError, KeyError):
         result = Result.of_json((folder / f"{file_name(submission.student)}.json").read_text(encoding="utf-8"))
-        if result.student == submission.student and result.key == key_of(submission, lab, seed):
+        if result.student == submission.student and result.key == key_of(submission, lab, seed, limits):
             return result
     return None
 
@@ -143,21 +143,25 @@ def _graded(lab: Lab, submissions: Sequence[Submission], seed: int, workers: int
                 waiting[pool.submit(judged, lab.number, submission, seed, limits)] = submission
         except BrokenProcessPool:
             alone += submissions[len(waiting) :]
-        while waiting:
-            done, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in done:
-                submission = waiting.pop(future)
-                try:
-                    yield future.result()
-                except BrokenProcessPool:
-                    alone.append(submission)
+        try:
+            while waiting:
+                done, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in done:
+                    submission = waiting.pop(future)
+                    try:
+                        yield future.result()
+                    except BrokenProcessPool:
+                        alone.append(submission)
+        except BaseException:  # interrupted: what has not begun is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     for submission in alone:
         with _pool(1) as pool:
             try:
                 yield pool.submit(judged, lab.number, submission, seed, limits).result()
             except BrokenProcessPool:
                 error = "the judge did not survive this submission; grade it by hand, and please report it"
-                yield Result(submission.student, _name(submission), key_of(submission, lab, seed), error=error)
+                yield Result(submission.student, _name(submission), key_of(submission, lab, seed, limits), error=error)
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:
@@ -167,7 +171,7 @@ def _pool(workers: int) -> ProcessPoolExecutor:
 def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Result:
     """One submission, whatever happens."""
     lab = lab_of(number)
-    key, name = key_of(submission, lab, seed), _name(submission)
+    key, name = key_of(submission, lab, seed, limits), _name(submission)
     about: dict[str, Any] = {"student": submission.student, "file": name, "key": key, "late": submission.late}
     if submission.file is None:
         return Result(**about, error="there is no file to grade", notes=submission.notes)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import math
 import os
 import re
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -141,7 +144,7 @@ def test_what_is_known_is_not_graded_again_and_what_changed_is(
     def noted(lab, submissions, seed, workers, limits):  # type: ignore[no-untyped-def]
         for submission in submissions:
             asked.append(submission.student)
-            yield Result(submission.student, "x.py", grading.key_of(submission, lab, seed), points=7)
+            yield Result(submission.student, "x.py", grading.key_of(submission, lab, seed, limits), points=7)
 
     monkeypatch.setattr(grading, "_graded", noted)
     seed = json.loads((out / "grading.json").read_text())["seed"]
@@ -153,6 +156,10 @@ def test_what_is_known_is_not_graded_again_and_what_changed_is(
     (out / "other" / "right.json").write_text("{")  # half written by something else
     grade_all(LAB, one, out / "other", seed)
     assert len(asked) == 3
+    longer = replace(grading.LIMITS, total=120.0)  # whose time was short is graded again when there is more
+    grade_all(LAB, one, out / "other", seed, limits=longer)
+    grade_all(LAB, one, out / "other", seed, limits=longer)
+    assert len(asked) == 4
 
 
 def test_a_judge_that_dies_is_one_student_s_affair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,6 +178,29 @@ def dies_at_b(number: int, submission: Submission, seed: int, limits: object) ->
     if submission.student == "b":
         os._exit(1)
     return Result(submission.student, "x.py", "key", points=1)
+
+
+def test_what_has_not_begun_is_not_waited_for_when_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grading, "judged", leaves_a_mark)
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2]))
+    for name in "abcdefgh":
+        (tmp_path / f"{name}.py").write_text(STUB)
+
+    def interrupts(result: Result) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        grade_all(LAB, submissions_in(tmp_path, LAB), tmp_path / "out", 1, workers=1, tell=interrupts)
+    gc.collect()
+    assert 1 <= len(list(tmp_path.glob("*.mark"))) < 8  # one or two are in the queue of a judge already
+
+
+def leaves_a_mark(number: int, submission: Submission, seed: int, limits: object) -> Result:
+    """Stands for `judged`, in the process of a judge."""
+    assert submission.file is not None
+    submission.file.with_suffix(".mark").touch()
+    time.sleep(0.2)
+    return Result(submission.student, "x.py", "key")
 
 
 def test_a_fault_of_the_judge_is_a_remark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
