@@ -10,11 +10,11 @@ from minifcn.labs.scoring import lab_score
 
 
 def run(options: Mapping[str, Any]) -> int:
-    """Print the score of one lab, or of all; the exit status is 1 if a mistake costs no points."""
+    """Print the score of one lab, or of all; the exit status is 1 if a mistake costs no points, or a right one does."""
     labs = list(LABS.values()) if options["number"] is None else [lab_of(options["number"])]
     survivors = 0
     for lab in labs:
         found = lab_score(lab)
         print(found, end="\n\n" if lab is not labs[-1] else "\n", flush=True)
-        survivors += len(found.survivors)
+        survivors += len(found.survivors) + len(found.alarms)
     return 1 if survivors else 0

@@ -19,12 +19,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from minifcn.errors import FileError
 from minifcn.labs.alike import prints
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.judging import Grade, TaskGrade, graded_file
 from minifcn.labs.lab import AUTOMATIC, Lab
-from minifcn.labs.submissions import Submission, as_python
+from minifcn.labs.submissions import Submission
 from minifcn.labs.telling import Told
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
@@ -177,7 +176,7 @@ def judged(number: int, submission: Submission, seed: int, limits: Limits) -> Re
         return Result(**about, error="there is no file to grade", notes=submission.notes)
     try:
         grade = graded_file(lab, submission.file, seed=seed, limits=limits)
-        marks = prints(_text(submission.file), lab.functions)
+        marks = prints(grade.text, lab.functions)
         return Result(
             **about,
             points=grade.points,
@@ -209,12 +208,6 @@ def _task(grade: TaskGrade) -> TaskResult:
 
 def _html(grade: Grade) -> str:
     return "" if grade.error else "".join(Told(task).section() for task in grade.tasks)
-
-
-def _text(file: Path) -> str:
-    with suppress(FileError):
-        return as_python(file)[0]
-    return ""
 
 
 def _name(submission: Submission) -> str:

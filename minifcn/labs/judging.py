@@ -72,7 +72,7 @@ class Grade:
     """What a submission got.
 
     error: why it could not be run at all, in a sentence. missing: the walls that this system did not allow around it.
-    printed: how what it printed begins. notes: what was left out of it, in sentences.
+    printed: how what it printed begins. notes: what was left out of it, in sentences. text: what was run of it.
     """
 
     lab: Lab
@@ -82,6 +82,7 @@ class Grade:
     missing: tuple[str, ...] = ()
     printed: str = ""
     notes: tuple[str, ...] = ()
+    text: str = ""
 
     @property
     def points(self) -> int:
@@ -129,7 +130,8 @@ def graded_file(
 
     Functions of earlier labs are there as `reference_lab1` and so on, for who imports them.
     """
-    began = time.monotonic()
+    began, text = time.monotonic(), ""
+    notes: tuple[str, ...] = ()
     try:
         text, notes = as_python(file)
         beside = {f"reference_lab{n}.py": source_of(n).reference() for n in earlier(text, lab.number)}
@@ -139,10 +141,12 @@ def graded_file(
                 lab, box.functions, examples=examples, seed=seed, counted=box.counted, only=only, attempt=attempt
             )
             tasks = tuple(replace(grade, told=_meant(grade, box.others)) for grade in found.tasks)
-            return replace(found, tasks=tasks, missing=box.missing, printed=str(box.printed), notes=notes)
+            printed = str(box.printed)
+            return replace(found, tasks=tasks, missing=box.missing, printed=printed, notes=notes, text=text)
     except FileError as error:
         tasks = tuple(TaskGrade(task, "missing") for task in lab.tasks)
-        return Grade(lab, tasks, time.monotonic() - began, re.sub(r"\S*[/\\](?=[^/\\\s]+\.py)", "", str(error)))
+        told = re.sub(r"\S*[/\\](?=[^/\\\s]+\.py)", "", str(error))
+        return Grade(lab, tasks, time.monotonic() - began, told, notes=notes, text=text)
 
 
 def _meant(grade: TaskGrade, others: tuple[str, ...]) -> str:

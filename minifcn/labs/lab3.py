@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.labs.form import Form
 from minifcn.labs.lab import Effort, Lab, Task
 
 
@@ -121,6 +122,7 @@ LAB = Lab(
         Task(
             "conv2d_input",
             "conv2d_input",
+            form=Form(("stride", "padding", "dilation")),
             gate={"a_step_of_one_pixel_is_exact": 6},
             laws={"a_gradient_reaches_the_window_that_was_read": 2},
             contracts={"an_image_that_does_not_make_the_gradient_is_refused": 2},
@@ -141,6 +143,7 @@ LAB = Lab(
         Task(
             "conv2d_weight",
             "conv2d_weight",
+            form=Form(("stride", "padding", "dilation")),
             gate={"a_single_gradient_reads_one_window": 6},
             laws={"gradients_of_images_add_up": 2},
             contracts={"a_kernel_that_does_not_make_the_gradient_is_refused": 2},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.labs.form import Form
 from minifcn.labs.lab import Effort, Lab, Task
 
 
@@ -21,6 +22,8 @@ def _gradient() -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 WHY = "a loop over the taps of a window is enough, none over the windows"
 
+POOLING = ("stride", "padding", "ceil_mode")
+
 LAB = Lab(
     number=4,
     name="pooling",
@@ -30,6 +33,7 @@ LAB = Lab(
         Task(
             "pool_output_size",
             "pool_output_size",
+            form=Form(POOLING),
             gate={"pool_windows_are_counted": 6},
             laws={"the_pool_stride_is_the_kernel_by_default": 2},
             contracts={"a_pool_window_of_padding_alone_is_refused": 3},
@@ -47,6 +51,7 @@ LAB = Lab(
         Task(
             "max_pool2d",
             "max_pool2d",
+            form=Form(POOLING),
             gate={"no_pixel_of_a_window_is_larger": 3, "every_maximum_stands_in_its_window": 3},
             laws={
                 "the_first_of_equal_pixels_wins": 2,
@@ -92,6 +97,7 @@ LAB = Lab(
         Task(
             "max_unpool2d",
             "max_unpool2d",
+            form=Form(("stride", "padding", "output_size")),
             gate={"unpooling_puts_values_at_their_indices": 3},
             laws={
                 "values_with_one_index_add_up": 2,
@@ -116,6 +122,7 @@ LAB = Lab(
         Task(
             "max_pool2d_backward",
             "max_pool2d_backward",
+            form=Form(POOLING),
             gate={"each_gradient_goes_to_its_winner": 6},
             laws={"no_gradient_is_lost": 2, "a_nan_gradient_reaches_one_pixel": 1},
             contracts={"pooling_leaves_its_arguments_alone": 1},
@@ -139,6 +146,7 @@ LAB = Lab(
         Task(
             "avg_pool2d",
             "avg_pool2d",
+            form=Form((*POOLING, "count_include_pad")),
             gate={"an_average_is_a_convolution_of_each_channel": 4},
             laws={
                 "windows_side_by_side_keep_the_sum": 1,
@@ -172,6 +180,7 @@ LAB = Lab(
         Task(
             "avg_pool2d_backward",
             "avg_pool2d_backward",
+            form=Form((*POOLING, "count_include_pad")),
             gate={"the_average_gradient_is_the_transpose": 4},
             laws={
                 "all_pixels_of_a_window_receive_the_same": 1,
@@ -208,6 +217,7 @@ LAB = Lab(
         Task(
             "crop_like",
             "crop_like",
+            form=Form(("offset",)),
             gate={"a_crop_like_another_has_its_size_alone": 2},
             laws={"a_crop_to_its_size_undoes_a_multiple": 1},
             contracts={"a_larger_map_is_no_crop": 3},

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.labs.form import Form
 from minifcn.labs.lab import Effort, Lab, Task
 
 
@@ -41,6 +42,7 @@ LAB = Lab(
         Task(
             "fuse",
             "fuse",
+            form=Form(("score_offset", "skip_offset")),
             gate={"a_skip_lands_at_its_offset": 3, "an_empty_skip_changes_nothing": 3},
             laws={"score_and_skip_may_change_places": 2},
             hint="Both maps lose what lies before their offset; then the smaller number of rows and columns is kept.",
@@ -71,6 +73,7 @@ LAB = Lab(
         Task(
             "cross_entropy",
             "cross_entropy",
+            form=Form(("weight", "ignore_index")),
             gate={"scores_are_logarithms_of_probabilities": 4},
             laws={
                 "equal_scores_cost_log_of_the_classes": 1,
@@ -98,6 +101,7 @@ LAB = Lab(
         Task(
             "cross_entropy_backward",
             "cross_entropy_backward",
+            form=Form(("weight", "ignore_index")),
             gate={"the_gradient_is_softmax_minus_onehot": 4},
             laws={
                 "the_gradient_is_the_slope_of_the_loss": 2,

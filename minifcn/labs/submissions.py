@@ -12,6 +12,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,8 @@ CANVAS = re.compile(r"^(?P<name>[^_]+)(?P<late>_LATE)?_(?P<id>\d+)_\d+_(?P<file>
 REFERENCE = re.compile(
     r"reference_lab(\d)"
 )  # the functions of an earlier lab, which the judge lays beside a submission
+DEFINED = re.compile(r"(?:async\s+def|def|class)\s+([^\W\d]\w*)")
+UNREADABLE = SyntaxError, ValueError, RecursionError, MemoryError  # what Python raises for a text that is no Python
 LARGEST = 2**22  # bytes of a submission: more is no text that somebody wrote
 
 
@@ -106,6 +109,8 @@ def _chosen(student: str, paths: list[Path], lab: Lab, late: bool) -> Submission
         return Submission(
             student, None, late, ("there is no .py and no .ipynb; what is packed must be unpacked first",)
         )
+    if len(paths) == 1:
+        return Submission(student, paths[0], late)
     written = {path: len(_defined(path) & set(lab.functions)) for path in paths}
     first = min(paths, key=lambda path: (-written[path], path.suffix.lower() != ".ipynb", len(path.name), path.name))
     others = [path.name for path in paths if path != first and written[path]]
@@ -128,8 +133,9 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
     """The text of a submission as one file that needs NumPy alone, and what was left out of it, in sentences.
 
     Left out are imports of what is not there when it is graded, and the lines at the top level that use them, such as
-    `lab.check(...)`; of a notebook also its commands (%, !) and what is only shown. Nothing is said of the import that
-    every notebook of a lab begins with. Lines keep their numbers.
+    `lab.check(...)`; of a notebook also its commands (%, !), what is only shown, and a cell with a syntax error: the
+    functions that it would define raise that error. Nothing is said of the import that every notebook of a lab begins
+    with. Lines keep their numbers.
     FileError for what is no text or no notebook.
     """
     try:
@@ -139,14 +145,15 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
     except (UnicodeDecodeError, OSError) as error:
         raise FileError(f"{path.name} cannot be read as text in UTF-8 ({type(error).__name__}).") from None
     notebook = path.suffix.lower() == ".ipynb"
+    notes: list[str] = []
     if notebook:
-        cells = [cell.source for cell in cells_of_notebook(text) if cell.kind == "code"]
-        text = "\n".join(_without_commands(cell) for cell in cells) + "\n"
+        cells = [(number, cell) for number, cell in enumerate(cells_of_notebook(text), 1) if cell.kind == "code"]
+        text = "\n".join(_readable(number, _without_commands(cell.source), notes) for number, cell in cells) + "\n"
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):
-        return text, ()  # the interpreter will say where
-    lines, notes, gone = text.split("\n"), [], set()
+    except UNREADABLE:
+        return text, tuple(notes)  # the interpreter will say where
+    lines, gone = text.split("\n"), set()
     for node in tree.body:
         away = _imports_of_others(node)
         if away:
@@ -184,6 +191,24 @@ def _imports_of_others(node: ast.stmt) -> set[str]:
 
 def _targets(node: ast.stmt) -> list[ast.Name]:
     return [part for part in ast.walk(node) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)]
+
+
+def _readable(number: int, cell: str, notes: list[str]) -> str:
+    """A cell; one with a syntax error as the functions that it would define, which raise it, and a note.
+
+    number: of the cell in its notebook, from 1.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            compile(cell, "cell", "exec", dont_inherit=True)
+        return cell
+    except UNREADABLE as error:
+        line = f" in its line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+        what = error.msg if isinstance(error, SyntaxError) else f"it cannot be read ({type(error).__name__})"
+    told = f"cell {number}, counted with the cells of text, has a syntax error{line}: {what}"
+    notes.append(told)
+    found = [DEFINED.match(text) for text in cell.split("\n")]
+    return "\n".join(f"def {each[1]}(*given, **named): raise SyntaxError({told!r})" if each else "" for each in found)
 
 
 def _without_commands(cell: str) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 
 import numpy as np
 import pytest
 
 from minifcn.errors import ArgumentError
+from minifcn.labs import LABS
 from minifcn.labs.form import Form, OneAxis, Pairs
+from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded_task
 from minifcn.labs.lab import Task
 from minifcn.testing import MUTANTS, ours
@@ -74,3 +77,32 @@ def test_sizes_may_be_a_list_a_range_or_an_array():
         assert graded_task(task, lambda *given, made=made, **named: made(right(*given, **named))).points == 1
     grade = graded_task(task, lambda *given, **named: np.array(right(*given, **named)) + 1)
     assert grade.finding.wrong.sentence == "sizes(1, 1) gave [2], it should give [1]."
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_the_judge_gives_every_option_that_a_student_finds_in_the_starter(number):
+    tree = ast.parse(source_of(number).python())
+    asked = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef) and node.args.defaults:
+            names = [argument.arg for argument in node.args.args]
+            asked[node.name] = set(names[-len(node.args.defaults) :])
+    for task in LABS[number].by_laws:
+        given = set(task.form.options) if task.form else set()
+        assert given == asked.get(task.function, set()), task.function
+
+
+@pytest.mark.parametrize(("number", "name", "lost"), [(4, "avg_pool2d", "padding"), (5, "cross_entropy", "weight")])
+def test_an_option_that_is_dropped_or_renamed_is_told_and_not_left_out(number, name, lost):
+    task = next(task for task in LABS[number].by_laws if task.function == name)
+    right = getattr(ours, name)
+    options = [option for option in task.form.options if option != lost]
+    for instead in ([], [f"{lost}s"]):
+        parameters = ", ".join(f"{option}=OPTION" for option in [*options, *instead])
+        given = ", ".join(f"{option}={option}" for option in options)
+        text = f"def {name}(a, b, {parameters}):\n    return right(a, b, {given})\n"
+        space = {"right": right, "OPTION": None}
+        exec(text, space)
+        grade = graded_task(task, space[name], examples=3, small=False)
+        assert grade.points == 0
+        assert f"unexpected keyword argument '{lost}'" in grade.finding.sentence

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from minifcn.errors import ArgumentError
-from minifcn.labs import LABS, session
+from minifcn.labs import LABS, scoring, session
 from minifcn.labs.breaking import CALLS, NUMBERS, BreakTask, Given, met, trials
 from minifcn.labs.forms import Source, source_of
 from minifcn.labs.judging import TaskGrade, graded, graded_file, in_this_process
@@ -266,3 +266,25 @@ def test_a_test_that_never_returns_has_noticed_nothing(tmp_path: Path) -> None:
     """
     found = graded_file(LAB, file(tmp_path, endless), seed=3, limits=Limits(call=1.0, total=30.0)).tasks[-1]
     assert found.points == 0
+
+
+def test_the_score_counts_all_mutants_and_the_false_alarms(monkeypatch: pytest.MonkeyPatch) -> None:
+    score = lab_score(LAB)
+    mutants = sum(len(task.mutants) for task in TASKS.values())
+    assert score.mutants == mutants > 100 and score.survivors == [] == score.alarms and score.percent == 100
+    right = sum(len(RIGHT[task.operation]) for task in TASKS.values())
+    said = f"the tests of the solution notice {mutants} of {mutants} mutants, with 0 false alarms on {right} right"
+    assert said in str(score)
+
+    def loud(functions: Any) -> Any:
+        def attempt(name: str, given: Any) -> None:
+            if name == "test_conv2d":
+                raise Raised("AssertionError", None, "AssertionError")
+
+        return attempt
+
+    monkeypatch.setattr(scoring, "in_this_process", loud)
+    score = lab_score(LAB)
+    assert "test_conv2d: another_layout" in score.alarms and score.percent < 100
+    assert "stamps_overwritten" in score.survivors and "kernel_flipped" not in score.survivors
+    assert "FALSE ALARM right: another_layout" in str(score) and "SURVIVES    stamps_overwritten" in str(score)

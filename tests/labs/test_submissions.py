@@ -5,13 +5,16 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from minifcn.errors import FileError
 from minifcn.labs import lab_of
 from minifcn.labs.forms import source_of
+from minifcn.labs.judging import graded_file
 from minifcn.labs.submissions import as_python, earlier, submissions_in
+from minifcn.labs.telling import Told
 
 LAB = lab_of(1)
 CODE = "def im2col(x, kernel_size):\n    return x\n"
@@ -131,6 +134,30 @@ def test_a_notebook_loses_its_commands_and_what_is_only_shown(tmp_path: Path) ->
     made, notes = as_python(write(tmp_path / "a.ipynb", notebook(*cells)))
     names = {type(node).__name__ for node in ast.parse(made).body}
     assert names == {"Import", "FunctionDef", "Assign"} and notes == ()
+
+
+def test_a_cell_with_a_syntax_error_costs_its_own_functions_alone(tmp_path: Path) -> None:
+    broken = "K = 3\n\ndef col2im(x):\n    return x +\n\nclass Helper:\n    pass"
+    outside = "def conv2d(x):\n    y = x\nreturn y"  # no error of the grammar, and an error all the same
+    made, notes = as_python(write(tmp_path / "a.ipynb", notebook("import numpy as np", CODE, broken, outside, "L = 4")))
+    names: dict[str, Any] = {}
+    exec(made, names)
+    assert names["L"] == 4 and callable(names["im2col"]) and "K" not in names
+    for name, said in (("col2im", "cell 3, .* in its line 4"), ("Helper", "cell 3,"), ("conv2d", "cell 4, .*outside")):
+        with pytest.raises(SyntaxError, match=said):
+            names[name](1, stride=(2, 2))
+    assert [note[:6] for note in notes] == ["cell 3", "cell 4"]
+
+
+def test_a_report_says_which_cell_is_broken_and_the_others_keep_their_points(tmp_path: Path) -> None:
+    solved = json.loads(source_of(1).notebook(solved=True))
+    cell = next(cell for cell in solved["cells"] if any(line.startswith("def col2im(") for line in cell["source"]))
+    cell["source"].append("\nif True print(1)")
+    (tmp_path / "lab1.ipynb").write_text(json.dumps(solved), encoding="utf-8")
+    grade = graded_file(LAB, tmp_path / "lab1.ipynb", examples=3, seed=5)
+    assert not grade.error and [task.state for task in grade.tasks] == ["right", "right", "wrong", "right"]
+    assert "has a syntax error in its line" in " ".join(str(Told(grade.tasks[2])).split())
+    assert len(grade.notes) == 2 and "has a syntax error" in grade.notes[0]
 
 
 def test_a_syntax_error_is_left_for_the_interpreter_and_bytes_are_refused(tmp_path: Path) -> None:
