@@ -86,7 +86,7 @@ def output_size(size, kernel, stride=1, padding=0, dilation=1):
 lab.check(output_size)
 
 # %% [markdown]
-# Compare with your paper, (a) to (d):
+# Compare with your paper, (a) to (d). No window of (e) fits, so that is the error.
 
 # %%
 output_size(5, 2), output_size(5, 2, stride=2), output_size(5, 3, dilation=2), output_size(5, 3, padding=1)

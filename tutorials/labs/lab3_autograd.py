@@ -2,15 +2,32 @@
 # # Lab 3: Autograd
 # ## 실습 3: 자동 미분
 #
-# 계산을 하면서 무엇이 무엇에서 나왔는지 적어 두면, 거꾸로 걸으며 모든 기울기를 구할 수 있습니다. 약 60줄로 그런 엔진을
-# 만들고, 합성곱의 두 기울기를 더합니다. NumPy만 씁니다.
-#
 # A number is computed in many small steps. If every step notes what it was made of, one walk backwards tells how much
-# each array matters to the result. You write this engine in about sixty lines, and then the two gradients of a
-# convolution, by which networks learn. 150 minutes.
+# each array matters to the result. This is called *automatic differentiation*, and a program that does it *autograd*.
+# You write one in about sixty lines, and then the two gradients of a convolution, by which networks learn.
 #
-# Do the small example of each part with a pencil, then replace `raise NotImplementedError`, run the cell, and run the
-# check behind it. You need NumPy alone.
+# You write nine functions, and six checks look at them:
+#
+# | parts | functions | check | points |
+# |---|---|---|---|
+# | 1 to 3 | `add`, `total`, `ordered`, `run_backward` | `sums` | 17 |
+# | 4 and 5 | `unbroadcast`, `multiply` | `products` | 18 |
+# | 6 | `power` | `powers` | 13 |
+# | 7 | all of these | `graphs` | 18 |
+# | 8 | `conv2d_input` | `conv2d_input` | 12 |
+# | 9 | `conv2d_weight` | `conv2d_weight` | 12 |
+#
+# Two questions in words are worth 5 points each. Take about two and a half hours. You need NumPy, paper and a pencil.
+# What you need of lab 1 is given here.
+#
+# It goes as in lab 1: first the small example of a part on paper, then the functions in place of
+# `raise NotImplementedError`, then the check. The first thing on the list of a check is the simplest case; while that is
+# wrong, the check gives no points. Parts 1 to 7 build on each other, so mend what comes first on the list before what
+# comes later. Parts 8 and 9 need none of them.
+#
+# **요약.** 계산을 하면서 무엇이 무엇에서 나왔는지 적어 두면, 결과에서 거꾸로 따라가며 모든 기울기를 구할 수 있습니다. 이것을 자동 미분이라고
+# 합니다. 이 실습에서는 약 60줄로 자동 미분 엔진을 만들고, 합성곱의 두 기울기(입력의 기울기와 가중치의 기울기)를 구현합니다. 먼저 종이에 작은
+# 예제를 계산하고 코드를 쓴 다음, 확인하세요. NumPy만 사용합니다.
 
 # %%
 import numpy as np
@@ -181,7 +198,11 @@ def total(p):
 #     stack = [(result, False)]              # (Tensor, whether its operands are done)
 #     take one off (stack.pop());  done? write it down;  else, if it is new: put (it, True) back, then each operand
 #
-# For "is it new" keep a set of `id(tensor)`.
+# For "is it new" keep a set of `id(tensor)`. There is no check yet: `ordered` and the walk of part 3 are tried together.
+#
+# **The limits** (4 points each, in `sums` and `graphs`). A sum of 2000 terms, one after the other, must come back. And
+# twelve doublings, b = a + a again and again, run at most 1500 of your lines: 4096 ways lead through them, so whoever
+# follows each way needs far more.
 
 # %% nbgrader={"grade": false, "grade_id": "ordered", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def ordered(result):
@@ -353,6 +374,8 @@ def conv2d(x, weight, stride=1, padding=0, dilation=1):
 # stamps (3, 30), (4, 40) and (5, 50) overlap, and the pixels receive (3, 34, 45, 50).
 #
 # Raise a ValueError if `grad_output` has another size than a convolution of such an image makes (`output_size`).
+#
+# **The limit** (2 points): with a kernel of 3x3, a call runs at most 200 lines of your code, whatever the image.
 
 # %% nbgrader={"grade": false, "grade_id": "conv2d_input", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def conv2d_input(input_size, weight, grad_output, stride=1, padding=0, dilation=1):
@@ -383,6 +406,10 @@ lab.check(conv2d_input)
 #
 # **By hand.** x = (1, 2, 3, 4), a kernel of two taps, stride 2; the results receive (3, 4). Tap 0 saw the pixels 1 and 3:
 # it receives 3 · 1 + 4 · 3 = 15. Tap 1 saw 2 and 4: 3 · 2 + 4 · 4 = 22.
+#
+# Here, too, raise a ValueError if `grad_output` has another size than a convolution of this image makes.
+#
+# **The limit** (2 points): at most 200 lines again, for a kernel of 3x3.
 
 # %% nbgrader={"grade": false, "grade_id": "conv2d_weight", "locked": false, "schema_version": 3, "solution": true, "task": false}
 def conv2d_weight(x, weight_size, grad_output, stride=1, padding=0, dilation=1):
