@@ -7,7 +7,7 @@ from minifcn import starting as starting  # isort: skip  # first: all that follo
 
 from numpy import float16, float32, float64, int32, int64, uint8  # a Tensor's dtypes are NumPy's
 
-from minifcn import cuda, functional, nn, optim
+from minifcn import cuda, export, functional, nn, optim
 from minifcn.arrays.convolution import use_algorithm
 from minifcn.arrays.convolution.explanation import explain
 from minifcn.autograd import enable_grad, grad, is_grad_enabled, no_grad
@@ -97,6 +97,7 @@ __all__ = [
     "enable_grad",
     "exp",
     "explain",
+    "export",
     "eye",
     "flatten",
     "float16",

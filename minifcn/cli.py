@@ -1,6 +1,6 @@
-"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn explain`, `minifcn read`,
-`minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`, `minifcn bounds`,
-`minifcn weights`.
+"""The command line: `minifcn train`, `minifcn evaluate`, `minifcn segment`, `minifcn export`, `minifcn explain`,
+`minifcn read`, `minifcn figures`, `minifcn tutorials`, `minifcn lab`, `minifcn doctor`, `minifcn check-data`,
+`minifcn bounds`, `minifcn weights`.
 
 Errors that minifcn raises on purpose are printed as the one sentence they are, with exit status 2 and no traceback.
 The commands are imported when they are called, so `minifcn --help` answers at once.
@@ -193,6 +193,18 @@ def parser() -> Parser:
         "--size", type=size, metavar="HxW", help="look at the images at this size (default: as high as in training)"
     )
     segment.add_argument("--out", metavar="DIR", help="where label images and overlays go (default: segmented/)")
+
+    export = commands.add_parser(
+        "export",
+        help="write a network as an ONNX file",
+        description="Write trained weights as an ONNX file, which onnxruntime and other programs run without minifcn; "
+        'it needs: pip install "minifcn[export]". How an image is prepared for it stands in its metadata.',
+    )
+    export.add_argument("weights", metavar="RUN_OR_FILE", help="a run, or a file of weights")
+    export.add_argument("file", metavar="OUT.onnx", help="the file to write; one that is there is not written over")
+    export.add_argument(
+        "--size", type=size, metavar="HxW", help="a file for images of this size only (default: for every size)"
+    )
 
     explain = commands.add_parser(
         "explain",

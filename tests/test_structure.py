@@ -27,6 +27,7 @@ FLOORS = [
     {"tensor"},
     {"nn", "optim", "creation", "cuda"},
     {"models", "data", "metrics", "weights"},
+    {"export"},
     {"training", "plot", "teaching", "testing"},
     {"labs"},
     {"commands"},
@@ -39,7 +40,7 @@ NAMESPACE_FLOOR = FLOOR["training"]  # minifcn/__init__.py gathers the public na
 # Who may ask the machine for what, beside the machine itself and the namespace. A file that carries an idea says with
 # what arrays it computes (backend) and what would be too large (limits), and leaves the rest to the floor of arrays.
 EVERYBODY = {
-    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights", "cuda",
+    "arrays", "autograd", "commands", "functional", "metrics", "models", "nn", "optim", "tensor", "testing", "training", "weights", "cuda", "export",
 }  # fmt: skip
 ASKED_BY: dict[str, set[str]] = {
     "backend": EVERYBODY,
@@ -52,7 +53,7 @@ ASKED_BY: dict[str, set[str]] = {
     "kernels": {"arrays", "optim"},
     "deferred": {"arrays"},
     "running": {"autograd"},
-    "profiling": {"autograd", "functional", "training", "plot", "commands"},
+    "profiling": {"autograd", "export", "functional", "training", "plot", "commands"},
     "timetable": {"plot", "commands"},
     "tf32": {"commands", "cli"},
 }
@@ -182,12 +183,15 @@ TESTED_IN: dict[str, str] = {
     "testing/mutants": "testing/test_score.py",
     "testing/small_engine.py": "testing/test_score.py",
     "testing/unrolled.py": "testing/test_laws.py",
+    # What is written is judged by what reads it: onnxruntime.
+    "export": "export/test_exporting.py",
+    "commands/export.py": "export/test_exporting.py",
     "weights/npz.py": "weights/test_weights_files.py",
     "weights/safetensors_file.py": "weights/test_weights_files.py",
     "weights/unpickling.py": "weights/test_pth.py",
 }
 
-HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "h5py", "hypothesis", "cupy")
+HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "h5py", "hypothesis", "cupy", "onnx")
 SEEDED = {
     "BitGenerator",
     "Generator",

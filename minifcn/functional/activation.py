@@ -43,6 +43,14 @@ class Gate(Operation):
         return lambda: Gate()(grad, y), None
 
 
+class LeakyReLU(Scale):
+    """x times 1 where x > 0, times `slope` elsewhere."""
+
+    def __init__(self, factor: Array, slope: float) -> None:
+        super().__init__(factor)
+        self.slope = slope
+
+
 class Sigmoid(Operation):
     keeps_operands, keeps_output = False, True
     per_number = 4
@@ -171,7 +179,7 @@ def leaky_relu(x: Tensor, negative_slope: float = 0.01) -> Tensor:
     """x where x > 0, else negative_slope · x; any shape."""
     array, slope = floating("leaky_relu", x)._array, number(negative_slope, "leaky_relu: negative_slope")
     with at_home(array):
-        return Scale(array_module(array).where(array > 0, 1.0, slope).astype(x.dtype))(x)
+        return LeakyReLU(array_module(array).where(array > 0, 1.0, slope).astype(x.dtype), slope)(x)
 
 
 def sigmoid(x: Tensor) -> Tensor:

@@ -43,6 +43,10 @@ class AdaptiveAvgPoolTransposed(AdaptiveAvgPool):
         return AdaptiveAvgPool((OH, OW))(grad)
 
 
+class AdaptiveMaxPool(GatherFlat):
+    """x read at the winners of its windows."""
+
+
 def adaptive_avg_pool2d(x: Tensor, output_size: OutputSize) -> Tensor:
     """y[n, c, i, j] = mean of x[n, c, h, w] over ⌊i·H/OH⌋ ≤ h < ⌈(i + 1)·H/OH⌉ and ⌊j·W/OW⌋ ≤ w < ⌈(j + 1)·W/OW⌉.
 
@@ -84,7 +88,7 @@ def adaptive_max_pool2d(
     return_indices = flag(return_indices, "adaptive_max_pool2d: return_indices")
     with at_home(x._array):
         positions = adaptive.adaptive_maxima(x._array, size)
-    y = GatherFlat(positions, (x.shape[2], x.shape[3]))(x)
+    y = AdaptiveMaxPool(positions, (x.shape[2], x.shape[3]))(x)
     return (y, type(x).of(positions)) if return_indices else y
 
 

@@ -209,6 +209,10 @@ class Scale(Operation):
         return Scale(self.factor)(grad)
 
 
+class Abs(Scale):
+    """x times its sign."""
+
+
 def _broadcast(name: str, a: Operand, b: Operand) -> tuple[Tensor, Tensor]:
     first, second = alike(name, a, b)
     broadcastable(name, first.shape, second.shape)
@@ -295,7 +299,7 @@ def abs(x: Tensor) -> Tensor:
     """|x|; the gradient at 0 is 0."""
     array = floating("abs", x)._array
     with at_home(array):
-        return Scale(array_module(array).sign(array))(x)
+        return Abs(array_module(array).sign(array))(x)
 
 
 class Where(Operation):

@@ -11,7 +11,7 @@ from minifcn.arguments import number
 from minifcn.autograd import Gradients, Operation, Variable
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError
-from minifcn.functional.arithmetic import Where, add, sum_to
+from minifcn.functional.arithmetic import Where, sum_to
 from minifcn.functional.operands import Operand, alike, broadcastable, floating, same_device
 from minifcn.machine.backend import Array, array_module, at_home, is_array
 
@@ -35,6 +35,24 @@ class Choose(Operation):
             lambda: sum_to(Where(self.mask)(grad), self.shapes[0]),
             lambda: sum_to(Where(~self.mask)(grad), self.shapes[1]),
         )
+
+
+class Clamp(Operation):
+    """x limited to [min, max]. `inside` says where it is unchanged, limits and NaN included."""
+
+    keeps_operands = False
+
+    def __init__(self, min: float | None, max: float | None) -> None:
+        self.min, self.max = min, max
+
+    def forward(self, x: Array) -> Array:
+        xp = array_module(x)
+        limited = xp.clip(x, self.min, self.max)
+        self.inside = xp.logical_or(limited == x, xp.isnan(x))
+        return limited
+
+    def backward(self, grad: Tensor) -> Tensor:
+        return Where(self.inside)(grad)
 
 
 def where(condition: Tensor | Array, input: Operand, other: Operand) -> Tensor:
@@ -75,10 +93,4 @@ def clamp(x: Tensor, min: float | None = None, max: float | None = None) -> Tens
             raise ArgumentError(f"clamp: {name} is NaN, which limits nothing; leave it out.")
     if min is not None and max is not None and min > max:
         raise ArgumentError(f"clamp: min {min} is larger than max {max}; exchange them.")
-    xp = array_module(x._array)
-    with at_home(x._array):
-        limited = xp.clip(x._array, min, max)
-        inside = xp.logical_or(limited == x._array, xp.isnan(x._array))
-        # Outside, the value is a constant: x·0 would be NaN for an infinite x, so x is replaced before it is added.
-        constant = type(x).of(xp.where(inside, 0, limited).astype(x.dtype))
-    return add(Where(inside)(x), constant)
+    return Clamp(min, max)(x)

@@ -23,9 +23,9 @@ class MaxPool(Operation):
 
     keeps_operands = False
 
-    def __init__(self, geometry: Geometry, winners: bool) -> None:
-        """winners: whether anybody will ask who won."""
-        self.geometry, self.winners = geometry, winners
+    def __init__(self, geometry: Geometry, winners: bool, ceil_mode: bool = False) -> None:
+        """winners: whether anybody will ask who won. ceil_mode: the rule that made the geometry, for other sizes."""
+        self.geometry, self.winners, self.ceil_mode = geometry, winners, ceil_mode
 
     def forward(self, x: Array) -> Array:
         if not self.winners:
@@ -63,8 +63,10 @@ class ScatterTaps(GatherTaps):
 class AvgPool(Operation):
     keeps_operands = False
 
-    def __init__(self, geometry: Geometry, count_include_pad: bool, divisor_override: int | None) -> None:
-        self.geometry, self.counting = geometry, (count_include_pad, divisor_override)
+    def __init__(
+        self, geometry: Geometry, count_include_pad: bool, divisor_override: int | None, ceil_mode: bool = False
+    ) -> None:
+        self.geometry, self.counting, self.ceil_mode = geometry, (count_include_pad, divisor_override), ceil_mode
 
     def forward(self, x: Array) -> Array:
         return pooling.avg_pool(x, self.geometry, *self.counting)
@@ -135,7 +137,7 @@ def max_pool2d(
     x, ceil_mode = image("max_pool2d", x), flag(ceil_mode, "max_pool2d: ceil_mode")
     return_indices = flag(return_indices, "max_pool2d: return_indices")
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, dilation, ceil_mode)
-    pool = MaxPool(geometry, winners=return_indices or (is_grad_enabled() and x.requires_grad))
+    pool = MaxPool(geometry, return_indices or (is_grad_enabled() and x.requires_grad), ceil_mode)
     y = pool(x)
     if not return_indices:
         return y
@@ -161,7 +163,7 @@ def avg_pool2d(
     x, ceil_mode = image("avg_pool2d", x), flag(ceil_mode, "avg_pool2d: ceil_mode")
     count_include_pad = flag(count_include_pad, "avg_pool2d: count_include_pad")
     geometry = Geometry.of_pooling(x.shape[2:], kernel_size, stride, padding, 1, ceil_mode, name="avg_pool2d")
-    return AvgPool(geometry, count_include_pad, divisor_override)(x)
+    return AvgPool(geometry, count_include_pad, divisor_override, ceil_mode)(x)
 
 
 def max_unpool2d(

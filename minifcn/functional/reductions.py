@@ -74,8 +74,9 @@ class TakeAlong(Operation):
 
     keeps_operands = False
 
-    def __init__(self, index: Array, dim: int) -> None:
-        self.index, self.dim = index, dim
+    def __init__(self, index: Array, dim: int, winner: str) -> None:
+        """winner: "max" or "min", what the elements at `index` are."""
+        self.index, self.dim, self.winner = index, dim, winner
 
     def forward(self, x: Array) -> Array:
         return array_module(x).take_along_axis(x, self.index, self.dim)
@@ -230,7 +231,7 @@ def _extreme(name: str, x: Tensor, dim: int | None, keepdim: bool, axis: int | N
         return amax(x) if name == "max" else amin(x)
     along = _one(name, tensor(name, x), dim, axis)
     indices = _place(f"arg{name}", x, along, True, None)
-    values = TakeAlong(indices._array, along)(x)
+    values = TakeAlong(indices._array, along, name)(x)
     return Extreme(values, indices) if keepdim else Extreme(squeeze(values, along), squeeze(indices, along))
 
 

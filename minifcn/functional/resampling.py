@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -34,6 +34,14 @@ class Resize(Operation):
 
     def backward(self, grad: Tensor) -> Tensor:
         return Resize(self.rows.T, self.columns.T)(grad)
+
+
+class Interpolate(Resize):
+    """By a rule that holds for every size: what `interpolate` was asked for."""
+
+    def __init__(self, rows: Array, columns: Array, mode: str, align_corners: bool, factors: Any) -> None:
+        super().__init__(rows, columns)
+        self.mode, self.align_corners, self.factors = mode, align_corners, factors
 
 
 def interpolate(
@@ -71,7 +79,8 @@ def interpolate(
         for axis in (0, 1)
     )
     with at_home(x._array):
-        return Resize(*matrices)(x)
+        rows, columns = matrices
+        return Interpolate(rows, columns, mode, align_corners, factors)(x)
 
 
 def scale_factors(value: object, name: str) -> tuple[Factor, Factor]:

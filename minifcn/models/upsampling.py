@@ -7,12 +7,21 @@ from typing import Any
 
 import numpy as np
 
+from minifcn.arguments import Pair
 from minifcn.arrays.convolution.sparse import SparseMatrix
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.functional.resampling import Resize
 from minifcn.geometry import Geometry
-from minifcn.machine.backend import array_module, is_cupy
+from minifcn.machine.backend import Array, array_module, is_cupy
 from minifcn.nn import ConvTranspose2d, init
+
+
+class TentStamps(Resize):
+    """The transposed convolution of a frozen tent, `weight`, by a matrix for each axis."""
+
+    def __init__(self, rows: Array, columns: Array, weight: Array, stride: Pair) -> None:
+        super().__init__(rows, columns)
+        self.weight, self.stride = weight, stride
 
 
 class BilinearUpsampling(ConvTranspose2d):
@@ -45,7 +54,7 @@ class BilinearUpsampling(ConvTranspose2d):
             xp.asarray(_axis_matrix(self.kernel_size[axis], self.stride[axis], x.shape[2 + axis], x.dtype.name))
             for axis in (0, 1)
         )
-        return Resize(rows, columns)(x)
+        return TentStamps(rows, columns, self.weight._array, self.stride)(x)
 
     def _is_a_tent(self) -> bool:
         """Whether the weight is what `init.bilinear_` made it; other values may have been loaded."""

@@ -249,7 +249,7 @@ def test_what_operations_on_images_count(record: Profile) -> None:
     assert operations[FORWARD, "AdaptiveAvgPool"] == x.numel() + 2 * 3 * 5 * 8  # or of each result, if there are more
     assert operations[BACKWARD, "AdaptiveAvgPoolTransposed"] == x.numel()
     assert operations[FORWARD, "AvgPool"] == operations[BACKWARD, "AvgPoolTransposed"] == 2 * 3 * 2 * 2 * 6
-    assert operations[FORWARD, "Resize"] == 2 * 6 * min(8 * 4 * 6 + 8 * 6 * 18, 4 * 6 * 18 + 8 * 4 * 18)
+    assert operations[FORWARD, "Interpolate"] == 2 * 6 * min(8 * 4 * 6 + 8 * 6 * 18, 4 * 6 * 18 + 8 * 4 * 18)
     assert operations[FORWARD, "BatchNorm"] == 6 * x.numel()
     assert operations[FORWARD, "MaxPool"] == x.numel() and operations[FORWARD, "Unpool"] == 0
     assert operations[FORWARD, "CrossEntropy"] == 4 * x.numel() + 4 * 2 * 4 * 6
