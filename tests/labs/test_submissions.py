@@ -157,7 +157,7 @@ def test_a_report_says_which_cell_is_broken_and_the_others_keep_their_points(tmp
     grade = graded_file(LAB, tmp_path / "lab1.ipynb", examples=3, seed=5)
     assert not grade.error and [task.state for task in grade.tasks] == ["right", "right", "wrong", "right"]
     assert "has a syntax error in its line" in " ".join(str(Told(grade.tasks[2])).split())
-    assert len(grade.notes) == 2 and "has a syntax error" in grade.notes[0]
+    assert len(grade.notes) == 1 and "has a syntax error" in grade.notes[0]
 
 
 def test_a_syntax_error_is_left_for_the_interpreter_and_bytes_are_refused(tmp_path: Path) -> None:
