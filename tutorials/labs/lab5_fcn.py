@@ -156,12 +156,14 @@ lab.check(fcn8s)
 #
 # For a pixel with scores x and label t
 #
-#     −log p[t] = log Σ_c exp(x[c]) − x[t]
+#     −log p[t]
+#         = log Σ_c exp(x[c]) − x[t]
 #
 # The loss is the mean over the pixels that count, each with the weight of its class:
 #
-#     loss = Σ weight[t] · (−log p[t])
-#            / Σ weight[t]
+#     loss = a / b
+#     a = Σ weight[t] · (−log p[t])
+#     b = Σ weight[t]
 #
 # where the weights are 1 if none are given.
 #
@@ -202,12 +204,12 @@ lab.check(cross_entropy)
 # %% [markdown]
 # ## 5. Its gradient: 16 points, 20 minutes
 #
-#     gradient at a pixel
-#         = (p − onehot(t)) · weight[t]
-#           / Σ weight[t]
+#     gradient at a pixel = a / b
+#     a = (p − onehot(t)) · weight[t]
+#     b = Σ weight[t]
 #
-# where p are the probabilities of the pixel's classes, onehot(t) is 1 at class t and 0 elsewhere, and the sum is over all
-# pixels that count, as in the loss. By hand first, for the pixel above: p = 1/4, 3/4 and t = 0
+# where p are the probabilities of the pixel's classes, onehot(t) is 1 at class t and 0 elsewhere, and b is the same sum
+# over all pixels that count as in the loss. By hand first, for the pixel above: p = 1/4, 3/4 and t = 0
 # give −3/4, 3/4. The score of the truth is pushed up, the other one down, and both sum to 0.
 #
 # At void pixels the gradient is exactly 0. It has the dtype of x, and the same labels are refused as before.
