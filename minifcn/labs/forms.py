@@ -192,14 +192,19 @@ def of_minifcn(module: str) -> bool:
 
 
 def _plain(cell: Cell, number: int) -> Cell | None:
-    """A cell of the plain form; a check becomes a comment that says how. None for what only shows something."""
+    """A cell of the plain form; a check, and what only shows something, become comments. None if nothing is left."""
     if cell.kind == "markdown" or cell.is_solution:
         return cell
     if cell.is_check:
         names = " or ".join(CHECK.findall(cell.source))
         return Cell("code", f"# Check it: minifcn lab check {number}, or pytest test_lab{number}.py -k {names}")
     code = definitions(cell.source)
-    return replace(cell, source=code) if code else None
+    if code:
+        return replace(cell, source=code)
+    if not cell.source.strip():
+        return None
+    shown = "\n".join(f"#     {line}".rstrip() for line in cell.source.split("\n"))
+    return Cell("code", f"# To see it, type this after `python -i` and the name of this file:\n{shown}")
 
 
 def _unmarked(cell: Cell) -> Cell:
