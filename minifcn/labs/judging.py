@@ -246,7 +246,7 @@ def _refusal(task: Task, refusal: Refusal, function: Callable[..., Any]) -> Line
         if missing:
             lacks = " and ".join(" or ".join(map(str, dict.fromkeys(choice))) for choice in missing)
             said = " ".join(str(error).split()) or type(error).__name__
-            told = f"the error says “{said}”; it should name {lacks}"
+            told = f"{_spelt(task.function, arguments, named)}: the error says “{said}”; it should name {lacks}"
     else:
         told = f"{_spelt(task.function, arguments, named)} gave {_brief(value)}, it should be refused with an error"
     return Line("refusal", "refusal", refusal.points, not told, told, refusal.why)
