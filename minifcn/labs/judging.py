@@ -239,7 +239,7 @@ def _refusal(task: Task, refusal: Refusal, function: Callable[..., Any]) -> Line
     try:
         value = function(*arguments, **named)
     except Ended as ended:
-        told = f"the call did not return: {ended}"
+        told = f"{_spelt(task.function, arguments, named)} {ended}"
     except Exception as error:
         found = {int(digits) for digits in re.findall(r"\d+", str(error))}
         missing = [choice for choice in refusal.numbers if not found & set(choice)]
@@ -270,8 +270,10 @@ def _effort(name: str, effort: Effort, counted: Counted | None) -> Line:
     if counted is not None:
         try:
             count = counted(name, *effort.call())
-        except (Raised, Ended) as error:
-            told = f"the call that is counted did not return: {error}"
+        except Ended as ended:
+            told = f"the call that is counted {ended}"
+        except Raised as error:
+            told = f"the call that is counted raised {error}"
         else:
             if not count.whole:
                 told = "the counting was switched off"
