@@ -11,8 +11,8 @@ from minifcn.errors import ArgumentError, FileError
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.forms import source_of
 from minifcn.labs.judging import EXAMPLES, graded_file
-from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, Lab
-from minifcn.labs.telling import Told
+from minifcn.labs.lab import AUTOMATIC, PUBLIC_SEED, WRITTEN, Lab
+from minifcn.labs.telling import Told, laid_out
 from minifcn.testing.isolation import Limits
 from minifcn.text import nearest
 
@@ -50,12 +50,16 @@ def _once(lab: Lab, file: Path, task: str | None) -> int:
         return 1
     for note in grade.notes:
         print(f"Left out: {note}.")
+    before = ""
     for found in grade.tasks:
-        print("-" * 80, Told(found), sep="\n", flush=True)
+        told = Told(found)
+        print("-" * 80, told.after(before) if before else told, sep="\n", flush=True)
+        before = before or ("" if told else found.task.function)
     print("-" * 80)
     states = ", ".join(f"{found.task.function} {found.points}/{found.task.points}" for found in grade.tasks)
     of = AUTOMATIC if task is None else sum(found.task.points for found in grade.tasks)
-    print(f"{grade.points} of {of} points by the public laws ({states}).", flush=True)
+    words = f" {WRITTEN} more are for what you write in words." if task is None else ""
+    print(laid_out([[f"{grade.points} of {of} points by the public laws ({states}).{words}"]]), flush=True)
     return 0 if grade.points == of else 1
 
 

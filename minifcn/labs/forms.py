@@ -192,7 +192,7 @@ def of_minifcn(module: str) -> bool:
 
 
 def _plain(cell: Cell, number: int) -> Cell | None:
-    """A cell of the plain form; a check becomes a comment that says how. None for what only shows something."""
+    """A cell of the plain form; a check, and what only shows something, become comments. None if nothing is left."""
     if cell.kind == "markdown" or cell.is_solution:
         return cell
     if cell.is_check:
@@ -201,7 +201,12 @@ def _plain(cell: Cell, number: int) -> Cell | None:
         test = f"pytest test_lab{number}.py -k {' or '.join(found)}"
         return Cell("code", f"# Check it: minifcn lab check {number}{task}, or {test}")
     code = definitions(cell.source)
-    return replace(cell, source=code) if code else None
+    if code:
+        return replace(cell, source=code)
+    if not cell.source.strip():
+        return None
+    shown = "\n".join(f"#     {line}".rstrip() for line in cell.source.split("\n"))
+    return Cell("code", f"# To see it, type this after `python -i` and the name of this file:\n{shown}")
 
 
 def _unmarked(cell: Cell) -> Cell:

@@ -243,14 +243,14 @@ def _refusal(task: Task, refusal: Refusal, function: Callable[..., Any]) -> Line
     try:
         value = function(*arguments, **named)
     except Ended as ended:
-        told = f"the call did not return: {ended}"
+        told = f"{_spelt(task.function, arguments, named)} {ended}"
     except Exception as error:
         found = {int(digits) for digits in re.findall(r"\d+", str(error))}
         missing = [choice for choice in refusal.numbers if not found & set(choice)]
         if missing:
             lacks = " and ".join(" or ".join(map(str, dict.fromkeys(choice))) for choice in missing)
             said = " ".join(str(error).split()) or type(error).__name__
-            told = f"the error says “{said}”; it should name {lacks}"
+            told = f"{_spelt(task.function, arguments, named)}: the error says “{said}”; it should name {lacks}"
     else:
         told = f"{_spelt(task.function, arguments, named)} gave {_brief(value)}, it should be refused with an error"
     return Line("refusal", "refusal", refusal.points, not told, told, refusal.why)
@@ -274,8 +274,10 @@ def _effort(name: str, effort: Effort, counted: Counted | None) -> Line:
     if counted is not None:
         try:
             count = counted(name, *effort.call())
-        except (Raised, Ended) as error:
-            told = f"the call that is counted did not return: {error}"
+        except Ended as ended:
+            told = f"the call that is counted {ended}"
+        except Raised as error:
+            told = f"the call that is counted raised {error}"
         else:
             if not count.whole:
                 told = "the counting was switched off"

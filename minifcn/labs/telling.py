@@ -37,21 +37,32 @@ class Told:
             return f"{name} {there}: 0 of {worth} points{meant}".rstrip(".") + ("" if meant.endswith("?") else ".")
         if self:
             return f"{name}: all {worth} points."
-        held = any(line.kind == "gate" and not line.holds for line in self.grade.lines)
-        what = "What defines it does not hold yet, and the rest counts"
+        broken = any(line.kind == "gate" and not line.holds for line in self.grade.lines)
+        why = " What stands first on the list is wrong; points in brackets wait for it."
         if isinstance(self.grade.task, BreakTask):
-            what = "It must let the right implementation pass, and mutants count"
-        why = f" {what} only with that." if held else ""
-        return f"{name}: {self.grade.points} of {worth} points.{why}"
+            why = " It must let the right implementation pass, and mutants count only with that."
+        return f"{name}: {self.grade.points} of {worth} points.{why if broken else ''}"
+
+    @property
+    def unwritten(self) -> str:
+        """What may be the matter with one that seems not to be written: a `return` is missing, or what it calls is."""
+        finding = self.grade.finding
+        cause = finding.cause if finding is not None and self.grade.state == "not written yet" else ""
+        if "returns None" in cause:
+            return "It returns None. If you have written it, its `return` is missing."
+        calls = re.findall(r", in (\w+)[:)]", cause)
+        if calls and calls[-1] != self.grade.task.function:
+            return f"`raise NotImplementedError` stands in {calls[-1]}, which it calls: write that first."
+        return ""
 
     @property
     def hint(self) -> str:
         """Where to look, as long as what defines the task does not hold."""
-        return self.grade.task.hint if self.grade.points == 0 else ""
+        return self.grade.task.hint if self.grade.points == 0 and not self.unwritten else ""
 
     def text(self) -> str:
         """Lines of 80 columns."""
-        parts = [[self.sentence]]
+        parts = [[f"{self.sentence} {self.unwritten}".rstrip()]]
         if not self and self.grade.lines:
             parts.append([f"    {_worth(line, self.grade):>7}  {_told(line)}" for line in self.grade.lines])
         if self._has_example:
@@ -60,12 +71,20 @@ class Told:
             parts.append([f"Hint: {self.hint}"])
         return laid_out(parts)
 
+    def after(self, first: str) -> str:
+        """In short, for the task `first` before it is not right, and may be all that is the matter."""
+        if self.grade.state not in ("partly", "wrong"):
+            return laid_out([[f"{self.sentence} {self.unwritten}".rstrip()]])
+        name, points, worth = self.grade.task.function, self.grade.points, self.grade.task.points
+        told = f"{name}: {points} of {worth} points. If it needs {first}, begin there."
+        return laid_out([[f"{told} What is wrong with it: --task {name}."]])
+
     def section(self) -> str:
         """HTML, which wants STYLE once on its page."""
         kind, mark = {"right": ("right", "✓"), "not written yet": ("unwritten", "…")}.get(
             self.grade.state, ("wrong", "✗")
         )
-        parts = [f"<p><strong>{mark} {escape(self.sentence)}</strong></p>"]
+        parts = [f"<p><strong>{mark} {escape(self.sentence)}</strong> {escape(self.unwritten)}</p>"]
         if not self and self.grade.lines:
             rows = "".join(
                 f"<tr class='{'held' if line.holds else 'broken'}'><td>{escape(_worth(line, self.grade))}</td>"

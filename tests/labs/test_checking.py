@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from minifcn.cli import main
 from minifcn.errors import ArgumentError
 from minifcn.labs import session
 from minifcn.labs.forms import leaks, source_of
@@ -49,7 +51,7 @@ def test_a_wrong_one_shows_a_call_its_points_and_a_hint_but_no_solution() -> Non
     report = session(1).check(im2col)
     text, page = str(report), report._repr_html_()
     assert not report
-    assert text.startswith("im2col: 0 of 26 points. What defines it does not hold yet, and the rest")
+    assert text.startswith("im2col: 0 of 26 points. What stands first on the list is wrong;")
     assert "   0/7  " in text and "    (4)  " in text
     assert "it should give" in text and "Hint: What tap (k, l)" in text
     assert "it should give" in page and "<table>" in page and "Hint: What tap (k, l)" in page
@@ -69,6 +71,42 @@ def test_half_right_keeps_what_it_has_and_needs_no_hint() -> None:
     assert "lines ran in one call" in str(report) and "Hint" not in str(report)
 
 
+def test_one_that_seems_unwritten_is_told_what_may_be_missing() -> None:
+    def output_size(size: int, kernel: int, **options: Any) -> Any:
+        raise NotImplementedError
+
+    def im2col(x: Any, kernel_size: Any, **options: Any) -> Any:
+        return output_size(x.shape[2], kernel_size[0])
+
+    def col2im(x: Any, size: Any, kernel_size: Any, **options: Any) -> None:
+        RIGHT["col2im"](x, size, kernel_size, **options)
+
+    lab = session(1)
+    told = " ".join(str(lab.check(im2col)).split())
+    assert told.startswith(
+        "im2col is not written yet: 0 of 26 points. `raise NotImplementedError` stands in output_size,"
+    )
+    assert "Hint" not in told and "stands in" not in str(lab.check(output_size))
+    assert "its `return` is missing" in " ".join(str(lab.check(col2im)).split())
+    assert "its `return` is missing" in lab.check(col2im)._repr_html_()
+
+
+def test_only_the_first_that_is_not_right_is_told_at_length(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = TEXT.python(solved=True)
+    assert text.count("padded - reach") == 1
+    file = tmp_path / "mine.py"
+    file.write_text(text.replace("padded - reach", "size - reach"), encoding="utf-8")
+    assert main(["lab", "check", "1", str(file)]) == 1
+    told = capsys.readouterr().out
+    parts = [" ".join(part.split()) for part in told.split("-" * 80)]
+    assert "output_size(" in parts[1] and "it should give" in parts[1]
+    for name, part in zip(("im2col", "col2im", "conv2d"), parts[2:5], strict=True):
+        assert part.startswith(f"{name}: ") and part.endswith(f"What is wrong with it: --task {name}.")
+        assert "If it needs output_size, begin there." in part
+    assert parts[5].endswith("10 more are for what you write in words.")
+    assert max(map(len, told.splitlines())) <= 80
+
+
 def test_an_effort_of_a_call_that_raises_is_told() -> None:
     def im2col(x: Any, kernel_size: Any, **options: Any) -> Any:
         if x.size > 1000:
@@ -76,7 +114,7 @@ def test_an_effort_of_a_call_that_raises_is_told() -> None:
         return RIGHT["im2col"](x, kernel_size, **options)
 
     told = " ".join(str(session(1).check(im2col)).split())
-    assert "call that is counted did not return: MemoryError: too large" in told
+    assert "call that is counted raised MemoryError: too large" in told
 
 
 def test_a_function_of_no_task_is_refused_and_may_be_named() -> None:

@@ -93,6 +93,15 @@ def test_the_plain_form_needs_numpy_alone_and_only_defines() -> None:
         assert "# *Write your answer here.*" in text or "# Nine times." in text
 
 
+def test_what_only_shows_something_is_a_comment_in_the_plain_form() -> None:
+    for source in ALL:
+        shown = [cell for cell in source.cells if cell.kind == "code" and not (cell.is_solution or cell.is_check)]
+        for cell in shown:
+            if not definitions(cell.source):
+                assert all(f"#     {line}".rstrip() in source.python() for line in cell.source.split("\n"))
+    assert "#     output_size(5, 2), output_size(5, 2, stride=2)" in SMALL.python()
+
+
 def test_the_reference_has_the_functions_and_no_text() -> None:
     names: dict[str, object] = {}
     exec(SMALL.reference(), names)

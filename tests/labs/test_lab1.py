@@ -87,7 +87,8 @@ def test_an_error_that_tells_nothing_loses_that_alone():
     grade = graded(LAB, {**SOLUTION, "output_size": output_size}, examples=5)
     assert (grade.points, broken(grade)) == (87, ["refusal"])
     (line,) = (line for line in grade.tasks[0].lines if line.kind == "refusal")
-    assert line.told == "the error says “too large”; it should name 7 or 4 and 5"
+    said = "output_size(5, 4, stride=1, padding=0, dilation=2): the error says “too large”"
+    assert line.told == f"{said}; it should name 7 or 4 and 5"
 
 
 def test_an_option_that_is_left_out_is_not_excused():
