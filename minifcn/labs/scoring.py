@@ -68,8 +68,8 @@ class LabScore:
 
     @property
     def percent(self) -> float:
-        """Of the mutants, those that cost points."""
-        return 100 * (1 - len(self.survivors) / max(1, self.mutants))
+        """Of the mutants, those that cost points; NaN if there are none."""
+        return 100 * (1 - len(self.survivors) / self.mutants) if self.mutants else float("nan")
 
     @property
     def mutants(self) -> int:
