@@ -32,6 +32,7 @@ from minifcn.testing.worker import shortened
 from minifcn.text import nearest
 
 EXAMPLES = 15  # cases for each law
+DTYPE = 2  # points that results of a narrower dtype take away, where a task has no contracts; else what those are worth
 Functions = Mapping[str, Callable[..., Any]]
 Counted = Callable[[str, tuple[Any, ...], dict[str, Any]], Count]  # calls a function by its name, and counts
 
@@ -41,7 +42,7 @@ class Line:
     """One thing that was tried: a law, an error that is asked for, or an effort; its worth, and whether it counts."""
 
     name: str
-    kind: str  # "gate", "law", "contract", "refusal", "effort"; of a BreakTask "gate", "mutant", "alarm"
+    kind: str  # "gate", "law", "contract", "refusal", "effort"; "mutant" of a BreakTask; "alarm" takes points away
     worth: int
     holds: bool
     told: str = ""  # what was found instead
@@ -60,7 +61,7 @@ class TaskGrade:
 
     @property
     def points(self) -> int:
-        """Nothing while the gate is broken; a false alarm takes away what it is worth."""
+        """Nothing while the gate is broken; a false alarm, or a dtype, takes away what it is worth."""
         if any(line.kind == "gate" and not line.holds for line in self.lines):
             return 0
         gained = sum(line.worth for line in self.lines if line.holds and line.kind != "alarm")
@@ -196,7 +197,7 @@ def graded_task(
     finding = judged(task, function, examples, seed, small)
     if finding.unwritten:
         return TaskGrade(task, "not written yet", finding=finding)
-    tried = {law.name for law in finding.laws}
+    tried = {law.name for law in finding.laws} | set(finding.but_for_dtype)
     broken = {found.law.name: found.found for found in finding.counterexamples}
 
     def line(name: str, kind: str, worth: int) -> Line:
@@ -208,6 +209,9 @@ def graded_task(
     lines += [line(name, "contract", worth) for name, worth in task.contracts.items()]
     lines += [_refusal(task, refusal, function) for refusal in task.refusals]
     lines += [_effort(task.function, effort, counted) for effort in task.efforts]
+    if finding.dtype and not finding.cause:
+        worth = max(DTYPE, sum(task.contracts.values()))
+        lines.append(Line("dtype", "alarm", worth, False, f"{task.function} {finding.dtype}."))
     grade = TaskGrade(task, "", tuple(lines), finding)
     state = "right" if grade.points == task.points else "partly" if grade.points else "wrong"
     return TaskGrade(task, state, tuple(lines), finding)

@@ -7,17 +7,19 @@ folder that `minifcn lab release` wrote is set up so.
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import secrets
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import nbformat
 from nbgrader.preprocessors import NbGraderPreprocessor
-from traitlets import Integer
+from traitlets import Integer, Unicode
 
+from minifcn.errors import FileError
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.forms import CHECK
 from minifcn.labs.judging import Grade, TaskGrade, graded_file
@@ -32,6 +34,10 @@ class Judged(NbGraderPreprocessor):  # type: ignore[misc]
     """Puts the points of each task, and what is to be said of it, into its check cell."""
 
     examples = Integer(15, help="Cases that are drawn for each law.").tag(config=True)
+    secret = Unicode(
+        "judge_secret.txt",
+        help="A file of the instructor's, from which the seeds follow; written when it is not there.",
+    ).tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any) -> Any:
         """nb: the submission, with the check cells of the course, as nbgrader has put them back."""
@@ -39,7 +45,7 @@ class Judged(NbGraderPreprocessor):  # type: ignore[misc]
         if number is None:
             raise ValueError(f"{resources['nbgrader']['assignment']!r} is no lab; call the assignment lab1, say.")
         lab = lab_of(int(number[1]))
-        grade = judged(lab, nb, self.examples)
+        grade = judged(lab, nb, seed_of(lab, Path(self.secret)), self.examples)
         for warning in grade.missing:
             self.log.warning("%s", warning)
         tasks = {told.task.function: told for told in grade.tasks}
@@ -52,17 +58,33 @@ class Judged(NbGraderPreprocessor):  # type: ignore[misc]
         return nb, resources
 
 
-def judged(lab: Lab, notebook: Any, examples: int = 15) -> Grade:
-    """The grade of a notebook. The seed is drawn once in each run of nbgrader, for the whole class, and never told."""
+def judged(lab: Lab, notebook: Any, seed: int, examples: int = 15) -> Grade:
+    """The grade of a notebook."""
     with TemporaryDirectory() as folder:
         place = Path(folder, f"lab{lab.number}.ipynb")
         nbformat.write(notebook, place)
-        return graded_file(lab, place, examples=examples, seed=_seed())
+        return graded_file(lab, place, examples=examples, seed=seed)
 
 
-@cache
-def _seed() -> int:
-    return secrets.randbits(64)
+def seed_of(lab: Lab, secret: Path) -> int:
+    """The seed of a lab in a course: the same whenever it is graded, and never told.
+
+    secret: a file of the course with 64 hexadecimal digits; drawn and written, for its owner alone, where there is
+    none. FileError if it holds anything else.
+    """
+    try:
+        opened = os.open(secret, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        pass
+    else:
+        with os.fdopen(opened, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(32) + "\n")
+    text = secret.read_text(encoding="utf-8", errors="replace").strip()
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise FileError(
+            f"{secret} must hold 64 hexadecimal digits, not {len(text)} characters; move it away for new ones."
+        )
+    return int(hashlib.sha256(f"{text} lab{lab.number}".encode()).hexdigest()[:16], 16)
 
 
 def outputs(grade: TaskGrade, worth: float, error: str) -> list[Any]:

@@ -138,11 +138,17 @@ CONFIG = f'''\
 #
 # Nothing of a submission runs in a kernel: its functions answer calls from a process of their own. What students write
 # in words is graded by hand, with `nbgrader formgrader` or as you like.
+#
+# The hidden cases follow from judge_secret.txt beside this file, drawn when you grade for the first time. Keep it, and
+# grading again gives the same marks; students must not have it. Delete it for a new term.
+from pathlib import Path
+
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "minifcn"
 c.ClearSolutions.code_stub = {{"python": "{STUB}"}}
 c.ClearSolutions.text_stub = "{WRITTEN_STUB}"
 c.OverwriteCells.add_missing_cells = True  # a check that was deleted comes back, and is judged
+c.Judged.secret = str(Path(__file__).resolve().with_name("judge_secret.txt"))
 c.Autograde.autograde_preprocessors = [
     "minifcn.labs.nbgrading.Judged",
     "nbgrader.preprocessors.SaveAutoGrades",

@@ -127,7 +127,8 @@ def _told(line: Line) -> str:
     if line.told and not line.statement:  # how a test of the student's met an implementation
         return line.told
     sentence = line.statement if line.holds or line.name in LAWS or not line.told else line.told
-    return sentence[:1].upper() + sentence[1:]
+    end = "" if sentence.endswith((".", "!", "?")) else "."
+    return sentence[:1].upper() + sentence[1:] + end
 
 
 def laid_out(parts: list[list[str]]) -> str:

@@ -90,6 +90,7 @@ def examined(name: str, function: Callable[..., Any], asked: Asked) -> Finding:
     """One implementation: a first look, every law, the smallest case of what is wrong, and its name."""
     began, adapted = time.monotonic(), Adapted(name, function)
     laws, excused = asked.of(name)
+    calls: list[Call] = []
     try:
         found = _unwritten(adapted, asked, laws)
         if found is None:
@@ -103,7 +104,10 @@ def examined(name: str, function: Callable[..., Any], asked: Asked) -> Finding:
     notes = [] if found.unwritten else adapted.notes
     if asked.laws is not None and not found.unwritten:
         notes.append(f"Only {len(laws)} of the {count(len(laws_about(name)), 'law')} about it were asked for.")
+    dtypes = [wrong.verb for wrong in map(difference, calls) if wrong and wrong.kind == "dtype"]
+    told = next(iter([*dtypes, *adapted.dtypes.values()]), "")
     seconds = time.monotonic() - began
+    found = replace(found, dtype=told, but_for_dtype=tuple(adapted.dtypes))
     return replace(found, missing=adapted.missing, excused=excused, notes=tuple(notes), seconds=seconds)
 
 

@@ -26,7 +26,8 @@ class Finding:
     `wrong` the call that it comes from; mistakes: the mutants that give the same results; missing: arguments that the
     function does not take; notes: what was left out, in sentences; excused: laws that were asked to be left out;
     unwritten: whether there is nothing but a stub; cause: why it could not be tried, or not to the
-    end, such as an exception in every call, and last_call the one that did not return; seconds: how long it took.
+    end, such as an exception in every call, and last_call the one that did not return; seconds: how long it took;
+    dtype: what it returns that is narrower than asked, or no integers; but_for_dtype: laws that this alone breaks.
     """
 
     name: str
@@ -41,6 +42,8 @@ class Finding:
     excused: tuple[Law, ...] = ()
     last_call: Call | None = None
     seconds: float = 0.0
+    dtype: str = ""
+    but_for_dtype: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.laws) and not self.counterexamples and not self.wrong and not self.cause

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import pytest
 
 from minifcn.cli import main
 from minifcn.errors import ArgumentError
-from minifcn.labs import session
+from minifcn.labs import LABS, session
 from minifcn.labs.forms import leaks, source_of
+from minifcn.labs.judging import graded
+from minifcn.labs.telling import Told, _told
+from minifcn.testing.laws import LAWS
 from tests.labs.texts import functions
 
 TEXT = source_of(1)
@@ -131,3 +136,19 @@ def test_a_function_of_no_task_is_refused_and_may_be_named() -> None:
 def test_an_unknown_lab_names_the_known() -> None:
     with pytest.raises(ArgumentError, match="there is no lab 9"):
         session(9)
+
+
+def test_every_line_of_a_report_is_a_sentence_and_a_kernel_is_a_pair() -> None:
+    """Laws, refusals and efforts, broken and held; the text of lab 1 asks for pairs throughout."""
+    zeros = dict.fromkeys(LABS[1].functions, lambda *given, **named: np.zeros((1, 1)))
+    for grade in graded(LABS[1], zeros, examples=2).tasks:
+        text = Told(grade).text()
+        table = text.split("\n\n")[1]
+        lines = " ".join(table.split())
+        assert len(grade.lines) > 3 and lines.endswith(".")
+        for line in grade.lines:
+            for held in (True, False):
+                assert _told(replace(line, holds=held)).endswith((".", "!", "?"))
+        assert not re.search(r"im2col\(x, \d", text)
+    formulas = [LAWS[name].formula for task in LABS[1].by_laws for name in task.tried if task.operation == "unfold"]
+    assert formulas and not re.search(r"unfold\(x, \d", " ".join(formulas))

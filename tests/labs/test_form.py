@@ -14,6 +14,7 @@ from minifcn.labs.form import Form, OneAxis, Pairs
 from minifcn.labs.forms import source_of
 from minifcn.labs.judging import graded_task
 from minifcn.labs.lab import Task
+from minifcn.labs.telling import Told
 from minifcn.testing import MUTANTS, ours
 
 OPTIONS = ("stride", "padding", "dilation")
@@ -106,3 +107,21 @@ def test_an_option_that_is_dropped_or_renamed_is_told_and_not_left_out(number, n
         grade = graded_task(task, space[name], examples=3, small=False)
         assert grade.points == 0
         assert f"unexpected keyword argument '{lost}'" in grade.finding.sentence
+
+
+@pytest.mark.parametrize(("number", "name", "cost"), [(1, "im2col", 5), (4, "avg_pool2d", 2), (3, "conv2d_weight", 2)])
+def test_a_narrower_dtype_costs_what_the_contracts_are_worth_and_is_told(number, name, cost):
+    task = next(task for task in LABS[number].by_laws if task.function == name)
+    right = getattr(ours, task.operation)
+    grade = graded_task(task, right, examples=4, small=False)
+    assert grade.points == task.points
+    grade = graded_task(
+        task, lambda *given, **named: right(*given, **named).astype(np.float32), examples=4, small=False
+    )
+    assert grade.points == task.points - cost and grade.state == "partly"
+    told = " ".join(Told(grade).text().split())
+    assert f"−{cost} {name} returned float32, it should return float64, as it was given." in told.replace("Its", "")
+    wider = graded_task(
+        task, lambda *given, **named: right(*given, **named).astype(np.float64), examples=4, small=False
+    )
+    assert wider.points == task.points

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+from minifcn.errors import FileError
+from minifcn.labs import LABS
 from minifcn.labs.forms import leaks, source_of
 from minifcn.labs.releasing import CONFIG
 from tests.labs.needing import needed
@@ -124,3 +126,26 @@ def test_nothing_of_a_submission_ran_in_the_judge(course: Path) -> None:
     graded = json.loads((course / "autograded/hostile/lab1/lab1.ipynb").read_text(encoding="utf-8"))
     checks = [cell for cell in graded["cells"] if cell["metadata"].get("nbgrader", {}).get("points") == 26]
     assert len(checks) == 1 and "".join(checks[0]["outputs"][-1]["data"]["text/plain"]) == "0"
+
+
+def test_grading_again_gives_the_same_seed_and_no_student_has_it(course: Path) -> None:
+    from minifcn.labs.nbgrading import seed_of
+
+    secret = course / "judge_secret.txt"
+    kept = secret.read_text(encoding="utf-8")
+    assert len(kept.strip()) == 64 and secret.stat().st_mode & 0o077 == 0
+    first = [seed_of(LABS[number], secret) for number in (1, 2)]
+    assert first == [seed_of(LABS[number], secret) for number in (1, 2)] and first[0] != first[1]
+    assert secret.read_text(encoding="utf-8") == kept
+    for place in ("release", "feedback", "autograded"):
+        told = "".join(path.read_text(encoding="utf-8") for path in (course / place).rglob("*") if path.is_file())
+        assert kept.strip() not in told and str(first[0]) not in told
+
+
+def test_another_course_has_another_seed_and_a_damaged_secret_is_one_sentence(tmp_path: Path) -> None:
+    from minifcn.labs.nbgrading import seed_of
+
+    assert seed_of(LABS[1], tmp_path / "one") != seed_of(LABS[1], tmp_path / "other")
+    (tmp_path / "damaged").write_text("abc", encoding="utf-8")
+    with pytest.raises(FileError, match="64 hexadecimal digits, not 3 characters"):
+        seed_of(LABS[1], tmp_path / "damaged")

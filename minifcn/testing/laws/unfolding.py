@@ -89,10 +89,10 @@ def a_column_is_a_window(ops: Operations, case: Unfolding) -> None:
 def a_window_of_one_pixel_is_that_pixel(ops: Operations, case: Unfolding) -> None:
     """With a 1x1 kernel nothing is repeated: every channel is a row of its pixels.
 
-    unfold(x, 1) = x.reshape(N, C, H·W)
+    unfold(x, (1, 1)) = x.reshape(N, C, H·W)
     """
     N, C, H, W = case.x.shape
-    equal(ops.unfold(case.x, 1), case.x.reshape(N, C, H * W), "the columns")
+    equal(ops.unfold(case.x, (1, 1)), case.x.reshape(N, C, H * W), "the columns")
 
 
 @law("unfold", cases=unfoldings)
