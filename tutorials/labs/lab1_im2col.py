@@ -19,7 +19,8 @@
 #
 # **How it goes.** Each part has a small example: do it on paper first. Then replace `raise NotImplementedError` with
 # your lines and run the cell. The cell below it, `lab.check(...)`, tries your function on many small cases and shows
-# one that goes wrong: the call, what you gave and what it should be. Run it as often as you like.
+# one that goes wrong: the call, what you gave and what it should be. Run it as often as you like. (If you have a Python
+# file and no notebook, a comment below each function says what to type instead.)
 #
 # **How it counts.** Each function has points for several things, and the check lists them. The first thing on its list
 # is the simplest case: while that is wrong, the function has no points. Nobody measures seconds. Where work is limited,

@@ -135,7 +135,7 @@ def gradients(functions, arrays):
     tensors = [Tensor(array) for array in arrays]
     for function in functions:
         function(*tensors).backward()
-    return [np.zeros_like(t.value) if t.grad is None else t.grad for t in tensors]
+    return tuple(np.zeros_like(t.value) if t.grad is None else t.grad for t in tensors)
 
 
 def sums(functions, arrays):
