@@ -80,6 +80,8 @@ def onnx(
     sizes it is found what every number of the file depends on; a crop becomes "as large as that map". A file for which
     that cannot be found has the size of `size`. Initialisers have the names of the state_dict. The file is of opset 17.
 
+    What a model decides in Python, an `if` on the size or on numbers of the image, goes in the file as it went here.
+
     Raises ArgumentError for an operation that ONNX cannot express, naming its layer; for a model of another dtype than
     float32 or on a GPU, of 2 GB or more; if no size is given and not every size is served; and if the package onnx is
     not installed. FileError if the file cannot be written. Source: https://onnx.ai/onnx/operators.
@@ -164,6 +166,20 @@ def _followed(model: Module, channels: int, size: Pair | None, dynamic: bool) ->
                 return _translated(_runs(model, shapes)), free, reason
             except NotFollowed as why:
                 reason = reason or str(why)
+            except ValueError as error:  # a refusal of the very first image: by us, or by the model
+                if size is not None or str(error).startswith("export.onnx: "):
+                    raise
+                if first == FIRST_TRIED[-1]:
+                    raise ArgumentError(
+                        f"export.onnx: {type(model).__name__} does not take images of {first[0]}x{first[1]} with "
+                        f"{channels} channels ({str(error).rstrip('.')}); give size=(H, W) and channels that it takes."
+                    ) from None
+                break
+    if size is not None:
+        raise ArgumentError(
+            f"export.onnx: no file serves {type(model).__name__} even at {size[0]}x{size[1]} ({reason}); a forward"
+            f" that decides by the numbers of an image cannot be followed."
+        )
     raise ArgumentError(
         f"export.onnx: no file serves {type(model).__name__} at every size ({reason or 'dynamic is False'}); "
         f"give size=(H, W) for a file of one size."
@@ -178,8 +194,8 @@ def _runs(model: Module, shapes: list[Any]) -> list[Run]:
     for seed, (shape, scale) in enumerate(zip(shapes, SCALES, strict=False)):
         try:
             runs.append(follow(model, shape, seed, scale))
-        except (ArgumentError, ValueError) as error:
-            if len({*shapes}) == 1:
+        except ValueError as error:
+            if not runs:
                 raise
             raise NotFollowed(str(error).rstrip(".")) from None
     return runs

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, TypeVar
+from zlib import crc32
 
 import numpy as np
 
@@ -62,34 +63,47 @@ class Follower(Profile):
         names = {id(value._array): name for name, value in model.state_dict().items()}
         self.run = Run([image], names=names)
         self._numbers = {id(image): IMAGE}  # by identity, which holds while `run` keeps the arrays alive
+        self._marks = {IMAGE: _mark(image)}  # of the image and what is computed, as it was made
 
     def forward(self, operation: Any, arrays: tuple[Array, ...]) -> Array:
         operands = tuple(self.number(array) for array in arrays)
         result = operation.forward(*arrays)
         result = np.asarray(result) if isinstance(result, np.generic) else result
         self._numbers[id(result)] = len(self.run.values)  # a new value, even if the operation wrote into its operand
+        self._marks[len(self.run.values)] = _mark(result)
         self.run.values.append(result)
         self.run.calls.append(Call(operation, self._layer(), operands, self._numbers[id(result)]))
         return result
 
     def number(self, array: Array) -> int:
-        """Of a value; a new one if it was not seen yet."""
+        """Of a value; a new one if it was not seen yet. What is no longer as it was made, no file can follow."""
         if id(array) not in self._numbers:
             self._numbers[id(array)] = len(self.run.values)
             if id(array) in self.run.names:
                 self.run.states[len(self.run.values)] = self.run.names[id(array)]
             self.run.values.append(array)
-        return self._numbers[id(array)]
+        number = self._numbers[id(array)]
+        if number in self._marks and self._marks[number] != _mark(array):
+            raise ArgumentError(
+                f"export.onnx: a result was written into in place before it was used in {self._layer() or 'the model'},"
+                f" which a file cannot repeat; make a new tensor: x = x + y, not x += y."
+            )
+        return number
 
     def _layer(self) -> str:
         """The name of the innermost module at work: the nearest caller whose `self` is a part of the model."""
-        frame: FrameType | None = sys._getframe(2)
+        frame: FrameType | None = sys._getframe(1)
         while frame is not None:
             name = self._layers.get(id(frame.f_locals.get("self")))
             if name is not None:
                 return name
             frame = frame.f_back
         return ""
+
+
+def _mark(array: Array) -> int:
+    """A number that is another one when the array is."""
+    return crc32(np.ascontiguousarray(array).data)
 
 
 def follow(model: Module, shape: tuple[int, ...], seed: int, scale: float) -> Run:

@@ -65,7 +65,7 @@ def test_batch_normalisation_uses_its_running_statistics(tmp_path: Path) -> None
 
 def test_one_size(tmp_path: Path) -> None:
     model = nn.Sequential(nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(2 * 6 * 5, 7))
-    with pytest.raises(ArgumentError, match=r"no file serves Sequential at every size \(.*; give size=\(H, W\)"):
+    with pytest.raises(ArgumentError, match=r"Sequential does not take images of 224x256 .*give size=\(H, W\)"):
         minifcn.export.onnx(model, tmp_path / "a.onnx")
     made = minifcn.export.onnx(model, tmp_path / "a.onnx", (8, 7))
     assert (made.image, made.scores) == (("N", 3, 8, 7), ("N", 7))
@@ -84,9 +84,23 @@ def chosen_by_numpy(x: Any) -> Any:
     return x * Tensor((x.numpy() > 0).astype(np.float32))
 
 
+def in_place(x: Any) -> Any:
+    y = x * 2
+    y += x
+    return y
+
+
+def written_through_a_view(x: Any) -> Any:
+    y = x * 2
+    y[0, 0] = 0.0
+    return F.relu(y)
+
+
 @pytest.mark.parametrize(
     ("function", "said"),
     [
+        (in_place, r"written into in place before it was used in the model, .* x = x \+ y, not x \+= y"),
+        (written_through_a_view, "written into in place"),
         (lambda x: F.where(x > 0, x, 0.0), "Choose in the model itself has no counterpart in the file"),
         (lambda x: F.dropout(x), "Scale in the model itself has no counterpart"),
         (lambda x: x[x > 0], "GetItem in the model itself has no counterpart in the file for a mask"),
@@ -98,6 +112,28 @@ def test_what_no_file_can_repeat_is_refused(tmp_path: Path, function: Any, said:
     with pytest.raises(ArgumentError, match=said):
         minifcn.export.onnx(Applied(function), tmp_path / "a.onnx", 8, channels=2)
     assert not list(tmp_path.iterdir()), "nothing is left behind"
+
+
+def by_its_numbers(x: Any) -> Any:
+    return x * 2 if x.sum().item() > 0 else F.relu(x)
+
+
+def test_a_model_that_decides_by_numbers_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ArgumentError, match=r"no file serves Applied even at 8x8 \(the operations are not the same"):
+        minifcn.export.onnx(Applied(by_its_numbers), tmp_path / "a.onnx", 8)
+
+
+def test_what_the_model_refuses_is_said(tmp_path: Path) -> None:
+    with pytest.raises(
+        ArgumentError, match="with 3 channels .conv2d: x has 3 channels but weight expects 5.*; give size"
+    ):
+        minifcn.export.onnx(nn.Conv2d(5, 2, 1), tmp_path / "a.onnx")
+    with pytest.raises(ArgumentError, match="^conv2d: x has 3 channels"):
+        minifcn.export.onnx(nn.Conv2d(5, 2, 1), tmp_path / "a.onnx", 8)
+    with pytest.raises(ArgumentError, match=r"no file serves Applied at every size \(.*; give size=\(H, W\)"):
+        minifcn.export.onnx(Applied(lambda x: F.adaptive_avg_pool2d(x, 5)), tmp_path / "a.onnx")
+    large = nn.Sequential(nn.Conv2d(3, 1, 64), nn.ReLU())  # too large for the first size that is tried
+    assert minifcn.export.onnx(large, tmp_path / "a.onnx").image == ("N", 3, "H", "W")
 
 
 def test_the_layer_is_named(tmp_path: Path) -> None:
