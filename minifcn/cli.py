@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from minifcn.commands import lab
-from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
+from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, LR_DIVISOR, PROFILED, Options
 from minifcn.commands.parsing import Parser
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
 from minifcn.data import SCENE_COUNTS
@@ -22,6 +22,7 @@ from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
 from minifcn.starting import STATUS, nothing_is_left_to_stop
+from minifcn.training.recipe import RECIPES
 
 
 def size(text: str) -> tuple[int, int]:
@@ -90,13 +91,25 @@ def parser() -> Parser:
 
     def choice(name: str, what: str, kind: type = str) -> None:
         text = f"{what} (default: {default(name)})"
-        train.add_argument(f"--{name}", type=kind, choices=CHOICES[name], help=text)
+        train.add_argument(f"--{name.replace('_', '-')}", type=kind, choices=CHOICES[name], help=text)
 
     def number(name: str, what: str, kind: type = int, metavar: str = "N") -> None:
         text = f"{what} (default: {default(name)})"
         train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
 
     choice("data", "what to train on")
+    train.add_argument(
+        "--recipe", metavar="NAME|FILE",
+        help=f"take what is not said here from a recipe: {', '.join(RECIPES)}, or a file of your own (default: none)",
+    )  # fmt: skip
+    train.add_argument(
+        "--stages", type=int, nargs="+", metavar="STRIDE",
+        help="train one network after the other, each from the weights of the one before: 32 16 8 (default: one)",
+    )  # fmt: skip
+    train.add_argument(
+        "--lr-divisor", type=float, metavar="F",
+        help=f"what the learning rate is divided by from stage to stage (default: {LR_DIVISOR:g})",
+    )  # fmt: skip
     train.add_argument(
         "--size", type=size, metavar="HxW",
         help=f"resize the images, height x width (default: {default('size')}; folder: as the files are)",
@@ -115,6 +128,9 @@ def parser() -> Parser:
     number("batch_size", "images per step")
     choice("optimizer", "how weights follow the gradient")
     number("lr", "learning rate at the beginning", float, "LR")
+    choice("reduction", "what of the loss is made smaller: the mean or the sum over the labelled pixels of a step")
+    number("accumulate", "batches whose gradients make one step")
+    choice("train_only", "what learns; score: only the layers that score, on a backbone that stays as it is")
     number("weight_decay", "pull of the weights towards 0", float, "F")
     number("momentum", "for sgd", float, "F")
     choice("schedule", "how the learning rate falls")

@@ -131,6 +131,7 @@ TESTED_IN: dict[str, str] = {
     "data/masks.py": "real_use/test_a_files.py",
     "data/pairs.py": "real_use/test_a_files.py",
     "data/survey.py": "real_use/test_a_files_runs.py",
+    "training/staged.py": "training/test_recipe.py",
     "training/trained_on.py": "real_use/test_a_files_runs.py",
     "commands/looking.py": "real_use/test_a_files_runs.py",
     "data/shapes.py": "data/test_scenes.py",

@@ -10,7 +10,11 @@ from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS, BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
+from minifcn.training.groups import TRAIN_ONLY
+from minifcn.training.objective import REDUCTIONS
+from minifcn.training.recipe import Recipe
 
+LR_DIVISOR = 2.0  # of `--stages` without a recipe; measured on scenes, where the paper's 100 would stop the learning
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
 
@@ -38,6 +42,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("poly", "cosine", "step", "constant"),
     "balance": ("none", *BALANCE),
+    "reduction": REDUCTIONS,
+    "train_only": ("all", *TRAIN_ONLY),
 }
 
 
@@ -67,13 +73,21 @@ class Options:
     allow_absent: bool = False
     seed: int = 0
     device: str = "cpu"
+    recipe: str = ""  # its name; what it says is in the other fields
+    at_once: bool = False
+    train_only: str = "all"
+    reduction: str = "mean"
+    accumulate: int = 1
+    bias_lr: float = 1.0
+    bias_decay: bool = True
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 known = ", ".join(str(value) for value in allowed)
-                raise ArgumentError(f"--{name} must be one of {known}, got {getattr(self, name)!r}.")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+                option = name.replace("_", "-")
+                raise ArgumentError(f"--{option} must be one of {known}, got {getattr(self, name)!r}.")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("accumulate", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ArgumentError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}.")
         if not 0 < self.lr < float("inf"):
@@ -82,6 +96,13 @@ class Options:
             raise ArgumentError(f"--weight-decay must be at least 0 and finite, got {self.weight_decay}.")
         if not 0 <= self.momentum < 1:
             raise ArgumentError(f"--momentum must be at least 0 and less than 1, got {self.momentum}.")
+        if self.learn_upsampling and self.train_only == "score":
+            raise ArgumentError(
+                "--train-only score leaves the kernels that enlarge the score as they are, so --learn-upsampling "
+                "cannot be given with it; leave one of the two out."
+            )
+        if self.at_once and self.stride == 32:
+            raise ArgumentError("at_once is about skips, and FCN-32s has none; take --stride 8 or 16.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
 
@@ -117,7 +138,11 @@ def check_tf32(wanted: bool, device: str) -> None:
         raise ArgumentError("--tf32 is for a GPU and would change nothing on cpu; leave it out or pass --device cuda.")
 
 
-def options_for(given: dict[str, Any]) -> Options:
-    """Options from what the user gave (None where nothing was), filled up with the defaults of the data set."""
+def options_for(given: dict[str, Any], recipe: Recipe | None = None) -> Options:
+    """Options from what the user gave (None where nothing was), then from the recipe, then the data set's defaults."""
     chosen = {name: value for name, value in given.items() if value is not None}
-    return Options(**{**DEFAULTS[chosen.get("data", "scenes")], **chosen})
+    data = chosen.get("data", "scenes")
+    said = {} if recipe is None else {**recipe.settings, "recipe": recipe.name}
+    if data != "scenes":
+        said.pop("count", None)  # which a recipe says for those who train on scenes
+    return Options(**{**DEFAULTS[data], **said, **chosen})

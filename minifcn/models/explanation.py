@@ -32,6 +32,15 @@ def derivation(model: FCN) -> str:
     return "\n".join([*layers, "", BETWEEN, *_crops(model)])
 
 
+def scales_of(model: FCN) -> str:
+    """By what an FCN that is trained at once multiplies the features that it adds scores of."""
+    lines = [
+        f"  {name} is multiplied by {step.scale:g} before it is scored, and that factor is not learned"
+        for name, step in model.skips().items()
+    ]
+    return "\n".join(["", "", "Its streams are trained at once, and large features would learn too fast:", *lines])
+
+
 def _table(model: FCN) -> Iterator[str]:
     """One line for every window of the stages, the head and the score."""
     yield f"{'layer':<12}{'kernel':>7}{'stride':>7}{'pad':>5}{'scale':>8}{'offset':>10}{'sees':>7}"

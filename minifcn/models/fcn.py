@@ -26,9 +26,9 @@ import numpy as np
 
 from minifcn.models.alignment import Trace
 from minifcn.models.backbones import Backbone
-from minifcn.models.explanation import derivation
-from minifcn.models.fusion import Double, Fuse, Step, Unchanged, Upscore, score_layer, weighed
-from minifcn.models.settings import built_backbone, checked_image, checked_settings
+from minifcn.models.explanation import derivation, scales_of
+from minifcn.models.fusion import AT_ONCE, Double, Fuse, Step, Unchanged, Upscore, score_layer, weighed
+from minifcn.models.settings import built_backbone, checked_at_once, checked_image, checked_settings
 from minifcn.models.streams import checked_weights, scores_on_the_way
 from minifcn.nn import Module
 
@@ -61,6 +61,8 @@ class FCN(Module):
                  makes it as large as the image. "staged": always x2, x2, x8, whatever is added.
     learn_upsampling  whether the transposed convolutions that enlarge the score are learned; the reference keeps them
                  bilinear
+    at_once      multiply pool4 by 0.01 and pool3 by 0.0001 before they are scored, for a network that is not trained in
+                 stages (`fusion.AT_ONCE`)
 
     Two bilinear steps are not one: they round the peaks off differently. So while the skips are zero, FCN-32s, 16s and
     8s compute exactly the same if all are "staged", and three different results if they are "single".
@@ -78,6 +80,7 @@ class FCN(Module):
         *,
         learn_upsampling: bool = False,
         upsampling: str = "single",
+        at_once: bool = False,
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
@@ -85,6 +88,7 @@ class FCN(Module):
         built = built_backbone(backbone, alignment, width, generator)
         self.num_classes, self.stride = classes, stride
         self.backbone = backbone if isinstance(backbone, str) else "custom"
+        self.at_once = checked_at_once(at_once, stride)
 
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = built.stages
         self.head = built.head
@@ -103,6 +107,8 @@ class FCN(Module):
         self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, classes, learn_upsampling)
         score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
         self.upscore = Upscore(score, classes, learn_upsampling)  # 1
+        for name, step in self.skips().items():
+            step.scale = AT_ONCE[name] if self.at_once else 1.0
 
     def forward(self, image: Any, stream_weights: Mapping[str, float] | None = None) -> Any:
         """Scores before softmax, as large as the image.
@@ -118,6 +124,11 @@ class FCN(Module):
         score = self.fuse_pool3(score, pool3, weight["pool3"])  # 1/8, unless unchanged
         return self.upscore(score, image)  # 1
 
+    def skips(self) -> dict[str, Fuse]:
+        """The steps that add the score of a finer pooling, by its name: pool4 and pool3 of FCN-8s, none of FCN-32s."""
+        steps = {"pool4": self.fuse_pool4, "pool3": self.fuse_pool3}
+        return {name: step for name, step in steps.items() if isinstance(step, Fuse)}
+
     def streams(self, image: Any, stream_weights: Mapping[str, float] | None = None) -> dict[str, Any]:
         """The scores that add up to the result, by name, each a map with one channel per class: see `streams.py`."""
         return scores_on_the_way(self, image, stream_weights)
@@ -130,4 +141,4 @@ class FCN(Module):
 
         Not to be confused with `minifcn.explain`, which says which algorithm computes a convolution, and why.
         """
-        return derivation(self)
+        return derivation(self) + (scales_of(self) if self.at_once else "")

@@ -9,6 +9,10 @@ A score is a map with one channel per class; pool3 and pool4 are the maps that s
 
 At the end `Upscore` goes to the size of the image. Crops are settled when a network is built, from where the maps lie
 over the image (`Trace`), before it has seen an image.
+
+An FCN-8s that is trained in three stages learns its skips one after the other, each from a network that works. One that
+is trained at once learns them together from the first step. Features of finer poolings are larger by far than those of
+the head, so their scores would learn too fast; `AT_ONCE` makes them smaller by fixed factors before they are scored.
 """
 
 from __future__ import annotations
@@ -24,6 +28,10 @@ from minifcn.models.upsampling import BilinearUpsampling
 from minifcn.nn import Conv2d, Module, init
 
 IMAGE = Trace()
+
+# By what the features are multiplied before a skip scores them, in a network that is trained at once.
+# Source: shelhamer/fcn.berkeleyvision.org, voc-fcn8s-atonce/net.py.
+AT_ONCE = {"pool4": 0.01, "pool3": 0.0001}
 
 
 class Step(Module):
@@ -69,7 +77,12 @@ class Double(Step):
 
 
 class Fuse(Double):
-    """The score twice as large, plus that of the pooling, where both lie over the same pixels of the image."""
+    """The score twice as large, plus that of the pooling, where both lie over the same pixels of the image.
+
+    scale: what the pooling is multiplied by before it is scored; 1 but for a network that is trained at once.
+    """
+
+    scale = 1.0
 
     def __init__(self, score: Trace, pool: Trace, pool_channels: int, classes: int, learn: bool) -> None:
         super().__init__(score, pool, pool_channels, classes, learn)
@@ -77,7 +90,7 @@ class Fuse(Double):
 
     def parts(self, score: Any, pool: Any, weight: float = 1) -> tuple[Any, Any]:
         """The two that are added; the skip counts `weight` times."""
-        upsampled, skip = self.alignment(self.up(score), self.skip(pool))
+        upsampled, skip = self.alignment(self.up(score), self.skip(weighed(pool, self.scale)))
         return upsampled, weighed(skip, weight)
 
     def forward(self, score: Any, pool: Any, weight: float = 1) -> Any:

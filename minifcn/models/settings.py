@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from minifcn.arguments import integer
+from minifcn.arguments import flag, integer
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.functional.operands import image as four_dimensions
 from minifcn.models.backbones import BACKBONES, Backbone, first_padding
@@ -23,6 +23,14 @@ def checked_settings(num_classes: Any, stride: Any, upsampling: str) -> tuple[in
     if upsampling not in UPSAMPLINGS:
         raise ArgumentError(f'FCN: upsampling {upsampling!r} is unknown; use "single" or "staged".')
     return classes, stride
+
+
+def checked_at_once(at_once: Any, stride: int) -> bool:
+    """`at_once` as a plain bool; it is about skips, which FCN-32s has none of."""
+    at_once = flag(at_once, "FCN: at_once")
+    if at_once and stride == 32:
+        raise ArgumentError("FCN: at_once scales the skips, and FCN-32s has none; use stride 8 or 16, or leave it out.")
+    return at_once
 
 
 def built_backbone(backbone: Any, alignment: str, width: float, generator: np.random.Generator | None) -> Backbone:
