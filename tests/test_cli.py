@@ -19,7 +19,7 @@ from PIL import Image
 
 import minifcn
 from minifcn import cli
-from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
+from minifcn.commands.options import CHOICES, DEFAULTS, LR_DIVISOR, PROFILED, Options
 from minifcn.data import SCENE_COUNTS
 from minifcn.errors import ArgumentError
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, save_network
@@ -397,10 +397,14 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
-    assert set(stated) - {"help", "quiet", "out", "profile", "resume", "tf32"} == set(Options().to_dict())
+    of_no_option = {"help", "quiet", "out", "profile", "resume", "tf32", "stages", "lr_divisor"}
+    of_recipes = {"at_once", "bias_lr", "bias_decay"}  # which only a recipe says
+    assert set(stated) - of_no_option == set(Options().to_dict()) - of_recipes
+    assert "(default: none)" in stated["recipe"] and "(default: one)" in stated["stages"]
+    assert f"(default: {LR_DIVISOR:g})" in stated["lr_divisor"]
     assert f"default: no; without STEPS {PROFILED})" in stated["profile"]
     for name, usual in Options().to_dict().items():
-        if name == "root":
+        if name in ("root", "recipe", *of_recipes):
             continue
         said = stated[name].split("(default: ")[1]
         for kind, values in DEFAULTS.items():

@@ -14,7 +14,7 @@ from minifcn.training.groups import TRAIN_ONLY
 from minifcn.training.objective import REDUCTIONS
 from minifcn.training.recipe import Recipe
 
-LR_DIVISOR = 2.0  # of `--stages` without a recipe; measured on scenes, where the paper's 100 would stop the learning
+LR_DIVISOR = 2.0  # of `--stages` without a recipe: by default a backbone begins with nothing and has much left to learn
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
 

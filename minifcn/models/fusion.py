@@ -30,7 +30,7 @@ from minifcn.nn import Conv2d, Module, init
 IMAGE = Trace()
 
 # By what the features are multiplied before a skip scores them, in a network that is trained at once.
-# Source: shelhamer/fcn.berkeleyvision.org, voc-fcn8s-atonce/net.py.
+# Source: the layers scale_pool4 and scale_pool3 of voc-fcn8s-atonce in shelhamer/fcn.berkeleyvision.org.
 AT_ONCE = {"pool4": 0.01, "pool3": 0.0001}
 
 
