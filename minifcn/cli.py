@@ -8,63 +8,20 @@ The commands are imported when they are called, so `minifcn --help` answers at o
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from minifcn.commands import lab, weights
-from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, PROFILED, Options
-from minifcn.commands.parsing import Parser
+from minifcn.commands import lab, training, weights
+from minifcn.commands.options import CHOICES
+from minifcn.commands.parsing import Parser, device, size, stride
 from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
+from minifcn.commands.training import default
 from minifcn.data import SCENE_COUNTS, SPLITS
-from minifcn.data.sample import LARGEST_SIDE
 from minifcn.errors import MinifcnError
 from minifcn.machine.tf32 import get_float32_matmul_precision, set_float32_matmul_precision
 from minifcn.starting import STATUS, nothing_is_left_to_stop
-from minifcn.weights.preprocessing import KINDS as WEIGHTS_KINDS
-
-
-def size(text: str) -> tuple[int, int]:
-    """ "180x240" (height x width) as (180, 240)."""
-    rows, cross, columns = text.lower().partition("x")
-    if not cross or not rows.isdecimal() or not columns.isdecimal() or 0 in (int(rows), int(columns)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write height x width, for example 180x240")
-    if max(int(rows), int(columns)) > LARGEST_SIDE:
-        raise argparse.ArgumentTypeError(f"{text!r} is too large; a side has at most {LARGEST_SIDE} pixels")
-    return int(rows), int(columns)
-
-
-def device(text: str) -> str:
-    """ "cpu", "cuda" or "cuda:1". Whether it is there is found out when it is used."""
-    kind, colon, index = text.partition(":")
-    if (kind != "cuda" if colon else kind not in ("cpu", "cuda")) or (colon and not index.isdecimal()):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a device; use cpu, cuda or cuda:<index>")
-    return text
-
-
-def stride(text: str) -> int:
-    """ "32" as 32: the side of a block, at most that of the largest image."""
-    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_SIDE:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a stride; write a whole number from 1 to {LARGEST_SIDE}")
-    return int(text)
-
-
-def default(name: str) -> str:
-    """What a run takes for an option that is not given: "8", or "none; camvid median" where data sets differ."""
-
-    def shown(value: object) -> str:
-        if isinstance(value, bool) or value is None:
-            return "yes" if value else "no"
-        if isinstance(value, tuple):
-            return "x".join(str(side) for side in value)
-        return f"{value:g}" if isinstance(value, float) else str(value)
-
-    usual = getattr(Options(), name)
-    others = {kind: values[name] for kind, values in DEFAULTS.items() if values.get(name, usual) != usual}
-    known = [] if usual is None or len(others) == len(DEFAULTS) else [shown(usual)]
-    return "; ".join(known + [f"{kind} {shown(value)}" for kind, value in others.items()])
 
 
 def parser() -> Parser:
@@ -89,76 +46,7 @@ def parser() -> Parser:
     source.add_argument("--root", metavar="PATH", help="the folder of camvid, voc or folder data; a run knows its own")
     source.add_argument("--sbd", metavar="PATH", help="SBD, for voc to learn; seg11valid is measured (default: none)")
 
-    train = commands.add_parser(
-        "train",
-        parents=[source, common],
-        help="train an FCN",
-        description="Train an FCN, by default on generated scenes.",
-        epilog=f"the folder of --data folder:\n\n{FOLDER_FORMAT}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-
-    def choice(name: str, what: str, kind: type = str) -> None:
-        text = f"{what} (default: {default(name)})"
-        train.add_argument(f"--{name}", type=kind, choices=CHOICES[name], help=text)
-
-    def number(name: str, what: str, kind: type = int, metavar: str = "N") -> None:
-        text = f"{what} (default: {default(name)})"
-        train.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar=metavar, help=text)
-
-    choice("data", "what to train on")
-    train.add_argument(
-        "--size", type=size, metavar="HxW",
-        help=f"resize the images, height x width (default: {default('size')}; voc, folder: as the files are)",
-    )  # fmt: skip
-    number("count", "how many scenes to generate for training")
-    choice("stride", "FCN-8s, FCN-16s or FCN-32s", int)
-    choice("backbone", "the network that gives the features")
-    choice("alignment", "how borders are made good; caffe pads the image by 100")
-    number("width", "factor on the channels of the backbone", float, "F")
-    train.add_argument(
-        "--weights", metavar="FILE",
-        help="start from a trunk of PyTorch, Caffe, Keras or minifcn: .pth, .caffemodel, .h5, .npz, .safetensors "
-        "(default: from nothing)",
-    )  # fmt: skip
-    train.add_argument(
-        "--weights-kind", choices=tuple(WEIGHTS_KINDS),
-        help="how images were prepared for --weights (default: as the names in the file tell); weights of Caffe under "
-        "torchvision's names are caffe",
-    )  # fmt: skip
-    choice("upsampling", "to the image in one step, as in the paper, or always x2, x2, x8")
-    train.add_argument(
-        "--learn-upsampling", action="store_true", default=None,
-        help=f"learn the bilinear kernels too (default: {default('learn_upsampling')})",
-    )  # fmt: skip
-    number("epochs", "passes over the training images")
-    number("batch_size", "images per step")
-    choice("optimizer", "how weights follow the gradient")
-    number("lr", "learning rate at the beginning", float, "LR")
-    number("weight_decay", "pull of the weights towards 0", float, "F")
-    number("momentum", "for sgd", float, "F")
-    choice("schedule", "how the learning rate falls")
-    choice("balance", "weight rare classes more: median frequency weights, or their square root")
-    train.add_argument(
-        "--augment", action=argparse.BooleanOptionalAction,
-        help=f"mirror, zoom and recolour at random (default: {default('augment')})",
-    )  # fmt: skip
-    train.add_argument(
-        "--allow-absent", action="store_true", default=None,
-        help="train although a class never occurs in the training labels (default: no)",
-    )  # fmt: skip
-    number("seed", "seed of everything random")
-    train.add_argument(
-        "--profile", type=int, nargs="?", const=PROFILED, metavar="STEPS",
-        help=f"print and draw where the time of STEPS steps goes, by operation (default: no; without STEPS {PROFILED})",
-    )  # fmt: skip
-    train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
-    train.add_argument(
-        "--resume",
-        metavar="RUN",
-        help="go on with the run in this folder; only --epochs, --device, --root, --sbd and --allow-absent may change",
-    )
-
+    training.add_to(commands, [source, common])
     evaluate = commands.add_parser(
         "evaluate",
         parents=[source, common],

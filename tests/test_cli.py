@@ -19,7 +19,8 @@ from PIL import Image
 
 import minifcn
 from minifcn import cli
-from minifcn.commands.options import CHOICES, DEFAULTS, PROFILED, Options
+from minifcn.commands import parsing
+from minifcn.commands.options import CHOICES, DEFAULTS, LR_DIVISOR, PROFILED, Options
 from minifcn.data import KINDS, SCENE_COUNTS, reported_split
 from minifcn.errors import ArgumentError
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, save_network
@@ -77,6 +78,7 @@ def test_the_whole_way_of_a_user(here: Path) -> None:
 SLOW = """
 import signal, sys, time
 from minifcn import cli
+from minifcn.commands import parsing
 from minifcn.training import loop
 
 signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever started the tests may have it ignored
@@ -400,10 +402,14 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
-    assert set(stated) - {"help", "quiet", "out", "profile", "resume", "tf32"} == set(Options().to_dict())
+    of_no_option = {"help", "quiet", "out", "profile", "resume", "tf32", "stages", "lr_divisor"}
+    of_recipes = {"at_once", "bias_lr", "bias_decay"}  # which only a recipe says
+    assert set(stated) - of_no_option == set(Options().to_dict()) - of_recipes
+    assert "(default: none)" in stated["recipe"] and "(default: one)" in stated["stages"]
+    assert f"(default: {LR_DIVISOR:g})" in stated["lr_divisor"]
     assert f"default: no; without STEPS {PROFILED})" in stated["profile"]
     for name, usual in Options().to_dict().items():
-        if name in ("root", "sbd"):
+        if name in ("root", "sbd", "recipe", *of_recipes):
             continue
         said = stated[name].split("(default: ")[1]
         for kind, values in DEFAULTS.items():
@@ -439,24 +445,24 @@ def test_every_choice_is_offered() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("180x240", (180, 240)), ("1X16384", (1, 16384)), ("007x8", (7, 8))])
 def test_sizes(text: str, value: tuple[int, int]) -> None:
-    assert cli.size(text) == value
+    assert parsing.size(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "x", "5x", "x5", "0x1", "1x0", "5 x 6", "5*6", "+5x6", "16385x1", "1e2x3"])
 def test_what_is_no_size(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=re.escape(repr(text))):
-        cli.size(text)
+        parsing.size(text)
 
 
 @pytest.mark.parametrize("text", ["cpu", "cuda", "cuda:0", "cuda:12"])
 def test_devices(text: str) -> None:
-    assert cli.device(text) == text
+    assert parsing.device(text) == text
 
 
 @pytest.mark.parametrize("text", ["", "gpu", "cpu:0", "cuda:", "cuda:-1", "cuda:x", "CUDA", "float32", "mps"])
 def test_what_is_no_device(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="is not a device; use cpu, cuda or cuda:<index>"):
-        cli.device(text)
+        parsing.device(text)
 
 
 def test_help_needs_numpy_only(tmp_path: Path) -> None:

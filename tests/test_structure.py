@@ -73,6 +73,7 @@ TESTED_IN: dict[str, str] = {
     "arrays/convolution/columns.py": "arrays/convolution/test_im2col.py",
     "arrays/convolution/dense.py": "arrays/convolution/test_matrix.py",
     "arrays/convolution/sparse.py": "arrays/convolution/test_matrix.py",
+    "models/at_once.py": "models/test_staging.py",
     "models/alexnet.py": "models/test_papers_networks.py",
     "models/googlenet.py": "models/test_papers_networks.py",
     "models/named.py": "models/test_papers_networks.py",
@@ -136,6 +137,7 @@ TESTED_IN: dict[str, str] = {
     "data/masks.py": "real_use/test_a_files.py",
     "data/pairs.py": "real_use/test_a_files.py",
     "data/survey.py": "real_use/test_a_files_runs.py",
+    "training/staged.py": "training/test_recipe.py",
     "training/trained_on.py": "real_use/test_a_files_runs.py",
     "commands/looking.py": "real_use/test_a_files_runs.py",
     "data/shapes.py": "data/test_scenes.py",
@@ -185,6 +187,7 @@ TESTED_IN: dict[str, str] = {
     "testing/unrolled.py": "testing/test_laws.py",
     # What is written is judged by what reads it: onnxruntime.
     "export": "export/test_exporting.py",
+    "commands/training.py": "test_cli.py",
     "commands/export.py": "export/test_exporting.py",
     "weights/npz.py": "weights/test_weights_files.py",
     "weights/safetensors_file.py": "weights/test_weights_files.py",

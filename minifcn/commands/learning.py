@@ -7,13 +7,15 @@ from minifcn.commands.options import Options
 from minifcn.data import Dataset
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
 from minifcn.models import FCN
+from minifcn.training.groups import parameter_groups
+from minifcn.training.objective import check_rate
 
 
 def learning(
     options: Options, model: FCN, training: Dataset
 ) -> tuple[optim.Optimizer, optim.LRScheduler, data.DataLoader]:
     """Optimiser, schedule (one step per batch) and loader."""
-    learned = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    learned = parameter_groups(model, options.lr, options.bias_lr, options.bias_decay)
     if options.optimizer == "sgd":
         optimizer: optim.Optimizer = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
     else:
@@ -25,6 +27,15 @@ def learning(
     )
     schedule = scheduled(options.schedule, optimizer, options.epochs * len(loader))
     return optimizer, schedule, loader
+
+
+def warning_of_rate(options: Options, training: Dataset) -> str:
+    """What `check_rate` says of these options; it takes all images to be as large as the first, and nothing as void."""
+    if options.optimizer != "sgd":
+        return ""  # Adam moves every weight by the learning rate, whatever the loss is multiplied by
+    H, W = options.size or training[0].size
+    images = min(options.batch_size * options.accumulate, len(training))
+    return check_rate(options.reduction, options.lr, options.momentum, H * W * images)
 
 
 def scheduled(name: str, optimizer: optim.Optimizer, steps: int) -> optim.LRScheduler:

@@ -11,8 +11,12 @@ from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS
 from minifcn.models.named import BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
+from minifcn.training.groups import TRAIN_ONLY
+from minifcn.training.objective import REDUCTIONS
+from minifcn.training.recipe import Recipe
 from minifcn.weights.preprocessing import KINDS as WEIGHTS_KINDS
 
+LR_DIVISOR = 2.0  # of `--stages` without a recipe: by default a backbone begins with nothing and has much left to learn
 PROFILED = 20  # steps that `--profile` records if it is not told how many
 BALANCE = {"sqrt": 0.5, "median": 1.0}  # the power of the median frequency weights
 
@@ -40,6 +44,8 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("poly", "cosine", "step", "constant"),
     "balance": ("none", *BALANCE),
+    "reduction": REDUCTIONS,
+    "train_only": ("all", *TRAIN_ONLY),
 }
 
 
@@ -72,13 +78,21 @@ class Options:
     allow_absent: bool = False
     seed: int = 0
     device: str = "cpu"
+    recipe: str = ""  # its name; what it says is in the other fields
+    at_once: bool = False
+    train_only: str = "all"
+    reduction: str = "mean"
+    accumulate: int = 1
+    bias_lr: float = 1.0
+    bias_decay: bool = True
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 known = ", ".join(str(value) for value in allowed)
-                raise ArgumentError(f"--{name} must be one of {known}, got {getattr(self, name)!r}.")
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
+                option = name.replace("_", "-")
+                raise ArgumentError(f"--{option} must be one of {known}, got {getattr(self, name)!r}.")
+        for name, least in (("epochs", 1), ("batch_size", 1), ("accumulate", 1), ("seed", 0)):
             if getattr(self, name) < least:
                 raise ArgumentError(f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}.")
         if not 0 < self.lr < float("inf"):
@@ -91,6 +105,13 @@ class Options:
             raise ArgumentError(f"--weights-kind must be one of {', '.join(WEIGHTS_KINDS)}, got {self.weights_kind!r}.")
         if self.weights_kind is not None and self.weights is None:
             raise ArgumentError("--weights-kind says what --weights holds; give that, too.")
+        if self.learn_upsampling and self.train_only == "score":
+            raise ArgumentError(
+                "--train-only score leaves the kernels that enlarge the score as they are, so --learn-upsampling "
+                "cannot be given with it; leave one of the two out."
+            )
+        if self.at_once and self.stride == 32:
+            raise ArgumentError("at_once is about skips, and FCN-32s has none; take --stride 8 or 16.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
         if self.sbd is not None and self.data != "voc":
@@ -130,7 +151,11 @@ def check_tf32(wanted: bool, device: str) -> None:
         raise ArgumentError("--tf32 is for a GPU and would change nothing on cpu; leave it out or pass --device cuda.")
 
 
-def options_for(given: dict[str, Any]) -> Options:
-    """Options from what the user gave (None where nothing was), filled up with the defaults of the data set."""
+def options_for(given: dict[str, Any], recipe: Recipe | None = None) -> Options:
+    """Options from what the user gave (None where nothing was), then from the recipe, then the data set's defaults."""
     chosen = {name: value for name, value in given.items() if value is not None}
-    return Options(**{**DEFAULTS[chosen.get("data", "scenes")], **chosen})
+    data = chosen.get("data", "scenes")
+    said = {} if recipe is None else {**recipe.settings, "recipe": recipe.name}
+    if data != "scenes":
+        said.pop("count", None)  # which a recipe says for those who train on scenes
+    return Options(**{**DEFAULTS[data], **said, **chosen})

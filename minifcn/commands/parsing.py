@@ -1,4 +1,4 @@
-"""argparse with the nearest name suggested, and the usage of the command that was meant."""
+"""argparse with the nearest name suggested, and the usage of the command that was meant; sizes, strides, devices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
+from minifcn.data.sample import LARGEST_SIDE
 from minifcn.text import nearest
 
 
@@ -63,3 +64,28 @@ def commands_of(parser: argparse.ArgumentParser) -> dict[str, Parser]:
 
 def _with_those_below(parser: Parser) -> list[Parser]:
     return [parser, *(each for below in commands_of(parser).values() for each in _with_those_below(below))]
+
+
+def size(text: str) -> tuple[int, int]:
+    """ "180x240" (height x width) as (180, 240)."""
+    rows, cross, columns = text.lower().partition("x")
+    if not cross or not rows.isdecimal() or not columns.isdecimal() or 0 in (int(rows), int(columns)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a size; write height x width, for example 180x240")
+    if max(int(rows), int(columns)) > LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large; a side has at most {LARGEST_SIDE} pixels")
+    return int(rows), int(columns)
+
+
+def device(text: str) -> str:
+    """ "cpu", "cuda" or "cuda:1". Whether it is there is found out when it is used."""
+    kind, colon, index = text.partition(":")
+    if (kind != "cuda" if colon else kind not in ("cpu", "cuda")) or (colon and not index.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a device; use cpu, cuda or cuda:<index>")
+    return text
+
+
+def stride(text: str) -> int:
+    """ "32" as 32: the side of a block, at most that of the largest image."""
+    if not text.isdecimal() or not 1 <= int(text) <= LARGEST_SIDE:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a stride; write a whole number from 1 to {LARGEST_SIDE}")
+    return int(text)

@@ -13,9 +13,9 @@ from minifcn.commands.options import Options
 from minifcn.errors import ArgumentError, FileError
 from minifcn.training import CHECKPOINT_FILE, Card, State, no_such_run, read_checkpoint, runs_in
 from minifcn.training.checkpoint import state_from
+from minifcn.training.staged import METRICS_FILE, is_staged
 from minifcn.weights import load_metadata
 
-METRICS_FILE = "metrics.json"
 CHANGEABLE = ("epochs", "device", "root", "sbd", "allow_absent")  # what may differ when a run goes on
 
 
@@ -44,6 +44,8 @@ def saved_state(folder: Path) -> State:
 def folder_to_resume(given: str) -> Path:
     """The folder of a run, by its name or that of a file in it; FileError, with the runs there are, if it is none."""
     folder = Path(given).parent if Path(given).is_file() else Path(given)
+    if is_staged(folder):
+        return folder
     if not folder.exists():
         raise no_such_run(given, CHECKPOINT_FILE)
     if not (folder / CHECKPOINT_FILE).exists():

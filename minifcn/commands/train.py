@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -13,14 +14,13 @@ from typing import Any
 import numpy as np
 
 from minifcn import data
-from minifcn.commands.learning import learning
+from minifcn.commands.learning import learning, warning_of_rate
 from minifcn.commands.looking import look, say
-from minifcn.commands.options import Options, check_tf32, options_for
+from minifcn.commands.options import Options, check_tf32
 from minifcn.commands.prepared import Prepared, begun_with_weights
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress, metrics_table, summary_of, versions
 from minifcn.commands.resuming import (
-    METRICS_FILE,
     Begun,
     begun_in,
     check_epochs,
@@ -29,10 +29,12 @@ from minifcn.commands.resuming import (
     saved_state,
 )
 from minifcn.commands.run_folder import held, new_run
+from minifcn.commands.staging import latest, plan_for, plan_in, work_through
 from minifcn.data import Dataset
 from minifcn.data.survey import WORDS
 from minifcn.errors import ArgumentError
 from minifcn.machine.profiling import section
+from minifcn.models import from_coarser
 from minifcn.starting import STATUS
 from minifcn.tensor import Tensor
 from minifcn.training import (
@@ -50,9 +52,13 @@ from minifcn.training import (
     stop_on_interrupt,
     train,
 )
+from minifcn.training.groups import train_only
+from minifcn.training.objective import Objective
+from minifcn.training.staged import METRICS_FILE, is_staged
 from minifcn.weights import write_text_atomic
 
 GALLERY_ROWS = 6
+FROM_WEIGHTS = ("paper-heavy", "paper-heavy-mean", "paper-2015", "alexnet", "at-once")  # recipes of trained backbones
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
 
 
@@ -63,14 +69,22 @@ def run(arguments: dict[str, Any]) -> int:
     if steps is not None and steps < 1:
         raise ArgumentError(f"--profile must be at least 1 step, got {steps}.")
     if resume is None:
-        options = options_for(arguments)
-        check_tf32(tf32, options.device)
-        with new_run(out, f"{options.data}-fcn{options.stride}s") as folder:
-            return guarded(folder, lambda: work(folder, options, None, quiet, steps))
+        plan = plan_for(arguments)
+        check_tf32(tf32, plan.options.device)
+        with new_run(out, plan.name) as folder:
+            return guarded(folder, lambda: work_through(folder, plan, work, quiet, steps))
     folder = folder_to_resume(resume)
     if out is not None:
         raise ArgumentError(f"--out {out} cannot be given with --resume; the run goes on in {folder}.")
+    for name in ("recipe", "stages", "lr_divisor"):
+        if arguments.pop(name, None) is not None:
+            option = name.replace("_", "-")
+            raise ArgumentError(f"--{option} cannot be given with --resume; {folder} goes on as it began.")
     with held(folder):
+        if is_staged(folder):
+            plan = plan_in(folder, arguments)
+            check_tf32(tf32, plan.options.device)
+            return guarded(folder, lambda: work_through(folder, plan, work, quiet, steps))
         begun = begun_in(folder)
         options = resumed_options(arguments, begun.stored, folder / CHECKPOINT_FILE)
         check_tf32(tf32, options.device)
@@ -86,18 +100,29 @@ def guarded(folder: Path, action: Callable[[], object]) -> int:
     except Interrupted as error:
         said = f"{error} Everything is saved; "
     except KeyboardInterrupt:
-        if not (folder / CHECKPOINT_FILE).exists():
+        if not (latest(folder) / CHECKPOINT_FILE).exists():
             print("stopped at once; nothing had been saved yet.", file=sys.stderr)
             return STATUS
-        state = saved_state(folder)
+        state = saved_state(latest(folder))
         where = f"epoch {state.epoch + 1}, step {state.step}" if state.step else f"epoch {state.epoch}"
         said = f"stopped at once; saved is what was done after {where}; "
     print(f"{said}go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)
     return STATUS
 
 
-def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps: int | None) -> None:
-    """The run itself, in a folder that nobody else writes to."""
+def work(
+    folder: Path,
+    options: Options,
+    begun: Begun | None,
+    quiet: bool,
+    steps: int | None,
+    coarser: Path | None = None,
+    begin: Callable[[], object] = lambda: None,
+) -> None:
+    """The run of one network, in a folder that nobody else writes to.
+
+    coarser: the run whose weights a new one begins with. begin: called once before it trains, when nothing was wrong.
+    """
     training, validation, test = splits(options)
     of_splits = {"train": training, "val": validation} | ({} if test is validation else {"test": test})
     reported = data.reported_split(options.data, options.sbd)
@@ -105,13 +130,22 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
     card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
     model = card.build(np.random.default_rng(options.seed))
-    if begun is None:
+    if begun is None and coarser is None:
         card = begun_with_weights(model, card, options)
+        if options.weights is None and (options.train_only == "score" or options.recipe in FROM_WEIGHTS):
+            say("train", "the backbone begins with nothing, where this was meant for a trained one; see --weights.")
+    elif begun is None and coarser is not None:
+        before_it, its_card = load_network(coarser)
+        card = replace(card, mean=its_card.mean, std=its_card.std)  # as for the weights that it began with
+        print(f"begins as {coarser}: {from_coarser(before_it, model)}")
     if options.weights is not None:
         training, validation = Prepared(training, card), Prepared(validation, card)
         test = Prepared(test, card)
     model.to(options.device)
+    resting = train_only(model, options.train_only)
     optimizer, schedule, loader = learning(options, model, training)
+    if coarser is None and begun is None and (warning := warning_of_rate(options, training)):
+        say("train", warning)
     if begun is not None:
         restore(folder / CHECKPOINT_FILE, begun.arrays, model, optimizer)
         before = optimizer.param_groups[0]["lr"]
@@ -120,6 +154,7 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
 
     if test is validation:
         say("train", f"{training.name} has no more labels: the best epoch is chosen on {reported}, and reported on it.")
+    begin()
     parameters = sum(parameter.numel() for parameter in model.parameters())
     counts = ", ".join(f"{len(each)} {WORDS[split]}" for split, each in of_splits.items())
     print(
@@ -182,6 +217,8 @@ def work(folder: Path, options: Options, begun: Begun | None, quiet: bool, steps
                 seed=options.seed,
                 state=state,
                 class_weight=weight,
+                objective=Objective(options.reduction, options.accumulate),
+                resting=resting,
                 after_step=after_step,
                 after_epoch=after_epoch,
                 on_stop=save,
@@ -227,6 +264,8 @@ def card_of(options: Options, training: Dataset) -> Card:
         width=options.width,
         learn_upsampling=options.learn_upsampling,
         upsampling=options.upsampling,
+        at_once=options.at_once,
+        recipe=options.recipe,
     )
 
 

@@ -9,12 +9,14 @@ from minifcn.models.deconvnet import DeconvNet
 from minifcn.models.fcn import FCN
 from minifcn.models.googlenet import googlenet, googlenet_torchvision
 from minifcn.models.named import BACKBONES
+from minifcn.models.staging import Carried, from_coarser
 
 __all__ = [
     "BACKBONES",
     "FCN",
     "Alignment",
     "Backbone",
+    "Carried",
     "DeconvNet",
     "Trace",
     "alexnet",
@@ -23,6 +25,7 @@ __all__ = [
     "aspp",
     "classifier",
     "dilated",
+    "from_coarser",
     "googlenet",
     "googlenet_torchvision",
     "image_size",

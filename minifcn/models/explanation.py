@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from minifcn.arguments import IntOrPair, Pair, pair
 from minifcn.models.alignment import Trace
+from minifcn.models.at_once import scales_of
 from minifcn.models.fusion import IMAGE, Double
 from minifcn.nn import Conv2d, Fork, Module, Sequential, Window
 
@@ -38,7 +39,7 @@ def derivation(model: FCN, image_size: IntOrPair) -> str:
     H, W = size = pair(image_size, "explain: image_size", 1)
     rows = list(_rows(model, size))
     head = HEAD.format(stride=model.stride, backbone=model.backbone, H=H, W=W)
-    return "\n".join([head, *_table(rows), "", BETWEEN, *_crops(model, rows, size)])
+    return "\n".join([head, *_table(rows), "", BETWEEN, *_crops(model, rows, size)]) + scales_of(model)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ import numpy as np
 
 from minifcn.arguments import IntOrPair
 from minifcn.models.alignment import Trace
+from minifcn.models.at_once import scale_skips
 from minifcn.models.backbones import Backbone
 from minifcn.models.explanation import derivation
 from minifcn.models.fusion import Double, Fuse, Step, Unchanged, Upscore, score_layer, weighed
@@ -62,6 +63,7 @@ class FCN(Module):
                  makes it as large as the image. "staged": always x2, x2, x8, whatever is added.
     learn_upsampling  whether the transposed convolutions that enlarge the score are learned; the reference keeps them
                  bilinear
+    at_once      pool4 · 0.01 and pool3 · 0.0001 are scored: for a network not trained in stages (`at_once.py`)
 
     Two bilinear steps are not one: they round the peaks off differently. So while the skips are zero, FCN-32s, 16s and
     8s compute exactly the same if all are "staged", and three different results if they are "single".
@@ -79,6 +81,7 @@ class FCN(Module):
         *,
         learn_upsampling: bool = False,
         upsampling: str = "single",
+        at_once: bool = False,
         width: float = 1.0,
         generator: np.random.Generator | None = None,
     ) -> None:
@@ -104,6 +107,7 @@ class FCN(Module):
         self.fuse_pool3 = at_pool3(score, pool3, built.pool3_channels, classes, learn_upsampling)
         score = self.fuse_pool3.after(score)  # 1/8, unless unchanged
         self.upscore = Upscore(score, classes, learn_upsampling)  # 1
+        self.at_once = scale_skips(self, at_once)
 
     def forward(self, image: Any, stream_weights: Mapping[str, float] | None = None) -> Any:
         """Scores before softmax, as large as the image.

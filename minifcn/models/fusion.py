@@ -71,13 +71,15 @@ class Double(Step):
 class Fuse(Double):
     """The score twice as large, plus that of the pooling, where both lie over the same pixels of the image."""
 
+    scale = 1.0  # what the pooling is multiplied by before it is scored: see `at_once.py`
+
     def __init__(self, score: Trace, pool: Trace, pool_channels: int, classes: int, learn: bool) -> None:
         super().__init__(score, pool, pool_channels, classes, learn)
         self.skip = score_layer(pool_channels, classes)
 
     def parts(self, score: Any, pool: Any, weight: float = 1) -> tuple[Any, Any]:
         """The two that are added; the skip counts `weight` times."""
-        upsampled, skip = self.alignment(self.up(score), self.skip(pool))
+        upsampled, skip = self.alignment(self.up(score), self.skip(weighed(pool, self.scale)))
         return upsampled, weighed(skip, weight)
 
     def forward(self, score: Any, pool: Any, weight: float = 1) -> Any:

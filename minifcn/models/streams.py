@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from minifcn.arguments import real_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.models.at_once import skips
 from minifcn.models.fusion import Fuse, weighed
 from minifcn.models.settings import checked_image
 
@@ -59,8 +60,7 @@ def checked_weights(model: FCN, given: Mapping[str, float] | None) -> dict[str, 
             f"FCN: stream_weights must be a dict of numbers by name, got {type(given).__name__}; write "
             f'{{"score": 0.5}}.'
         )
-    skips = {"pool4": model.fuse_pool4, "pool3": model.fuse_pool3}
-    names = ["score", *(name for name, step in skips.items() if isinstance(step, Fuse))]
+    names = ["score", *skips(model)]
     for name, value in given.items():
         if name not in names:
             raise ArgumentError(f"FCN: FCN-{model.stride}s has no stream {name!r}; name one of {', '.join(names)}.")

@@ -15,6 +15,7 @@ from minifcn.models import FCN
 from minifcn.optim import Optimizer
 from minifcn.training.loop import State
 from minifcn.training.network import Card, arrays_of, check_finite
+from minifcn.training.staged import network_folder
 from minifcn.weights import load_arrays, load_metadata, save_arrays
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -55,8 +56,8 @@ def options_of_run(weights: str | os.PathLike[str]) -> dict[str, Any]:
     Only the head of the checkpoint is read, not its arrays.
     """
     given = Path(weights)
-    file = (given if given.is_dir() else given.parent) / CHECKPOINT_FILE
     try:
+        file = (network_folder(given) if given.is_dir() else given.parent) / CHECKPOINT_FILE
         return dict(json.loads(load_metadata(file)["options"]))
     except (FileError, KeyError, ValueError, TypeError):
         return {}

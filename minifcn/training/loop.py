@@ -6,15 +6,17 @@
             loss.backward()
             optimizer.step()
 
-The rest of this file is what a long run needs: it stops when asked to and can go on where it stopped, to the same bits,
-and it stops by itself, before anything is overwritten, when a loss is no longer a number.
+A step of the optimiser may take more than one batch, and the sum in place of the mean (`objective.py`); a part of the
+network may stay as it is (`groups.py`). The rest of this file is what a long run needs: it stops when asked to and can
+go on where it stopped, to the same bits, and it stops by itself, before anything is overwritten, when a loss is no
+longer a number.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -27,10 +29,11 @@ from minifcn.errors import MinifcnError
 from minifcn.machine.backend import Array, array_module, at_home, to_numpy
 from minifcn.machine.profiling import section, waiting
 from minifcn.models import FCN
-from minifcn.nn import Dropout
+from minifcn.nn import Dropout, Module
 from minifcn.optim import LRScheduler, Optimizer
 from minifcn.tensor import Tensor, as_tensor
 from minifcn.training.feeding import on_device
+from minifcn.training.objective import MEAN, WHOLE, Objective, Part, divide_gradients
 
 
 class TrainingError(MinifcnError, ArithmeticError):
@@ -63,6 +66,8 @@ def train(
     seed: int = 0,
     state: State | None = None,
     class_weight: Tensor | None = None,
+    objective: Objective = MEAN,
+    resting: Sequence[Module] = (),
     after_step: Callable[[State, float, int], object] = lambda state, loss, images: None,
     after_epoch: Callable[[State], object] = lambda state: None,
     on_stop: Callable[[State], object] = lambda state: None,
@@ -70,6 +75,10 @@ def train(
     look_every: float = 0.2,
 ) -> State:
     """Train `model` from `state` to the end of epoch `epochs`.
+
+    objective says what a step of the optimiser makes smaller; resting are modules that stay in eval mode. A step in the
+    words of this loop is one batch, though the optimiser may move after several: the schedule counts batches, and the
+    loss is always the mean over the labelled pixels of the batch.
 
     after_step gets the loss and the number of images; after_epoch and on_stop are the places to validate and to save.
     Every batch, shuffle and dropout mask depends on (seed, epoch, step) alone, so a resumed run repeats what an
@@ -83,11 +92,13 @@ def train(
 
     def steps_of(batches: Iterator[Any]) -> None:
         unread, looked = Unread(optimizer), time.monotonic()
+        parts = objective.parts(len(loader), class_weight)
         for step, (batch, images, labels) in enumerate(batches, state.step):
             reseed(model, seed, state.epoch, step)
             where = f"epoch {state.epoch + 1}, step {step + 1}"
             moved = replace(batch, images=images, labels=labels)
-            loss = train_step(model, optimizer, moved, class_weight, where, wait=False)
+            part = parts.take(step, batch.labels)
+            loss = train_step(model, optimizer, moved, class_weight, where, part, wait=False)
             unread.add(loss, len(batch.images), where)
             state.rates.append(optimizer.param_groups[0]["lr"])
             schedule.step()
@@ -95,7 +106,7 @@ def train(
             if device == "cpu" or state.step == len(loader) or time.monotonic() - looked >= look_every:
                 unread.read(model, state, after_step)
                 looked = time.monotonic()
-            if should_stop():
+            if part.last and should_stop():  # gradients of half a step are not saved
                 unread.read(model, state, after_step)
                 on_stop(state)
                 raise Interrupted(f"stopped after epoch {state.epoch + 1}, step {state.step}.")
@@ -103,6 +114,8 @@ def train(
     try:
         while state.epoch < epochs:
             model.train()
+            for module in resting:
+                module.eval()
             loader.set_epoch(state.epoch)
             with closing(on_device(waiting("waiting for data", loader.batches(state.step)), device)) as batches:
                 steps_of(batches)
@@ -118,9 +131,16 @@ def train(
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the loss, and said once
 def train_step(
-    model: FCN, optimizer: Optimizer, batch: Batch, class_weight: Tensor | None, where: str, *, wait: bool = True
+    model: FCN,
+    optimizer: Optimizer,
+    batch: Batch,
+    class_weight: Tensor | None,
+    where: str,
+    part: Part = WHOLE,
+    *,
+    wait: bool = True,
 ) -> float | Array:
-    """One step of gradient descent; returns the loss, the mean over the labelled pixels of the batch.
+    """One step of gradient descent, or one `part` of it; returns the mean loss of the labelled pixels of the batch.
 
     A loss that is not finite raises TrainingError, and no weight is changed. With wait=False a GPU decides that itself:
     the loss is its array of one number, and from the first that is not finite on no step changes anything, until
@@ -129,20 +149,23 @@ def train_step(
     device = next(iter(model.parameters())).device
     scores = model(as_tensor(batch.images, device=device))
     loss = F.cross_entropy(scores, as_tensor(batch.labels, device=device), class_weight)
-    optimizer.zero_grad()
-    loss.backward()
+    if part.first:
+        optimizer.zero_grad()
+    (loss if part.factor == 1 else loss * part.factor).backward()
     value: float | Array
     if wait or device == "cpu":
         value = float(loss.item())
         if not math.isfinite(value):
-            raise not_finite(value, where, optimizer, largest_gradient(model))
+            raise not_finite(value, where, optimizer, gradients_of(model))
     else:
         value = loss.detach().data
         with at_home(value):
             found = ~array_module(value).isfinite(value).reshape(1)
             optimizer.found_inf = found if optimizer.found_inf is None else optimizer.found_inf | found
-    with section("the step of the optimizer"):
-        optimizer.step()
+    if part.last:
+        with section("the step of the optimizer"):
+            divide_gradients(optimizer, part.divisor)
+            optimizer.step()
     return value
 
 
@@ -173,10 +196,21 @@ class Unread:
         for number, (loss, (_, images, where)) in enumerate(zip(losses, steps, strict=True), 1):
             if not math.isfinite(loss):
                 after = len(steps) - number  # they have written over its gradients
-                more = f"the {after} steps after it changed nothing" if after else largest_gradient(model)
+                more = f"the {after} steps after it changed nothing" if after else gradients_of(model)
                 raise not_finite(float(loss), where, self.optimizer, more)
             state.losses.append(float(loss))
             after_step(state, float(loss), images)
+
+
+def gradients_of(model: FCN) -> str:
+    """The largest gradient and the norm of all, in words."""
+    squares = 0.0
+    for parameter in model.parameters():
+        if parameter.grad is not None:
+            grad = parameter.grad._array
+            with at_home(grad):
+                squares += float((grad.astype(np.float64) ** 2).sum())
+    return f"{largest_gradient(model)}, and the norm of the whole gradient is {math.sqrt(squares):.3g}"
 
 
 def largest_gradient(model: FCN) -> str:

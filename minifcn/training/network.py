@@ -20,6 +20,7 @@ from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.machine.backend import to_numpy
 from minifcn.models import FCN
 from minifcn.text import closest
+from minifcn.training.staged import STAGES_FILE, network_folder
 from minifcn.weights import load_arrays, save_arrays
 
 WEIGHTS_FILE = "weights.safetensors"
@@ -32,7 +33,8 @@ class Card:
 
     data: the kind of data it was trained on, as `data.open_dataset` names it. mean, std: per channel, RGB in 0..255: of
     the training images, or, after `train --weights`, those that the weights of others were made for.
-    size: that of the training images, None if each had its own.
+    size: that of the training images, None if each had its own. at_once: as FCN takes it. recipe: the name of the
+    recipe that it was trained by, "" for none.
     """
 
     backbone: str
@@ -47,6 +49,8 @@ class Card:
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
     size: tuple[int, int] | None
+    at_once: bool = False
+    recipe: str = ""
 
     @classmethod
     def describing(cls, data: str, dataset: Dataset, size: tuple[int, int] | None, **network: Any) -> Card:
@@ -69,6 +73,7 @@ class Card:
             self.alignment,
             learn_upsampling=self.learn_upsampling,
             upsampling=self.upsampling,
+            at_once=self.at_once,
             width=self.width,
             generator=generator,
         )
@@ -85,6 +90,7 @@ class Card:
             fields["palette"] = tuple((int(r), int(g), int(b)) for r, g, b in fields["palette"])
             fields["mean"], fields["std"] = _three(fields["mean"]), _three(fields["std"])
             fields["size"] = None if fields["size"] is None else (int(fields["size"][0]), int(fields["size"][1]))
+            fields["recipe"] = str(fields.get("recipe", ""))
             return cls(**fields).checked()
         except (ValueError, TypeError, KeyError, IndexError, OverflowError) as error:
             reason = f"{error} is missing" if isinstance(error, KeyError) else str(error).rstrip(".")
@@ -156,9 +162,10 @@ def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
 
 
 def weights_file(path: str | os.PathLike[str]) -> Path:
-    """A run folder stands for the weights in it."""
+    """A run folder stands for the weights in it, a run in stages for those of its last finished stage."""
     given = Path(path)
     if given.is_dir():
+        given = network_folder(given)
         file = given / WEIGHTS_FILE
         if not file.exists():
             raise FileError(f"{given} is a folder without {WEIGHTS_FILE}; {runs_in(given, WEIGHTS_FILE)}.")
@@ -187,7 +194,7 @@ def runs_in(folder: Path, file: str) -> str:
 
 def _runs(place: Path, file: str) -> list[str]:
     try:
-        return sorted(str(found.parent) for found in place.glob(f"*/{file}"))
+        return sorted({str(found.parent) for name in (file, STAGES_FILE) for found in place.glob(f"*/{name}")})
     except OSError:
         return []
 
