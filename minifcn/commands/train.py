@@ -58,7 +58,6 @@ from minifcn.training.staged import METRICS_FILE, is_staged
 from minifcn.weights import write_text_atomic
 
 GALLERY_ROWS = 6
-FROM_WEIGHTS = ("paper-heavy", "paper-heavy-mean", "paper-2015", "alexnet", "at-once")  # recipes of trained backbones
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
 
 
@@ -132,8 +131,13 @@ def work(
     model = card.build(np.random.default_rng(options.seed))
     if begun is None and coarser is None:
         card = begun_with_weights(model, card, options)
-        if options.weights is None and (options.train_only == "score" or options.recipe in FROM_WEIGHTS):
-            say("train", "the backbone begins with nothing, where this was meant for a trained one; see --weights.")
+        if options.weights is None and (
+            options.train_only == "score" or (options.recipe and options.backbone != "small")
+        ):
+            say(
+                "train",
+                f"{options.backbone} begins with nothing, where a trained one is meant; give it with --weights.",
+            )
     elif begun is None and coarser is not None:
         before_it, its_card = load_network(coarser)
         card = replace(card, mean=its_card.mean, std=its_card.std)  # as for the weights that it began with

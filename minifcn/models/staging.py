@@ -80,7 +80,7 @@ def from_coarser(coarser: FCN, finer: FCN) -> Carried:
                 "both with the same backbone, width, alignment and classes."
             )
     new = [name for name in after if name not in carried]
-    zero = {name: np.zeros_like(after[name]) for name in new if name in skips}
+    zero = {name: np.zeros_like(after[name]) for name in new if name in added}
     finer.load_state_dict(after | zero | {name: before[name] for name in carried})
     left = tuple(name for name in before if name not in carried)
     return Carried(tuple(carried), tuple(new), left)
