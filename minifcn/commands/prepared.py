@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from minifcn.commands.looking import say
 from minifcn.commands.options import Options
 from minifcn.data import Dataset, Sample
 from minifcn.models import FCN
@@ -33,6 +34,9 @@ def begun_with_weights(model: FCN, card: Card, options: Options) -> Card:
     Raises as `load_pretrained` does.
     """
     if options.weights is None:
+        # Who trains the score alone, or takes a recipe for one of the large backbones, means one that has learnt.
+        if options.train_only == "score" or (options.recipe and options.backbone != "small"):
+            say("train", f"{options.backbone} begins with nothing, where a trained one is meant; pass --weights FILE.")
         return card
     report = load_pretrained(model, options.weights, kind=options.weights_kind)
     print(f"weights: {report.summary()}")

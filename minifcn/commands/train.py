@@ -131,13 +131,6 @@ def work(
     model = card.build(np.random.default_rng(options.seed))
     if begun is None and coarser is None:
         card = begun_with_weights(model, card, options)
-        if options.weights is None and (
-            options.train_only == "score" or (options.recipe and options.backbone != "small")
-        ):
-            say(
-                "train",
-                f"{options.backbone} begins with nothing, where a trained one is meant; give it with --weights.",
-            )
     elif begun is None and coarser is not None:
         before_it, its_card = load_network(coarser)
         card = replace(card, mean=its_card.mean, std=its_card.std)  # as for the weights that it began with

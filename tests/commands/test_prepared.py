@@ -85,3 +85,21 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(
     assert start(*options) == 2
     assert words in capsys.readouterr().err
     assert not (here / "run" / "checkpoint.safetensors").exists()
+
+
+def test_who_means_a_trained_backbone_and_gives_none_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start("--train-only", "score") == 0
+    assert "vgg16 begins with nothing, where a trained one is meant; pass --weights FILE" in capsys.readouterr().err
+    assert start("--train-only", "score", "--weights", "vgg16.safetensors", out="second") == 0
+    assert "begins with nothing" not in capsys.readouterr().err
+    (trained, _), given = load_network("second"), load_arrays(here / "vgg16.safetensors")[0]
+    assert np.array_equal(trained.stage5["conv5_3"].weight.detach().numpy(), given["features.28.weight"])
+
+
+def test_a_staged_run_begins_with_the_weights_once_and_keeps_their_preparation_to_the_end(here: Path) -> None:
+    options = [option for option in QUICK if option not in ("--stride", "32")]
+    of_yard = ["train", "--data", "folder", "--root", "yard", "--out", "run", *options]
+    assert main([*of_yard, "--stages", "32", "16", "--weights", "vgg16.safetensors"]) == 0
+    first, second = (load_network(here / "run" / stage)[1] for stage in ("32s", "16s"))
+    assert first.mean == second.mean and first.std == second.std
+    assert np.allclose(first.mean, np.array([0.485, 0.456, 0.406]) * 255)
