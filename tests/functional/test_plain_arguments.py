@@ -170,7 +170,7 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
     "Upsample": [lambda: {"size": (3, 4)}, lambda: {"scale_factor": 2}],
     "Unfold": [lambda: {"kernel_size": 2}],
     "ZeroPad2d": [lambda: {"padding": 1}],
-    "convolutionalise": [lambda: {"linear": nn.Linear(6, 2, generator=rng()), "channels": 1, "size": (2, 3)}],
+    "convolutionalise": [lambda: {"layer": nn.Linear(6, 2, generator=rng()), "channels": 1, "size": (2, 3)}],
     # initial values
     "calculate_gain": [lambda: {"nonlinearity": "leaky_relu"}],
     "constant_": [lambda: {"tensor": weight(), "val": 1.0}],
@@ -196,7 +196,7 @@ CALLS: dict[str, list[Callable[[], dict[str, Any]]]] = {
 # in test_shaping.py.
 THINGS = {
     "x", "weight", "bias", "target", "running_mean", "running_var", "indices", "tensors", "tensor", "pos_weight",
-    "generator", "params", "parameters", "condition", "input", "other", "modules", "axis", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source", "linear",
+    "generator", "params", "parameters", "condition", "input", "other", "modules", "axis", "optimizer", "after", "device", "dtype", "key", "args", "layers", "options", "data", "source", "layer",
     "like", "grad_output",
 }  # fmt: skip
 
