@@ -6,13 +6,13 @@ from minifcn import data, optim
 from minifcn.commands.options import Options
 from minifcn.data import Dataset
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.training.groups import parameter_groups
 from minifcn.training.objective import check_rate
 
 
 def learning(
-    options: Options, model: FCN, training: Dataset
+    options: Options, model: Network, training: Dataset
 ) -> tuple[optim.Optimizer, optim.LRScheduler, data.DataLoader]:
     """Optimiser, schedule (one step per batch) and loader."""
     learned = parameter_groups(model, options.lr, options.bias_lr, options.bias_decay)

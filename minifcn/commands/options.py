@@ -9,6 +9,7 @@ from typing import Any
 from minifcn.data import KINDS
 from minifcn.errors import ArgumentError, FileError
 from minifcn.models.backbones import ALIGNMENTS
+from minifcn.models.heads import HEADS
 from minifcn.models.named import BACKBONES
 from minifcn.models.settings import STRIDES, UPSAMPLINGS
 from minifcn.training.groups import TRAIN_ONLY
@@ -37,6 +38,7 @@ FOLDER_FORMAT = """\
 
 CHOICES: dict[str, tuple[Any, ...]] = {
     "data": KINDS,
+    "head": HEADS,
     "backbone": tuple(sorted(BACKBONES)),
     "stride": tuple(sorted(STRIDES)),
     "alignment": ALIGNMENTS,
@@ -76,6 +78,7 @@ class Options:
     balance: str = "none"
     augment: bool = False
     allow_absent: bool = False
+    head: str = "fcn"
     seed: int = 0
     device: str = "cpu"
     recipe: str = ""  # its name; what it says is in the other fields
@@ -112,6 +115,12 @@ class Options:
             )
         if self.at_once and self.stride == 32:
             raise ArgumentError("at_once is about skips, and FCN-32s has none; take --stride 8 or 16.")
+        if self.head in ("dilated", "aspp") and self.stride == 32:
+            raise ArgumentError(f"--head {self.head} scores at 1/8 or 1/16 of the image; take --stride 8 or 16.")
+        if self.head != "fcn" and (self.at_once or self.upsampling != "single"):
+            raise ArgumentError(f"--head {self.head} adds no scores, so at_once and --upsampling staged say nothing.")
+        if self.head == "deconvnet" and self.learn_upsampling:
+            raise ArgumentError("--head deconvnet always learns its way back; leave --learn-upsampling out.")
         if self.count is not None and self.data != "scenes":
             raise ArgumentError(f"--count is for generated scenes; --data {self.data} is used whole.")
         if self.sbd is not None and self.data != "voc":

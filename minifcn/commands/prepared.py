@@ -9,7 +9,7 @@ import numpy as np
 from minifcn.commands.looking import say
 from minifcn.commands.options import Options
 from minifcn.data import Dataset, Sample
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.training import Card
 from minifcn.weights import load_pretrained
 
@@ -28,7 +28,7 @@ class Prepared:
         return self.dataset[index]
 
 
-def begun_with_weights(model: FCN, card: Card, options: Options) -> Card:
+def begun_with_weights(model: Network, card: Card, options: Options) -> Card:
     """Loads --weights into the fresh `model`, says so, and returns the card with the preparation of these weights.
 
     Raises as `load_pretrained` does.

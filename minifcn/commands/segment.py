@@ -15,7 +15,7 @@ from minifcn.commands.run_folder import writable_folder
 from minifcn.data.images import read_image
 from minifcn.data.pictures import SUFFIXES
 from minifcn.errors import ArgumentError, FileError, MinifcnError
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.plot import explained, overlay, save_image_png, save_label_png
 from minifcn.plot.seal import is_as_written
 from minifcn.training import Card, load_network, predict, pretrained
@@ -57,7 +57,7 @@ def run(arguments: dict[str, Any]) -> int:
     return NOT_ALL
 
 
-def network_of(weights: str | None) -> tuple[FCN, Card]:
+def network_of(weights: str | None) -> tuple[Network, Card]:
     """The network of these weights; without any the FCN-8s that comes with the package, and a line that says so."""
     if weights is not None:
         return load_network(weights)
@@ -66,7 +66,7 @@ def network_of(weights: str | None) -> tuple[FCN, Card]:
 
 
 def segment(
-    model: FCN, card: Card, path: Path, size: tuple[int, int] | None, label_path: Path, overlay_path: Path
+    model: Network, card: Card, path: Path, size: tuple[int, int] | None, label_path: Path, overlay_path: Path
 ) -> str:
     """Writes the two pictures of one image; returns a line with its name, its size and its largest classes."""
     for target in (label_path, overlay_path):

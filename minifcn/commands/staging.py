@@ -38,7 +38,10 @@ class Plan:
     @property
     def name(self) -> str:
         """What the folder of the run is called."""
-        return f"{self.options.data}-fcn{'-'.join(map(str, self.stages))}s"
+        head = self.options.head
+        if head == "deconvnet":
+            return f"{self.options.data}-deconvnet"
+        return f"{self.options.data}-{head}{'-'.join(map(str, self.stages))}s"
 
     def of(self, index: int) -> Options:
         """The options of a stage: its stride, and its learning rate lr/lr_divisor^index."""
@@ -67,6 +70,8 @@ def plan_for(given: dict[str, Any]) -> Plan:
         given = {**given, "stride": stages[0]}
     options = options_for(given, recipe)
     stages = stages or (options.stride,)
+    if len(stages) > 1 and options.head != "fcn":
+        raise ArgumentError(f"--head {options.head} has no stages, as it adds no scores; leave one of the two out.")
     if divisor is not None and len(stages) == 1:
         raise ArgumentError(f"--lr-divisor {divisor:g} is for several stages; pass --stages 32 16 8, or leave it out.")
     if divisor is None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -34,7 +34,8 @@ from minifcn.data import Dataset
 from minifcn.data.survey import WORDS
 from minifcn.errors import ArgumentError
 from minifcn.machine.profiling import section
-from minifcn.models import from_coarser
+from minifcn.models import FCN, from_coarser
+from minifcn.models.heads import called
 from minifcn.starting import STATUS
 from minifcn.tensor import Tensor
 from minifcn.training import (
@@ -134,7 +135,7 @@ def work(
     elif begun is None and coarser is not None:
         before_it, its_card = load_network(coarser)
         card = replace(card, mean=its_card.mean, std=its_card.std)  # as for the weights that it began with
-        print(f"begins as {coarser}: {from_coarser(before_it, model)}")
+        print(f"begins as {coarser}: {from_coarser(cast(FCN, before_it), cast(FCN, model))}")  # others have no stages
     if options.weights is not None:
         training, validation = Prepared(training, card), Prepared(validation, card)
         test = Prepared(test, card)
@@ -155,7 +156,7 @@ def work(
     parameters = sum(parameter.numel() for parameter in model.parameters())
     counts = ", ".join(f"{len(each)} {WORDS[split]}" for split, each in of_splits.items())
     print(
-        f"FCN-{options.stride}s on {options.backbone} ({parameters:,} parameters), "
+        f"{called(options.head, options.stride)} on {options.backbone} ({parameters:,} parameters), "
         f"{' and '.join(counts.rsplit(', ', 1))} images of {training.name}; into {folder}"
     )
     if begun is not None and begun.stored["epochs"] != options.epochs and before != schedule.get_last_lr()[0]:
@@ -262,6 +263,7 @@ def card_of(options: Options, training: Dataset) -> Card:
         learn_upsampling=options.learn_upsampling,
         upsampling=options.upsampling,
         at_once=options.at_once,
+        head=options.head,
         recipe=options.recipe,
     )
 

@@ -66,6 +66,7 @@ def add_to(commands: Any, parents: Sequence[Parser]) -> None:
     )  # fmt: skip
     number("count", "how many scenes to generate for training")
     choice("stride", "FCN-8s, FCN-16s or FCN-32s", int)
+    choice("head", "the way to scores: skips, dilations in place of strides, four dilations, or a mirror image")
     choice("backbone", "the network that gives the features")
     choice("alignment", "how borders are made good; caffe pads the image by 100")
     number("width", "factor on the channels of the backbone", float, "F")

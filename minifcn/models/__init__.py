@@ -8,16 +8,19 @@ from minifcn.models.classifiers import classifier, image_size
 from minifcn.models.deconvnet import DeconvNet
 from minifcn.models.fcn import FCN
 from minifcn.models.googlenet import googlenet, googlenet_torchvision
+from minifcn.models.heads import HEADS, Network, network
 from minifcn.models.named import BACKBONES
 from minifcn.models.staging import Carried, from_coarser
 
 __all__ = [
     "BACKBONES",
     "FCN",
+    "HEADS",
     "Alignment",
     "Backbone",
     "Carried",
     "DeconvNet",
+    "Network",
     "Trace",
     "alexnet",
     "alexnet_torchvision",
@@ -29,6 +32,7 @@ __all__ = [
     "googlenet",
     "googlenet_torchvision",
     "image_size",
+    "network",
     "small",
     "vgg16",
     "vgg16_bn",

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.errors import FileError, MinifcnError
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.optim import Optimizer
 from minifcn.training.loop import State
 from minifcn.training.network import Card, arrays_of, check_finite
@@ -24,7 +24,12 @@ MODEL, OPTIMIZER = "model.", "optimizer."
 
 
 def save_checkpoint(
-    path: str | os.PathLike[str], model: FCN, optimizer: Optimizer, card: Card, state: State, options: dict[str, Any]
+    path: str | os.PathLike[str],
+    model: Network,
+    optimizer: Optimizer,
+    card: Card,
+    state: State,
+    options: dict[str, Any],
 ) -> None:
     """Everything a run needs to go on from here. Raises FileError, before writing, if a weight is not finite."""
     weights = arrays_of(model)
@@ -80,7 +85,7 @@ def state_from(fields: dict[str, Any]) -> State:
     return state
 
 
-def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: FCN, optimizer: Optimizer) -> None:
+def restore(path: str | os.PathLike[str], arrays: dict[str, np.ndarray], model: Network, optimizer: Optimizer) -> None:
     """Put the arrays of a checkpoint back where they came from; FileError if they do not fit, and nothing changes."""
     before = {name: array.copy() for name, array in arrays_of(model).items()}
     try:

@@ -13,14 +13,14 @@ from minifcn.data.images import resize_image
 from minifcn.functional import interpolate
 from minifcn.machine.backend import array_module, at_home, to_numpy
 from minifcn.metrics import ConfusionMatrix
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.tensor import as_tensor
 from minifcn.training.loop import TrainingError
 
 
 @no_grad()
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the scores, and said once
-def predict(model: FCN, image: np.ndarray, mean: Any, std: Any, size: tuple[int, int] | None = None) -> np.ndarray:
+def predict(model: Network, image: np.ndarray, mean: Any, std: Any, size: tuple[int, int] | None = None) -> np.ndarray:
     """Labels uint8 (H, W) of one image uint8 (H, W, 3): the class with the highest score, the first one if equal.
 
     size: look at the image at this size, and bring the scores (not the labels: boundaries stay smooth) back to H, W.
@@ -42,7 +42,7 @@ def predict(model: FCN, image: np.ndarray, mean: Any, std: Any, size: tuple[int,
 
 
 def predictions(
-    model: FCN, dataset: Dataset, indices: Iterable[int] | None = None
+    model: Network, dataset: Dataset, indices: Iterable[int] | None = None
 ) -> Iterator[tuple[Sample, np.ndarray]]:
     """(sample, predicted labels) one after the other; mean and std are the data set's."""
     for index in range(len(dataset)) if indices is None else indices:
@@ -50,7 +50,7 @@ def predictions(
         yield sample, predict(model, sample.image, dataset.mean, dataset.std)
 
 
-def evaluate(model: FCN, dataset: Dataset, report: Callable[[int], object] = lambda count: None) -> ConfusionMatrix:
+def evaluate(model: Network, dataset: Dataset, report: Callable[[int], object] = lambda count: None) -> ConfusionMatrix:
     """One confusion matrix over the whole data set, image by image, in eval mode; `report(1)` after each image.
 
     Averaging a metric over images would be another (and easier) metric; see metrics/confusion.py.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn.arguments import choice, flag, number
-from minifcn.models import FCN
+from minifcn.models import FCN, Network
 from minifcn.models.at_once import skips
 from minifcn.nn import BatchNorm2d, GroupNorm, LayerNorm, Module
 
 TRAIN_ONLY = ("score",)
 
 
-def parameter_groups(model: FCN, lr: float, bias_lr: float = 1.0, bias_decay: bool = True) -> list[dict[str, Any]]:
+def parameter_groups(model: Network, lr: float, bias_lr: float = 1.0, bias_decay: bool = True) -> list[dict[str, Any]]:
     """Groups for an optimiser: the weights of convolutions, their biases, and the parameters of norms.
 
     lr          η of the weights and of batch norm (or another norm)
@@ -38,7 +38,7 @@ def parameter_groups(model: FCN, lr: float, bias_lr: float = 1.0, bias_decay: bo
     return [{"params": kinds[kind], **settings[kind]} for kind in kinds if kinds[kind]]
 
 
-def train_only(model: FCN, which: str) -> list[Module]:
+def train_only(model: Network, which: str) -> list[Module]:
     """Freeze all but the score layers ("score"), those of the skips too; returns what has to rest in eval mode.
 
     These are the batch norms, whose running statistics would follow the data though no gradient reaches them. Dropout
@@ -50,6 +50,7 @@ def train_only(model: FCN, which: str) -> list[Module]:
     if which == "all":
         return []
     model.requires_grad_(False)
-    for layer in (model.score, *(step.skip for step in skips(model).values())):
+    added = [step.skip for step in skips(model).values()] if isinstance(model, FCN) else []
+    for layer in (model.score, *added):
         layer.requires_grad_(True)
     return [layer for layer in model.modules() if isinstance(layer, BatchNorm2d)]

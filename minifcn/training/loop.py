@@ -28,7 +28,7 @@ from minifcn.data import Batch, DataLoader
 from minifcn.errors import MinifcnError
 from minifcn.machine.backend import Array, array_module, at_home, to_numpy
 from minifcn.machine.profiling import section, waiting
-from minifcn.models import FCN
+from minifcn.models import Network
 from minifcn.nn import Dropout, Module
 from minifcn.optim import LRScheduler, Optimizer
 from minifcn.tensor import Tensor, as_tensor
@@ -57,7 +57,7 @@ class State:
 
 
 def train(
-    model: FCN,
+    model: Network,
     loader: DataLoader,
     optimizer: Optimizer,
     schedule: LRScheduler,
@@ -131,7 +131,7 @@ def train(
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is found in the loss, and said once
 def train_step(
-    model: FCN,
+    model: Network,
     optimizer: Optimizer,
     batch: Batch,
     class_weight: Tensor | None,
@@ -186,7 +186,7 @@ class Unread:
     def add(self, loss: float | Array, images: int, where: str) -> None:
         self.steps.append((loss, images, where))
 
-    def read(self, model: FCN, state: State, after_step: Callable[[State, float, int], object]) -> None:
+    def read(self, model: Network, state: State, after_step: Callable[[State, float, int], object]) -> None:
         """Put the losses into the state, in one transfer; TrainingError at the first that is not finite."""
         steps, self.steps = self.steps, []
         losses = [loss for loss, _, _ in steps]
@@ -202,7 +202,7 @@ class Unread:
             after_step(state, float(loss), images)
 
 
-def gradients_of(model: FCN) -> str:
+def gradients_of(model: Network) -> str:
     """The largest gradient and the norm of all, in words."""
     squares = 0.0
     for parameter in model.parameters():
@@ -213,7 +213,7 @@ def gradients_of(model: FCN) -> str:
     return f"{largest_gradient(model)}, and the norm of the whole gradient is {math.sqrt(squares):.3g}"
 
 
-def largest_gradient(model: FCN) -> str:
+def largest_gradient(model: Network) -> str:
     """The parameter with the largest gradient, in words."""
     worst, name_of_worst = -1.0, "no parameter"
     for name, parameter in model.named_parameters():
@@ -229,7 +229,7 @@ def largest_gradient(model: FCN) -> str:
     return f"the largest gradient is {worst:.3g} in {name_of_worst}"
 
 
-def reseed(model: FCN, seed: int, epoch: int, step: int) -> None:
+def reseed(model: Network, seed: int, epoch: int, step: int) -> None:
     """Give every dropout layer the generator of this step, so that its mask can be made again after an interruption."""
     layers = [module for module in model.modules() if isinstance(module, Dropout)]
     for position, layer in enumerate(layers):

@@ -18,7 +18,7 @@ import numpy as np
 from minifcn.data import Dataset
 from minifcn.errors import ArgumentError, FileError, MinifcnError
 from minifcn.machine.backend import to_numpy
-from minifcn.models import FCN
+from minifcn.models import Network, network
 from minifcn.text import closest
 from minifcn.training.staged import STAGES_FILE, network_folder
 from minifcn.weights import load_arrays, save_arrays
@@ -34,7 +34,7 @@ class Card:
     data: the kind of data it was trained on, as `data.open_dataset` names it. mean, std: per channel, RGB in 0..255: of
     the training images, or, after `train --weights`, those that the weights of others were made for.
     size: that of the training images, None if each had its own. at_once: as FCN takes it. recipe: the name of the
-    recipe that it was trained by, "" for none.
+    recipe that it was trained by, "" for none. head: as `models.network` takes it.
     """
 
     backbone: str
@@ -51,6 +51,7 @@ class Card:
     size: tuple[int, int] | None
     at_once: bool = False
     recipe: str = ""
+    head: str = "fcn"
 
     @classmethod
     def describing(cls, data: str, dataset: Dataset, size: tuple[int, int] | None, **network: Any) -> Card:
@@ -64,9 +65,10 @@ class Card:
             **network,
         )
 
-    def build(self, generator: np.random.Generator | None = None) -> FCN:
+    def build(self, generator: np.random.Generator | None = None) -> Network:
         """The network with fresh weights."""
-        return FCN(
+        return network(
+            self.head,
             self.backbone,
             len(self.classes),
             self.stride,
@@ -122,7 +124,7 @@ def _three(values: Any) -> tuple[float, float, float]:
     return r, g, b
 
 
-def arrays_of(model: FCN) -> dict[str, np.ndarray]:
+def arrays_of(model: Network) -> dict[str, np.ndarray]:
     return {name: to_numpy(value._array) for name, value in model.state_dict().items()}
 
 
@@ -133,14 +135,14 @@ def check_finite(arrays: dict[str, np.ndarray], what: str, remedy: str) -> None:
             raise FileError(f"{what}: {name} holds NaN or infinity; {remedy}.")
 
 
-def save_network(path: str | os.PathLike[str], model: FCN, card: Card, notes: dict[str, str] | None = None) -> None:
+def save_network(path: str | os.PathLike[str], model: Network, card: Card, notes: dict[str, str] | None = None) -> None:
     """Write weights and card to a .safetensors or .npz file, whole or not at all."""
     arrays = arrays_of(model)
     check_finite(arrays, f"{path} was not written", "what was there is unchanged")
     save_arrays(path, arrays, {"network": card.to_json(), **(notes or {})})
 
 
-def load_network(path: str | os.PathLike[str]) -> tuple[FCN, Card]:
+def load_network(path: str | os.PathLike[str]) -> tuple[Network, Card]:
     """The network of a weights file, or of a run folder, ready to use (in eval mode).
 
     Raises FileError, naming the file, if it is missing, damaged, or not a network that minifcn saved.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from minifcn.errors import ArgumentError
 from minifcn.models import FCN
@@ -32,7 +32,8 @@ def pretrained(name: str = "fcn8s-scenes") -> tuple[FCN, Card]:
     >>> model.stride, card.classes[:3]
     (8, ('background', 'disc', 'box'))
     """
-    return load_network(FOLDER / f"{_checked(name)}.safetensors")
+    model, card = load_network(FOLDER / f"{_checked(name)}.safetensors")
+    return cast(FCN, model), card
 
 
 def pretrained_record(name: str = "fcn8s-scenes") -> dict[str, Any]:
