@@ -39,6 +39,7 @@ def network(
              learn_upsampling is theirs. "deconvnet": it undoes every stage, so it takes neither stride nor options
     Raises ArgumentError for an unknown head, and as the networks do.
 
+    >>> import minifcn
     >>> network("aspp", "small", 8, width=1 / 8)(minifcn.zeros((1, 3, 33, 40))).shape
     (1, 8, 33, 40)
     """
