@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 AROUND = (
     ((0, 0), 1), ((1, 35), 2), ((57, 61), 3), ((38, 13), 1), ((19, 66), 2), ((70, 8), 3), ((29, 40), 1), ((12, 83), 2),
 )  # fmt: skip
+# Rows and columns of small images: borders meet in them, and of two maps that are cropped to what they share the other
+# may be the smaller. A model that does not take such images is followed without them.
+SMALL = ((1, 1), (5, 70), (70, 5), (2, 18), (18, 2), (9, 30))
 FIRST_TRIED = ((33, 48), (224, 256))  # without a size: small, and large enough for networks that need much room
 SCALES = (
     1.0,
@@ -157,6 +161,7 @@ def _followed(model: Module, channels: int, size: Pair | None, dynamic: bool) ->
     reason = ""
     for first in (size,) if size else FIRST_TRIED:
         every = [(n, channels, max(1, first[0] + more[0]), max(1, first[1] + more[1])) for more, n in AROUND]
+        every += [(1 + place % 3, channels, *small) for place, small in enumerate(SMALL)]
         batches = [(n, channels, *first) for _, n in AROUND[:3]]
         tries = [(every, ("N", "", "H", "W")), (batches, ("N", "", "", "")), ([(1, channels, *first)] * 2, ("",) * 4)]
         for shapes, free in tries if dynamic else tries[2:]:
@@ -187,17 +192,21 @@ def _followed(model: Module, channels: int, size: Pair | None, dynamic: bool) ->
 
 
 def _runs(model: Module, shapes: list[Any]) -> list[Run]:
-    """The model followed on one image of every shape; what it refuses at the first is refused, at others not served."""
+    """The model followed on one image of every shape.
+
+    What it refuses at the first is refused, and of the sizes around it: then these are not served. Small ones it may.
+    """
     from minifcn.export.following import NotFollowed, follow
 
     runs = []
-    for seed, (shape, scale) in enumerate(zip(shapes, SCALES, strict=False)):
+    for seed, (shape, scale) in enumerate(zip(shapes, cycle(SCALES), strict=False)):
         try:
             runs.append(follow(model, shape, seed, scale))
         except ValueError as error:
             if not runs:
                 raise
-            raise NotFollowed(str(error).rstrip(".")) from None
+            if seed < len(AROUND):
+                raise NotFollowed(str(error).rstrip(".")) from None
     return runs
 
 

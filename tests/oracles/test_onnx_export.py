@@ -15,7 +15,7 @@ import minifcn.functional as F
 from minifcn import Tensor, nn, no_grad
 from minifcn.export import onnx as export
 from minifcn.geometry import Geometry
-from minifcn.models import FCN
+from minifcn.models import BACKBONES, FCN, network
 from tests.oracles.peers import generators, output_padding, peer
 from tests.strategies import geometries, pairs, transposed_geometries
 
@@ -261,6 +261,22 @@ def test_one_file_of_an_fcn_serves_every_size(tmp: Path, stride: int, alignment:
     assert (made.image, made.scores, made.fixed) == (("N", 3, "H", "W"), ("N", 3, "H", "W"), "")
     for size in SIZES:
         equal_in(tmp / "fcn.onnx", model, (2, 3, *size))
+
+
+@pytest.mark.parametrize(
+    ("head", "backbone"),
+    [*(("fcn", name) for name in sorted(BACKBONES)), ("dilated", "small"), ("aspp", "small"), ("deconvnet", "small")],
+)
+def test_one_file_of_every_network_serves_every_size(tmp: Path, head: str, backbone: str) -> None:
+    rng = np.random.default_rng(0)
+    model = network(head, backbone, 3, 8, width=1 / 32, generator=rng).eval()
+    for name, values in model.named_parameters():
+        if "score" in name or "skip" in name:
+            values.mutable()[...] += rng.normal(0, 0.1, values.shape).astype(np.float32)
+    made = export(model, tmp / "network.onnx")
+    assert (made.image, made.scores, made.fixed) == (("N", 3, "H", "W"), ("N", 3, "H", "W"), "")
+    for size in (*SIZES, (5, 70), (17, 18)):
+        equal_in(tmp / "network.onnx", model, (2, 3, *size))
 
 
 def test_layers(tmp: Path) -> None:
