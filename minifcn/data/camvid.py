@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.images import resize_sample
-from minifcn.data.listing import SPLITS, Faults, checked_split, faults_of, listed_twice, one_form, overlaps, read_list
+from minifcn.data.listing import SPLITS, Faults, checked_split, lines_of, listed_twice, one_form, overlaps
 from minifcn.data.masks import shown
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture
@@ -144,12 +144,7 @@ def _find(root: Path, split: str) -> Path:
 def _pairs(path: Path, faults: list[str]) -> list[tuple[str, str]]:
     """The (image, label) paths of a list, each as `folder/file`; what is wrong with it is added to `faults`."""
     pairs = []
-    try:
-        lines = read_list(path)
-    except FileError as error:
-        faults += faults_of(error)
-        return []
-    for line in lines:
+    for line in lines_of(path, faults):
         if len(line.paths) != 2:
             count = len(line.text.split())
             faults.append(

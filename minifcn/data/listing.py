@@ -94,13 +94,18 @@ def read_list(path: Path) -> list[Line]:
     return lines
 
 
-def read_names(path: Path, faults: list[str]) -> list[str]:
-    """The names in a list that has one a line; what is wrong with it is added to `faults`."""
+def lines_of(path: Path, faults: list[str]) -> list[Line]:
+    """`read_list`, or none: then what is wrong with the list is added to `faults`."""
     try:
-        lines = read_list(path)
+        return read_list(path)
     except FileError as error:
         faults += faults_of(error)
         return []
+
+
+def read_names(path: Path, faults: list[str]) -> list[str]:
+    """The names in a list that has one a line; what is wrong with it is added to `faults`."""
+    lines = lines_of(path, faults)
     for line in lines:
         if len(line.text.split()) > 1:
             faults.append(f"{path}, line {line.number}: {line.text!r} is no name; a line is the name of one image.")

@@ -64,8 +64,9 @@ class DeconvNet(Module):
         x, pooled = checked_image(image), []
         for stage in (self.stage1, self.stage2, self.stage3, self.stage4, self.stage5):
             x = stage[:-1](x)
-            size, pool = x.shape[2:], stage[-1]
-            x, indices = F.max_pool2d(x, 2, 2, ceil_mode=vars(pool)["ceil_mode"], return_indices=True)
+            size = x.shape[2:]
+            pool: Any = stage[-1]  # a MaxPool2d, as `_checked` saw
+            x, indices = F.max_pool2d(x, 2, 2, ceil_mode=pool.ceil_mode, return_indices=True)
             pooled.append((indices, size))
         x = self.back6(self.head(x))
         for back in (self.back5, self.back4, self.back3, self.back2, self.back1):

@@ -62,4 +62,4 @@ def called(head: str, stride: int) -> str:
     """What a network with that head is called: "FCN-8s", "ASPP at 1/8", "DeconvNet"."""
     if head == "fcn":
         return f"FCN-{stride}s"
-    return "DeconvNet" if head == "deconvnet" else f"{ {'dilated': 'dilated FCN', 'aspp': 'ASPP'}[head] } at 1/{stride}"
+    return {"dilated": f"dilated FCN at 1/{stride}", "aspp": f"ASPP at 1/{stride}", "deconvnet": "DeconvNet"}[head]
