@@ -1,17 +1,20 @@
 """Several runs of a model laid over each other: the same operations on the same values, or no file serves them all.
 
-One difference is allowed. A crop to the size that a map has already is no operation, so in some runs it is missing; it
-is put back there, as the crop to the whole map that it is.
+One difference is allowed. A crop, a reshape or a repetition to the size that a map has already is no operation, so in
+some runs it is missing; it is put back there, as the one to the whole size that it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import EllipsisType
 from typing import Any
 
+from minifcn.autograd import Operation
 from minifcn.export.following import IMAGE, Call, NotFollowed, Run, Step
+from minifcn.functional.arithmetic import BroadcastTo
 from minifcn.functional.indexing import GetItem
+from minifcn.functional.shaping import Reshape
 from minifcn.machine.backend import Array
 
 
@@ -39,13 +42,14 @@ class Together:
     def _step(self, waiting: list[list[Call]]) -> None:
         """The next call of every run, as one step."""
         heads = [calls[-1] if calls else None for calls in waiting]
+        idle: Callable[[tuple[int, ...]], Operation] | None = None
         if not self._alike(heads):
-            heads = [head if head and _crop(head) else None for head in heads]
+            heads, idle = _left_out(heads)
         leader = next((head for head in heads if head), None)
         if leader is None:
             raise NotFollowed("the operations are not the same at every size")
         if None in heads:
-            operands: tuple[int, ...] = (self._cropped(heads),)
+            operands: tuple[int, ...] = (self._unchanged(heads),)
         else:
             operands = tuple(map(self._number, zip(*(head.operands for head in heads if head), strict=True)))
         operations, results = [], []
@@ -54,19 +58,20 @@ class Together:
                 operations.append(waiting[run].pop().operation)
                 results.append(head.result)
             else:
-                operations.append(GetItem((..., *map(slice, self.values[operands[0]][run].shape[-2:]))))
+                assert idle is not None
+                operations.append(idle(self.values[operands[0]][run].shape))
                 results.append(self._local(operands[0])[run])
         self.steps.append(Step(tuple(operations), leader.layer, operands, self._new(tuple(results))))
 
     def _alike(self, heads: list[Call | None]) -> bool:
-        """Whether the calls are the same operation; two crops are, if they are of the same value."""
+        """Whether the calls are the same operation; two that may be missing are, if they are of the same value."""
         if len({type(head.operation) if head else None for head in heads}) > 1:
             return False
         places = zip(*(head.operands for head in heads if head), strict=True)
-        return not all(map(_cuts, heads)) or all(place in self._places for place in places)
+        return type(heads[0] and heads[0].operation) not in IDLE or all(place in self._places for place in places)
 
-    def _cropped(self, heads: list[Call | None]) -> int:
-        """What is cropped in those runs that have the crop: the latest value that is the same in them."""
+    def _unchanged(self, heads: list[Call | None]) -> int:
+        """The operand in those runs that have the operation: the latest value that is the same in them."""
         for place, number in reversed(self._places.items()):
             if all(place[run] == head.operands[0] for run, head in enumerate(heads) if head):
                 return number
@@ -94,13 +99,28 @@ class Together:
         return next(place for place, each in self._places.items() if each == number)
 
 
-def _cuts(call: Call | None) -> bool:
-    return call is not None and isinstance(call.operation, GetItem)
+def _left_out(heads: list[Call | None]) -> tuple[list[Call | None], Callable[[tuple[int, ...]], Operation] | None]:
+    """Of the next calls those of one kind that may be missing in the other runs, and what it is in these."""
+    for kind, idle in IDLE.items():
+        found = [head if head and type(head.operation) is kind and _may_be_missing(head) else None for head in heads]
+        if any(found):
+            return found, idle
+    return [None] * len(heads), None
 
 
-def _crop(call: Call) -> bool:
-    """Whether a call is a crop from the first row and column on, as `functional.crop` makes it."""
-    key: Any = getattr(call.operation, "key", None)
-    if not _cuts(call) or len(key) != 3 or not isinstance(key[0], EllipsisType):
+def _may_be_missing(call: Call) -> bool:
+    """Every reshape and repetition, and a crop from the first row and column on, as `functional.crop` makes it."""
+    if not isinstance(call.operation, GetItem):
+        return True
+    key: Any = call.operation.key
+    if len(key) != 3 or not isinstance(key[0], EllipsisType):
         return False
     return all(isinstance(part, slice) and part.start == 0 and part.step is None for part in key[1:])
+
+
+# What leaves a value of this shape as it is, by the kind of operation.
+IDLE: dict[type, Callable[[tuple[int, ...]], Operation]] = {
+    GetItem: lambda shape: GetItem((..., *map(slice, shape[-2:]))),
+    Reshape: Reshape,
+    BroadcastTo: BroadcastTo,
+}
