@@ -144,7 +144,7 @@ class Geometry:
         """
         stop = self.output_size[axis] if last is None else last
         shift = k * self.dilation[axis] - self.padding[axis]
-        return _meeting(self.input_size[axis], self.stride[axis], shift, first, stop)
+        return meeting(self.input_size[axis], self.stride[axis], shift, first, stop)
 
     def window(self, axis: int, i: int) -> tuple[slice, slice]:
         """The positions that meet at output row `i` along `axis`: (slice of the input, slice of the taps).
@@ -152,7 +152,7 @@ class Geometry:
         The same relation read the other way: i is fixed and k runs. The j-th of the one meets the j-th of the other.
         """
         shift = i * self.stride[axis] - self.padding[axis]
-        return _meeting(self.input_size[axis], self.dilation[axis], shift, 0, self.kernel_size[axis])
+        return meeting(self.input_size[axis], self.dilation[axis], shift, 0, self.kernel_size[axis])
 
     # --- what follows from the numbers ------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class Geometry:
         return self.input_size[0] * self.input_size[1]
 
 
-def _meeting(size: int, step: int, shift: int, first: int, last: int) -> tuple[slice, slice]:
+def meeting(size: int, step: int, shift: int, first: int, last: int) -> tuple[slice, slice]:
     """All m in [first, last) with 0 <= m·step + shift < size: (slice of m·step + shift, slice of m − first)."""
     low = max(first, -(shift // step))  # the smallest m with m·step + shift >= 0 is ceil(-shift / step)
     high = min(last, (size - 1 - shift) // step + 1)  # the first m with m·step + shift >= size

@@ -624,6 +624,7 @@ def derived(function, *shapes):
 MULTIPLYING = {
     "im2col": (of_convolution("im2col", padding=1, stride=2), 6),
     "im2col, in groups": (of_convolution("im2col", padding=1, groups=2), 6),
+    "rows": (of_convolution("rows", padding=1, stride=2), 6),
     "winograd": (of_convolution("winograd", padding=1), 12),
     "matrix": (of_convolution("matrix", padding=1), 6),
     "pointwise": (of_convolution("auto", 1), 6),
@@ -900,6 +901,8 @@ CASES = {
     "im2col": (Geometry.of_convolution((37, 50), (3, 2), (1, 2), (1, 0)), 24, 20),
     "im2col, turned": (Geometry.of_convolution((37, 50), (5, 3), 1, (2, 1)), 24, 20),
     "im2col, in groups": (Geometry.of_convolution((37, 50), (3, 2), (1, 2), (1, 0), 1, 4), 24, 20),
+    "rows": (Geometry.of_convolution((37, 50), (3, 2), (1, 2), (1, 0), 1, 4), 24, 20),
+    "rows, turned": (Geometry.of_convolution((37, 50), (5, 3), 1, (2, 1)), 24, 20),
     "winograd": (Geometry.of_convolution((37, 50), 3, padding=1), 24, 20),
     "auto": (Geometry.of_convolution((37, 50), 1), 40, 36),
 }
@@ -908,7 +911,7 @@ CASES = {
 @pytest.mark.parametrize("contraction", CONTRACTIONS)
 @pytest.mark.parametrize("case", CASES)
 def test_results_do_not_depend_on_the_number_of_threads(case, contraction, shared):
-    """The same bits for the same number, and the same but for rounding for another; whole numbers are exact in im2col."""
+    """The same bits for the same number, and the same but for rounding for another; whole numbers are exact but in winograd."""
     geometry, C, O = CASES[case]
     G, source = geometry.groups, np.random.default_rng(5)
     shapes = (2, C, *geometry.input_size), (O, C // G, *geometry.kernel_size), (2, O, *geometry.output_size)

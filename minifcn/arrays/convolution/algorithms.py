@@ -19,7 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
-from minifcn.arrays.convolution import im2col, loops, matrix, pointwise, winograd
+from minifcn.arrays.convolution import im2col, loops, matrix, pointwise, rows, winograd
 from minifcn.arrays.convolution.choice import choose
 from minifcn.arrays.half import narrow, wide
 from minifcn.errors import ArgumentError
@@ -38,11 +38,12 @@ COMPUTED_BY: dict[str, Algorithm] = {
     "loops": loops,
     "matrix": matrix,
     "im2col": im2col,
+    "rows": rows,
     "winograd": winograd,
     "pointwise": pointwise,
 }
-# What can be chosen for everything: those that compute every geometry, and two that turn to im2col where they cannot.
-ALGORITHMS = ("auto", "loops", "matrix", "im2col", "winograd")
+# What can be chosen for everything: those that compute every geometry, and one that turns to im2col where it cannot.
+ALGORITHMS = ("auto", "loops", "matrix", "im2col", "rows", "winograd")
 
 # An infinite weight on a padding of zeros gives NaN and a sum too large infinity, as IEEE 754 has it: answers, not
 # accidents to warn of.
@@ -56,8 +57,8 @@ _chosen: ContextVar[str] = ContextVar("minifcn_algorithm", default="auto")
 def use_algorithm(name: str) -> Iterator[None]:
     """Inside `with use_algorithm("matrix"):` every convolution and all its gradients are computed by that algorithm.
 
-    Names: "auto" (the default, see choice.py), "loops", "matrix", "im2col", "winograd" (im2col where the kernel is not
-    3x3 with stride 1). Raises ArgumentError for any other.
+    Names: "auto" (the default, see choice.py), "loops", "matrix", "im2col", "rows" and "winograd" (im2col where the
+    kernel is not 3x3 with stride 1). Raises ArgumentError for any other.
     """
     if name not in ALGORITHMS:
         raise ArgumentError(f"algorithm {name!r} is unknown; choose one of {', '.join(ALGORITHMS)}.")

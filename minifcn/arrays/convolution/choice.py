@@ -3,13 +3,17 @@
     1x1 kernel, stride 1, no padding                                     pointwise: one product, no columns
     3x3 kernel, stride 1, 48 channels or more on both sides,
         10⁸ multiplications or more, 36 tiles or more                    winograd: a quarter of the multiplications
+    an output row that takes 5·10⁴ multiplications or more and has
+        half as many pixels as there are channels, or more               rows: a third of a 3x3 kernel's columns
     everything else                                                      im2col
 
 Why 48 channels: a tile of 36 pixels is transformed once for each channel and used once for each channel of the other
 side; with fewer the transforms cost more than the products they save. Why 10⁸: what is smaller is done before the many
 small steps are. Why 36 tiles: each of the products multiplies an (O, C) matrix by as many columns as there are tiles,
-and a product with few columns reads its matrix from memory for little work. The limits were tried out with two threads
-on one processor, all three contractions together; another may put them elsewhere.
+and a product with few columns reads its matrix from memory for little work. Why 5·10⁴ multiplications: rows makes one
+product of each output row, and to call for one takes as long as some ten thousands. Why half as many pixels: of each
+output row it makes a whole weight, to be added to the gradient. The limits were tried out on one processor, all three
+contractions together; another may put them elsewhere.
 
 On a GPU, where products are fast and memory is what limits, numbers are counted. With C channels on one side and O on
 the other, winograd moves 5.5 (C + O) numbers for each pixel of the result: x once, and 2.25 of each tile in its other
@@ -26,23 +30,36 @@ LEAST_CHANNELS = 48
 LEAST_CHANNELS_ON_GPU, LEAST_SHARE_ON_GPU = 8, 5
 LEAST_PRODUCTS = 10**8
 LEAST_TILES = 36
+LEAST_IN_A_ROW, MOST_CHANNELS_OF_A_PIXEL = 5 * 10**4, 2
 
 
 def choose(geometry: Geometry, images: int, channels: int, outputs: int, on_gpu: bool = False) -> tuple[str, str]:
     """(name of the algorithm, why) for x (images, channels, H, W) and y (images, outputs, OH, OW)."""
     if pointwise.fits(geometry):
         return "pointwise", "a 1x1 kernel that moves pixel by pixel is one matrix product"
+    why = _why_not_winograd(geometry, images, channels, outputs, on_gpu)
+    if not why:
+        m, tiles = winograd.tile(geometry, images), winograd.tiles(geometry, images)
+        return "winograd", f"3x3, stride 1, {min(channels, outputs)} channels or more and {tiles} tiles of {m}x{m}"
+    OW = geometry.output_size[1]
+    of_a_row = OW * outputs * channels // geometry.groups * geometry.taps
+    wide = max(channels, outputs) <= MOST_CHANNELS_OF_A_PIXEL * OW
+    if wide and of_a_row >= LEAST_IN_A_ROW and not on_gpu:
+        return "rows", f"output rows of {OW} pixels and {of_a_row / 1e6:.1f} M multiplications; {why}"
+    return "im2col", why
+
+
+def _why_not_winograd(geometry: Geometry, images: int, channels: int, outputs: int, on_gpu: bool) -> str:
+    """Why it is not worth while, or ""."""
     if not winograd.fits(geometry):
-        return "im2col", "winograd needs a 3x3 kernel, stride 1, dilation 1, padding of at most 2 and one group"
+        return "winograd needs a 3x3 kernel, stride 1, dilation 1, padding of at most 2 and one group"
     least = LEAST_CHANNELS
     if on_gpu:
         least = max(LEAST_CHANNELS_ON_GPU, -(-max(channels, outputs) // LEAST_SHARE_ON_GPU))
     if min(channels, outputs) < least:
-        return "im2col", f"with {min(channels, outputs)} channels winograd's transforms cost more than they save"
+        return f"with {min(channels, outputs)} channels winograd's transforms cost more than they save"
     products = images * outputs * channels * geometry.output_pixels * geometry.taps
     if products < LEAST_PRODUCTS:
-        return "im2col", f"{products / 1e6:.0f} M multiplications are fewer than winograd's many small steps are worth"
+        return f"{products / 1e6:.0f} M multiplications are fewer than winograd's many small steps are worth"
     m, tiles = winograd.tile(geometry, images), winograd.tiles(geometry, images)
-    if tiles < LEAST_TILES:
-        return "im2col", f"{tiles} tiles of {m}x{m} are too few to fill winograd's matrix products"
-    return "winograd", f"3x3, stride 1, {min(channels, outputs)} channels or more and {tiles} tiles of {m}x{m}"
+    return f"{tiles} tiles of {m}x{m} are too few to fill winograd's matrix products" if tiles < LEAST_TILES else ""

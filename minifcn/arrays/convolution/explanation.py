@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arguments import integer
-from minifcn.arrays.convolution import blocks, pointwise, winograd
+from minifcn.arrays.convolution import blocks, pointwise, rows, winograd
 from minifcn.arrays.convolution.choice import choose
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
@@ -15,7 +15,12 @@ from minifcn.machine.threads import get_num_threads
 
 # How many bytes a contraction takes at most on a CPU, beside its operands and its result: of each algorithm that `auto`
 # takes. Most of it is scratch memory, which is kept for the next call (machine/memory.py).
-WORKSPACES = {"pointwise": pointwise.workspace, "winograd": winograd.workspace, "im2col": blocks.workspace}
+WORKSPACES = {
+    "pointwise": pointwise.workspace,
+    "winograd": winograd.workspace,
+    "rows": rows.workspace,
+    "im2col": blocks.workspace,
+}
 
 
 def explain(

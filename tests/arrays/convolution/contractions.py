@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from unittest import mock
 
 import numpy as np
@@ -12,7 +12,7 @@ import pytest
 
 from minifcn.arrays import convolution
 from minifcn.arrays.convolution import blocks as blocks_of_windows
-from minifcn.arrays.convolution import matrix, winograd
+from minifcn.arrays.convolution import matrix, rows, winograd
 from minifcn.arrays.convolution.winograd import blocks as blocks_of_tiles
 from minifcn.geometry import Geometry
 from minifcn.machine import limits, memory
@@ -37,9 +37,12 @@ def sparse_only():
 
 @contextmanager
 def blocks_of(size, algorithm=None) -> Iterator[None]:
-    """Blocks of so many bytes, of windows or, for winograd, of tiles, however few these are."""
-    cut, least = (blocks_of_tiles, "LEAST_TILES") if algorithm is winograd else (blocks_of_windows, "LEAST_COLUMNS")
-    with mock.patch.object(cut, "working_bytes", lambda array: size), mock.patch.object(cut, least, 1):
+    """Blocks of so many bytes, of windows or, for winograd, of tiles, for rows of lines, however few these are."""
+    cut = {winograd: blocks_of_tiles, rows: rows}.get(algorithm, blocks_of_windows)
+    with ExitStack() as patched:
+        patched.enter_context(mock.patch.object(cut, "working_bytes", lambda array: size))
+        for least in {"LEAST_TILES", "LEAST_COLUMNS"} & set(vars(cut)):
+            patched.enter_context(mock.patch.object(cut, least, 1))
         yield
 
 

@@ -175,7 +175,7 @@ def test_the_chosen_algorithm_is_the_one_that_runs(name):
 
 
 def test_an_unknown_algorithm_is_refused():
-    message = "algorithm 'fft' is unknown; choose one of auto, loops, matrix, im2col, winograd"
+    message = "algorithm 'fft' is unknown; choose one of auto, loops, matrix, im2col, rows, winograd"
     with pytest.raises(ArgumentError, match=message), convolution.use_algorithm("fft"):
         pytest.fail("the block was entered")
 
