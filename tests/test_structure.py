@@ -72,6 +72,8 @@ TESTED_IN: dict[str, str] = {
     # The algorithms are one test against one another, and the layout of every pool is scattered back by the same lines.
     "arrays/convolution/columns.py": "arrays/convolution/test_im2col.py",
     "arrays/convolution/dense.py": "arrays/convolution/test_matrix.py",
+    "arrays/convolution/lines.py": "arrays/convolution/test_rows.py",
+    "arrays/convolution/strips.py": "arrays/convolution/test_rows.py",
     "arrays/convolution/sparse.py": "arrays/convolution/test_matrix.py",
     "models/at_once.py": "models/test_staging.py",
     "models/alexnet.py": "models/test_papers_networks.py",

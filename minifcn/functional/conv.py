@@ -106,7 +106,7 @@ def conv2d(
     dtypes and devices that differ, AllocationError (MemoryError) for a result larger than all memory.
     Source: Dumoulin and Visin 2016; Goodfellow et al. 2016, eq. 9.6.
 
-    Good to know: "im2col" multiplies the zeros of the padding, which the other algorithms skip: an infinite weight on
+    Good to know: "im2col" and "rows" multiply the zeros of the padding, which others skip: an infinite weight on
     the border gives NaN by the one, infinity by the others.
 
     >>> import minifcn

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from minifcn.arguments import integer
-from minifcn.arrays.convolution import blocks, pointwise, rows, winograd
+from minifcn.arrays.convolution import blocks, pointwise, strips, winograd
 from minifcn.arrays.convolution.choice import choose
 from minifcn.errors import ArgumentError
 from minifcn.geometry import Geometry
@@ -18,7 +18,7 @@ from minifcn.machine.threads import get_num_threads
 WORKSPACES = {
     "pointwise": pointwise.workspace,
     "winograd": winograd.workspace,
-    "rows": rows.workspace,
+    "rows": strips.workspace,
     "im2col": blocks.workspace,
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from minifcn.arrays import convolution
 from minifcn.arrays.convolution import blocks as blocks_of_windows
-from minifcn.arrays.convolution import matrix, rows, winograd
+from minifcn.arrays.convolution import matrix, rows, strips, winograd
 from minifcn.arrays.convolution.winograd import blocks as blocks_of_tiles
 from minifcn.geometry import Geometry
 from minifcn.machine import limits, memory
@@ -38,7 +38,7 @@ def sparse_only():
 @contextmanager
 def blocks_of(size, algorithm=None) -> Iterator[None]:
     """Blocks of so many bytes, of windows or, for winograd, of tiles, for rows of lines, however few these are."""
-    cut = {winograd: blocks_of_tiles, rows: rows}.get(algorithm, blocks_of_windows)
+    cut = {winograd: blocks_of_tiles, rows: strips}.get(algorithm, blocks_of_windows)
     with ExitStack() as patched:
         patched.enter_context(mock.patch.object(cut, "working_bytes", lambda array: size))
         for least in {"LEAST_TILES", "LEAST_COLUMNS"} & set(vars(cut)):

@@ -57,15 +57,25 @@ def same(size):
         (same((1, 1357)), 2, 64, 64, "winograd", "680 tiles of 4x4"),
         (same((50, 70)), 0, 64, 64, "rows", "0 M multiplications are fewer"),
         # 50000 multiplications in an output row, and half as many pixels in it as channels on either side.
-        (same((9, 100)), 1, 10, 50, "rows", "output rows of 100 pixels and 0.5 M multiplications; with 10 channels"),
+        (
+            same((9, 100)),
+            1,
+            10,
+            50,
+            "rows",
+            "100 pixels and 0.5 M multiplications in a product of rows; with 10 channels",
+        ),
         (Geometry.of_convolution((9, 125), (1, 4), padding=(0, 1), stride=(2, 1)), 1, 10, 10, "im2col", "3x3 kernel"),
         (Geometry.of_convolution((9, 128), (1, 4), stride=(2, 1)), 1, 10, 10, "rows", "0.1 M multiplications"),
         (same((9, 32)), 1, 47, 64, "rows", "with 47 channels"),
         (same((9, 32)), 1, 47, 65, "im2col", "with 47 channels"),
         (same((9, 32)), 1, 65, 47, "im2col", "with 47 channels"),
-        (Geometry.of_convolution((9, 100), 3, groups=10), 1, 30, 60, "rows", "one group"),
-        (Geometry.of_convolution((9, 100), 3, groups=30), 1, 30, 60, "rows", "one group"),
-        (Geometry.of_convolution((9, 100), 3, groups=60), 1, 60, 60, "rows", "one group"),
+        (Geometry.of_convolution((9, 102), 3, groups=4), 1, 32, 32, "rows", "100 pixels and 0.1 M"),
+        (Geometry.of_convolution((9, 102), 3, groups=8), 1, 32, 32, "im2col", "one group"),
+        # Rows of several images are one product: two of 14 pixels and 32256 multiplications, nine if there are so many.
+        (same((14, 14)), 1, 16, 16, "im2col", "with 16 channels"),
+        (same((14, 14)), 2, 16, 16, "rows", "28 pixels and 0.1 M multiplications in a product of rows"),
+        (same((14, 14)), 64, 16, 16, "rows", "98 pixels and 0.2 M multiplications in a product of rows"),
         (same((12, 12)), 1, 280, 280, "winograd", "36 tiles of 2x2"),
         (same((10, 14)), 1, 288, 288, "im2col", "35 tiles of 2x2 are too few"),
         (same((11, 11)), 1, 310, 310, "winograd", "36 tiles of 2x2"),  # the last tiles hang over the edge
@@ -202,6 +212,8 @@ WORKS = {
     "rows, strided": (Geometry.of_convolution((400, 128), (3, 5), (2, 1), 1), 2, 8, 16),
     "rows, in groups": (Geometry.of_convolution((200, 128), 3, padding=1, groups=4), 1, 32, 32),
     "rows, dilated": (Geometry.of_convolution((200, 128), 3, padding=2, dilation=2), 1, 32, 16),
+    "rows, of small images": (Geometry.of_convolution((29, 28), 3, 2), 40, 24, 30),
+    "rows, stamped": (same((300, 64)), 2, 4, 24),
     "rows, many outputs": (same((300, 64)), 1, 8, 64),
     "winograd": (same((100, 128)), 2, 32, 64),
     "winograd, few inputs": (same((130, 57)), 3, 3, 100),
@@ -223,7 +235,9 @@ def test_the_workspace_is_enough_and_not_much_too_large(work, threads):
     for contraction in CONTRACTIONS:
         fresh_memory(threads)
         needed.append(extra_memory(MODULES[name], contraction, pair_for(contraction, x, w, y), geometry))
-    small = 200_000  # Python's own objects: futures, slices, views; and a buffer of NumPy's
+    small = 100_000 * (
+        1 + threads
+    )  # Python's own objects: futures, slices, views; and a buffer of NumPy's in each thread
     assert max(needed) <= foretold + small, f"{needed} bytes, {foretold} were foretold"
     if threads == 1:  # with more, the peaks of the threads need not meet
         assert foretold <= 2.5 * max(needed), f"{needed} bytes, {foretold} were foretold"
@@ -271,7 +285,7 @@ def test_explain_on_a_gpu_follows_its_rule_and_knows_no_workspace():
     told = explain(geometry, 16, 16, images=16, device="cuda:1")
     assert told.startswith("winograd: 3x3, stride 1, 16 channels or more and 40000 tiles of 4x4")
     assert "workspace" not in told
-    assert explain(geometry, 16, 16, images=16).startswith("rows: output rows of 200 pixels and 0.5 M mult")
+    assert explain(geometry, 16, 16, images=16).startswith("rows: 200 pixels and 0.5 M multiplications")
 
 
 def test_the_array_decides_which_rule_is_taken():

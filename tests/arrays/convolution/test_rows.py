@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minifcn.arrays.convolution import loops, rows, turned
+from minifcn.arrays.convolution import lines, loops, rows, strips, turned
 from minifcn.errors import AllocationError
 from minifcn.geometry import Geometry
 from minifcn.machine import limits
@@ -34,7 +34,8 @@ def test_every_contraction_is_exact(data):
     geometry = data.draw(st.one_of(geometries(), transposed_geometries()))
     x, w, y = (laid_out(array, data.draw(layouts())) for array in data.draw(operands(geometry)))
     kept = [array.copy() for array in (x, w, y)]
-    with blocks_of(data.draw(st.sampled_from([1, 200, 1000, 10**6])), rows):
+    size, enough = data.draw(st.sampled_from([1, 200, 1000, 10**6])), data.draw(st.sampled_from([1, 10**3, 10**6]))
+    with blocks_of(size, rows), mock.patch.object(strips, "ENOUGH", enough):
         for contraction in CONTRACTIONS:
             pair = pair_for(contraction, x, w, y)
             found = getattr(rows, contraction)(*pair, geometry)
@@ -71,7 +72,7 @@ def test_the_weight_is_memory_of_its_own(images):
 
 def test_with_stride_1_the_gradient_of_x_is_a_convolution_unless_y_has_many_channels():
     geometry = Geometry.of_convolution((6, 5), 3, padding=1)
-    for O, turns in ((2 * rows.MOST_TURNED, True), (2 * rows.MOST_TURNED + 1, False)):
+    for O, turns in ((2 * strips.MOST_TURNED, True), (2 * strips.MOST_TURNED + 1, False)):
         w, y = np.ones((O, 2, 3, 3)), np.ones((1, O, 6, 5))
         with mock.patch.object(turned, "turned_weight", wraps=turned.turned_weight) as called:
             rows.to_input(w, y, geometry)
@@ -85,44 +86,60 @@ def test_with_stride_1_the_gradient_of_x_is_a_convolution_unless_y_has_many_chan
 def test_strips_cover_every_output_row_once_and_see_all_that_it_sees(data):
     geometry = data.draw(geometries())
     N, C, threads = data.draw(st.integers(0, 3)), data.draw(st.integers(0, 4)), data.draw(st.integers(1, 4))
+    O, enough = data.draw(st.integers(0, 4)), data.draw(st.sampled_from([1, strips.ENOUGH]))
     allowed, each = data.draw(st.integers(1, 4000)), data.draw(st.integers(0, 500))
     (KH, KW), (OH, OW) = geometry.kernel_size, geometry.output_size
     (s, _), (d, _), (p, _) = geometry.stride, geometry.dilation, geometry.padding
     seen = np.zeros((N, OH), int)
-    with blocks_of(allowed, rows):
-        found = list(rows.strips(np.zeros((N, C, *geometry.input_size)), range(N), C, geometry, threads, each))
+    with blocks_of(allowed, rows), mock.patch.object(strips, "ENOUGH", enough):
+        found = list(strips.strips(np.zeros((N, C, *geometry.input_size)), C, O, geometry, threads, each))
     for strip in found:
-        seen[strip.image, list(strip.outputs)] += 1
+        seen[strip.images, list(strip.outputs)] += 1
         wanted = {i * s - p + k * d for i in strip.outputs for k in range(KH)}
         assert wanted <= set(strip.lines)
         if len(strip.outputs) > 1:
-            assert len(strip.lines) * C * KW * OW * 8 <= allowed and len(strip.outputs) * each <= allowed
+            n = strip.images.stop - strip.images.start
+            assert n * len(strip.lines) * C * KW * OW * 8 <= allowed and len(strip.outputs) * each <= allowed
     assert (seen == 1).all()
 
 
 def test_a_single_image_is_cut_for_all_threads():
     geometry = Geometry.of_convolution((12, 9), 3, padding=1)
     for threads in (1, 2, 3):
-        found = list(rows.strips(np.zeros((1, 2, 12, 9)), range(1), 2, geometry, threads))
+        found = list(strips.strips(np.zeros((1, 2, 12, 9)), 2, 2, geometry, threads))
         assert [len(strip.outputs) for strip in found] == [12 // threads] * threads
         assert [len(strip.lines) for strip in found] == [12 // threads + 2] * threads
+
+
+@pytest.mark.parametrize("N, together", [(1, 1), (3, 3), (6, 6), (7, 7), (9, 9), (40, 9)])
+def test_short_rows_of_several_images_are_one_product(N, together):
+    """Of 14 pixels at most nine are 128 columns; and seven are as many multiplications as are enough."""
+    geometry = Geometry.of_convolution((6, 14), 3, padding=1)
+    assert strips.images_together(geometry, N, 8, 8) == together
+    assert strips.images_together(geometry, N, 16, 16) == min(N, 7)
+    assert strips.products_of_row(geometry, 16, 16) * 6 < strips.ENOUGH < strips.products_of_row(geometry, 16, 16) * 7
+    assert strips.images_together(geometry, N, 64, 64) == 1
+    found = list(strips.strips(np.zeros((N, 8, 6, 14)), 8, 8, geometry, 1))
+    assert [strip.images for strip in found] == [slice(n, min(n + together, N)) for n in range(0, N, together)]
 
 
 def test_dilated_rows_are_laid_out_by_their_remainder():
     geometry = Geometry.of_convolution((9, 9), 3, (2, 1), 0, (3, 1))
     assert geometry.output_size == (2, 7)
-    found = list(rows.strips(np.zeros((1, 1, 9, 9)), range(1), 1, geometry, 1))
-    assert found == [rows.Strip(0, range(0, 2, 3), range(0, 7, 3)), rows.Strip(0, range(1, 2, 3), range(2, 9, 3))]
+    found = list(strips.strips(np.zeros((1, 1, 9, 9)), 1, 1, geometry, 1))
+    assert found == [
+        strips.Strip(slice(0, 1), range(0, 2, 3), range(0, 7, 3)),
+        strips.Strip(slice(0, 1), range(1, 2, 3), range(2, 9, 3)),
+    ]
 
 
 def test_columns_are_a_view_that_overlaps_itself():
     geometry = Geometry.of_convolution((6, 5), (3, 2))
     x = np.arange(60.0).reshape(1, 2, 6, 5)
-    (strip,) = rows.strips(x, range(1), 2, geometry, 1)
-    lines = rows._lines(rows._image(x, geometry, 0), geometry, strip)
-    columns = rows._columns(lines, geometry, strip)
-    assert lines.shape == (1, 6, 2, 2, 4) and columns.shape == (1, 4, 12, 4)
-    assert np.shares_memory(lines, columns)
+    (strip,) = strips.strips(x, 2, 1, geometry, 1)
+    laid_out_once, columns = lines.lines_of(x, geometry, strip), lines.columns_of(x, geometry, strip)
+    assert laid_out_once.shape == (1, 6, 2, 2, 1, 4) and columns.shape == (1, 4, 12, 4)
+    assert np.shares_memory(laid_out_once, columns)  # it is scratch memory, the same both times
     # Output row 1, tap (2, 1) of channel 0: row 3 of the image, from its column 1 on.
     np.testing.assert_array_equal(columns[0, 1, 2 * 4 + 1], x[0, 0, 3, 1:])
 
@@ -151,4 +168,4 @@ def test_a_line_that_no_memory_can_hold_is_refused():
         mock.patch.object(limits, "memory_of", lambda device: 10**9),
         pytest.raises(AllocationError, match="rows: one line of columns of shape .* reduce padding"),
     ):
-        list(rows.strips(np.zeros((1, 1, 3, 3)), range(1), 1, geometry, 1))
+        list(strips.strips(np.zeros((1, 1, 3, 3)), 1, 1, geometry, 1))
