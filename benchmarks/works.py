@@ -6,6 +6,7 @@ A work becomes a job: the arrays, drawn from a seed, and the float64 reference t
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -223,14 +224,28 @@ WORKS = {
 }
 
 
-def training_step(net: Any, optimizer: Any, cross_entropy: Any, images: Any, labels: Any) -> Callable[[Any], float]:
-    """One step on these images, which returns the loss: the same lines for us and for PyTorch, whose names we have."""
+OPTIMIZER = "the step of the optimizer"
+
+
+def training_step(
+    net: Any,
+    optimizer: Any,
+    cross_entropy: Any,
+    images: Any,
+    labels: Any,
+    section: Callable[[str], AbstractContextManager[Any]] = lambda name: nullcontext(),
+) -> Callable[[Any], float]:
+    """One step on these images, which returns the loss: the same lines for us and for PyTorch, whose names we have.
+
+    section: names a part of the step for whoever records it.
+    """
 
     def train(_: Any) -> float:
         loss = cross_entropy(net(images), labels)
         optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
+        with section(OPTIMIZER):
+            optimizer.step()
         return float(loss.item())
 
     return train

@@ -445,11 +445,25 @@ def test_ceilings_are_positive_numbers_with_units_printed_and_written(tmp_path, 
     units = {unit: values for unit, values in written.items() if unit != "machine"}
     assert set(units) == {"GFLOP/s", "GB/s", "µs"}
     assert "NumPy, a @ b of 32x32, 1 thread" in units["GFLOP/s"]
+    assert "copy of 256 MiB, 1 thread" in units["GB/s"]
     assert all(value > 0 for unit in ("GFLOP/s", "GB/s") for value in units[unit].values())
     printed = capsys.readouterr().out
     for unit, values in units.items():
         for name, value in values.items():
             assert f"{value:8.1f} {unit:8} {name}\n" in printed
+
+
+def test_a_copy_is_shared_by_the_threads_and_all_of_it_is_made(monkeypatch):
+    shares = []
+
+    def for_each(work, pieces):
+        shares.append(sorted((piece.start, piece.stop) for piece in pieces))
+
+    monkeypatch.setattr(ceilings, "COPIED", 1000)
+    monkeypatch.setattr(ceilings, "set_num_threads", lambda number: None)
+    monkeypatch.setattr(ceilings, "for_each", for_each)
+    assert list(ceilings.memory(3)) == ["copy of 256 MiB, 1 thread", "copy of 256 MiB, 3 threads"]
+    assert shares[0] == [(0, 1000)] and shares[-1] == [(0, 333), (333, 666), (666, 1000)]
 
 
 def test_a_ceiling_is_the_median_of_its_runs_without_the_first(monkeypatch):
