@@ -131,6 +131,11 @@ def test_the_roof_is_the_slower_of_products_and_bytes() -> None:
     assert measure.speeds(GIVEN) == Speeds(50e9, 10e9), "NumPy's product, not another library's"
 
 
+def test_a_ceiling_is_what_was_reached_before_or_after() -> None:
+    before, after = {"GB/s": {"a": 1.0, "b": 4.0}}, {"GB/s": {"a": 2.0, "b": 3.0}}
+    assert measure.faster(before, after) == {"GB/s": {"a": 2.0, "b": 4.0}}
+
+
 @pytest.mark.parametrize("images, m", [(2, 2), (9, 4)])
 def test_of_winograd_its_own_products_are_counted_for_all_three(images: int, m: int) -> None:
     """Tiles of m x m on 8x12 pixels, (m + 2)² numbers each."""
@@ -230,7 +235,8 @@ def opponent(*factors: float) -> Any:
 def measured() -> dict[str, Any]:
     plan = Plan(least=1, most=1, tries=2, pause=0.0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(measure, "machine_gives", lambda threads: GIVEN)
+        turns = iter((GIVEN, {unit: {name: value / 2 for name, value in GIVEN[unit].items()} for unit in GIVEN}))
+        patch.setattr(measure, "machine_gives", lambda threads: next(turns))
         made = measure.measured(WORK, JOB, 1, 3, [opponent(1.0, 1.1)], plan, CLOCK)
     return json.loads(json.dumps(made)) | {"machine": MACHINE}
 

@@ -15,12 +15,11 @@ def main(file: str, count: str, rounds: str) -> int:
     from benchmarks.measure import Clock, Plan
     from benchmarks.opponents import pytorch
     from benchmarks.step.measure import measured
-    from benchmarks.works import WORKS
+    from benchmarks.works import WORKS, default_job
 
     work, before = WORKS["default-job"], machine(threads)
-    job = work.job(False)
     found = measured(
-        work, job, threads, int(rounds), [pytorch], Plan(), Clock(), lambda text: print(text, flush=True)
+        work, default_job(False), threads, int(rounds), [pytorch], Plan(), Clock(), lambda text: print(text, flush=True)
     )  # fmt: skip
     Path(file).write_text(json.dumps(found | {"machine": before}), encoding="utf-8")
     return 0

@@ -22,12 +22,12 @@ family the median of its sums, so families do not add up exactly. Writing the re
 
 ROOF = """\
 **How to read the roof.** It is the least time in which this machine could do these operations, each for itself: the
-larger of its operations at {products:.0f} GFLOP/s and its bytes at {copy:.1f} GB/s, measured in the same run, the first
-on NumPy's fastest product of large matrices and the second on a copy of 256 MiB. The larger and not the sum: a core
-multiplies while its cache is filled. Operations are a product and a sum for each term of a convolution, and where
-winograd computes it those of its products; bytes are those of operands and result, each once. Columns, tiles and sums
-that an algorithm makes on the way are not in it: they, second visits to memory, hand-overs between threads and Python
-are what is left.
+larger of its operations at {products:.0f} GFLOP/s and its bytes at {copy:.1f} GB/s. Both were measured before and after
+the rounds, and the faster counts: NumPy's product of large matrices and a copy of 256 MiB, with one thread and with
+all. The larger and not the sum: a core multiplies while its cache is filled. Operations are a product and a sum for
+each term of a convolution, and where winograd computes it those of its products; bytes are those of operands and
+result, each once. Columns, tiles and sums that an algorithm makes on the way are not in it: they, second visits to
+memory, hand-overs between threads and Python are what is left.
 
 - The roof is of these operations and not of the job. Two operations that become one on a single visit to memory have a
   lower roof than both, and a convolution may need fewer products than the algorithm that was taken.
