@@ -7,4 +7,5 @@ measure.py    interleaved timing; checking.py compares every result with a float
 child.py      one work in a process of its own; memory.py is the same for peaks of memory
 machine.py    where and with which versions it was measured
 table.py, picture.py   what is made of the results
+step/         one training step, operation by operation, beside its roof: `python -m benchmarks.step`
 """

@@ -20,7 +20,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.machine import cores, machine
-from minifcn.machine.threads import for_each, set_num_threads
+from minifcn.machine.threads import even_parts, for_each, set_num_threads
 
 SIZE, PAGE, COPIED = 2048, 4096, 256 << 20
 # The deepest kind of layer in VGG16: 512 to 512 channels at 28x28.
@@ -66,9 +66,15 @@ def products(threads: int) -> dict[str, float]:
     return made
 
 
-def memory() -> dict[str, float]:
+def memory(threads: int) -> dict[str, float]:
     a, b = np.ones(COPIED, np.uint8), np.ones(COPIED, np.uint8)
-    return {"copy of 256 MiB": 2 * COPIED / 1e9 / seconds(lambda: np.copyto(b, a))}
+
+    def speed(n: int) -> float:
+        set_num_threads(n)
+        parts = even_parts(COPIED, n)
+        return 2 * COPIED / 1e9 / seconds(lambda: for_each(lambda part: np.copyto(b[part], a[part]), parts))
+
+    return {f"copy of 256 MiB, {n} thread{'s' if n > 1 else ''}": speed(n) for n in sorted({1, threads})}
 
 
 def costs(threads: int) -> dict[str, float]:
@@ -101,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     threads = cores()
     # Products last: the threads of a BLAS spin for a while when they have nothing to do.
-    found = {"µs": costs(threads), "GB/s": memory(), "GFLOP/s": products(threads)}
+    found = {"µs": costs(threads), "GB/s": memory(threads), "GFLOP/s": products(threads)}
     for unit, values in found.items():
         for name, value in values.items():
             print(f"{value:8.1f} {unit:8} {name}")

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.child WORK FILE THREADS full|quick [VARIANT]`: one work in a process of its own.
+"""`python -m benchmarks.child FILE THREADS WORK full|quick [VARIANT]`: one work in a process of its own.
 
 Every work begins with a fresh memory, and what breaks in one does not reach the next. With a VARIANT ("minifcn" is
 ours), the work is one of memory, and only that contender lives in the process.
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 
-def main(name: str, file: str, count: str, size: str, variant: str = "") -> int:
+def main(file: str, count: str, name: str, size: str, variant: str = "") -> int:
     from benchmarks.machine import confine
 
     threads, quick = int(count), size == "quick"

@@ -11,6 +11,7 @@ import minifcn.functional as F
 from benchmarks.contender import Arrays, Contender, Step
 from benchmarks.works import ConvolutionJob, Job, Layer, NetworkJob, learned, training_step
 from minifcn import Tensor, optim
+from minifcn.machine.profiling import section
 
 OPTIMIZERS = {"sgd": optim.SGD, "adamw": optim.AdamW}
 
@@ -76,4 +77,4 @@ def network(job: NetworkJob, dtype: Any) -> tuple[list[Step], Any]:
             found |= {f"gradient of {name}": value.grad.numpy(), f"update of {name}": value.detach().numpy()}
         return found
 
-    return [Step(training_step(net, optimizer, F.cross_entropy, images, job.labels))], arrays
+    return [Step(training_step(net, optimizer, F.cross_entropy, images, job.labels, section))], arrays

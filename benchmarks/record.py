@@ -34,7 +34,18 @@ def timed(
     tell: Callable[[str], object] = lambda text: None,
 ) -> Record:
     """Check everybody, try the numbers of threads, measure in pairs. Raises WrongResult if ours is wrong."""
-    clock = Clock() if clock is None else clock
+    record, ours, entries, contenders = checked(work, job, quick, threads, opponents, tell)
+    measure(record, entries, ours, contenders, plan, Clock() if clock is None else clock)
+    return record
+
+
+def checked(
+    work: Work, job: Job, quick: bool, threads: int, opponents: Sequence[Opponent], tell: Callable[[str], object]
+) -> tuple[Record, Contender, list[Record], list[tuple[Record, Contender]]]:
+    """The record so far, ours, an entry for every opponent that is there, and those whose results are right, as well.
+
+    Raises WrongResult if ours is wrong.
+    """
     missing, present = [], []
     for opponent in opponents:
         if not opponent.variants(job):
@@ -63,9 +74,7 @@ def timed(
             if not entry["problem"]:
                 contenders.append((entry, contender))
             tell(f"  {variant}: {entry['problem'] or 'correct'}")
-    del expected
-    measure(record, entries, ours, contenders, plan, clock)
-    return record
+    return record, ours, entries, contenders
 
 
 def measure(

@@ -49,16 +49,23 @@ def run(work: Work, quick: bool, threads: int, start: Callable[..., Any] | None 
 
 
 def child(name: str, threads: int, quick: bool, variant: str = "") -> dict[str, Any]:
-    """Run benchmarks/child.py; its progress is printed as it comes, its warnings only if it fails."""
+    """Run benchmarks/child.py."""
+    arguments = [name, "quick" if quick else "full", *([variant] if variant else [])]
+    return apart("benchmarks.child", arguments, threads, ", ".join(filter(None, (name, variant))))
+
+
+def apart(module: str, arguments: list[str], threads: int, name: str) -> dict[str, Any]:
+    """What `python -m MODULE FILE THREADS ARGUMENTS` writes to its file, all libraries with `threads` threads.
+
+    Its progress is printed as it comes, its warnings only if it fails: then ChildError, which gives it the name.
+    """
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "found.json"
-        size = "quick" if quick else "full"
-        command = [sys.executable, "-m", "benchmarks.child", name, str(file), str(threads), size]
-        command += [variant] if variant else []
+        command = [sys.executable, "-m", module, str(file), str(threads), *arguments]
         done = subprocess.run(command, cwd=ROOT, env=environment(threads), stderr=subprocess.PIPE, text=True)
         if done.returncode or not file.exists():
             lines = done.stderr.strip().splitlines()
             reason = lines[-1] if lines else f"exit status {done.returncode}"
-            raise ChildError(f"{name}{f', {variant}' if variant else ''}: the process failed: {reason}")
+            raise ChildError(f"{name}: the process failed: {reason}")
         found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         return found

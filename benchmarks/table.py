@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from statistics import median
 from typing import Any
 
-from benchmarks.works import BEST, EAGER, TAUGHT, WORKS
+from benchmarks.works import BEST, EAGER, ONNX, TAUGHT, WORKS
 
 Record = dict[str, Any]
-COLUMNS = (EAGER, BEST, TAUGHT)
-FASTEST_OF = {EAGER: (EAGER,), BEST: ("PyTorch",), TAUGHT: ("DeZero", "MyGrad")}
+COLUMNS = (EAGER, BEST, ONNX, TAUGHT)
+FASTEST_OF = {EAGER: (EAGER,), BEST: ("PyTorch",), ONNX: (ONNX,), TAUGHT: ("DeZero", "MyGrad")}
 
 
 def reached(record: Record, column: str) -> Record | None:

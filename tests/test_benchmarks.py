@@ -24,7 +24,7 @@ from benchmarks.contender import Contender, Step  # noqa: E402
 from benchmarks.machine import environment  # noqa: E402
 from benchmarks.measure import Clock, Plan, paired, ratio, seconds, tries  # noqa: E402
 from benchmarks.opponents import OPPONENTS, de_zero, onnx_runtime, pytorch, teaching, why_not  # noqa: E402
-from benchmarks.works import BEST, EAGER, TAUGHT, WORKS, ConvolutionJob, NetworkJob, Work, layer  # noqa: E402
+from benchmarks.works import BEST, EAGER, ONNX, TAUGHT, WORKS, ConvolutionJob, NetworkJob, Work, layer  # noqa: E402
 
 ONCE = Plan(least=2, most=2, tries=2, pause=0.0)
 
@@ -287,6 +287,7 @@ def example() -> dict[str, Any]:
         entry("PyTorch channels_last", "PyTorch", 1.25),
         entry("DeZero", "DeZero", 12.0, "a patch"),
         entry("MyGrad", "MyGrad", 4.0),
+        entry("onnxruntime", "onnxruntime", 0.9),
     ]
     made = record.header(work(None), False, 2) | {"parts": ["a"], "ours": {"error": {"y": 2e-6}}, "machine": MACHINE}
     return made | {"opponents": entries, "missing": [{"name": "JAX", "reason": "not installed: pip install jax"}]}
@@ -316,7 +317,7 @@ def test_a_record_is_plain_json_with_everything_in_it() -> None:
 
 def test_the_table_shows_what_is_reached_and_what_is_missed() -> None:
     text = table.table([example(), {**example(), "work": "of long ago"}])
-    assert "| a title, large | 1.70 (asked: 1.6) | **1.25, missed** (asked: 1.3) | 4.00 (asked: 3) |" in text
+    assert "| a title, large | 1.70 (asked: 1.6) | **1.25, missed** (asked: 1.3) | 0.90 | 4.00 (asked: 3) |" in text
     assert "| DeZero (patched) | 2 | 12 s | 1 s | 12.0 | 11.9 – 12.1 | 1 | y 1e-06 |" in text
     assert "DeZero is patched at run time: a patch." in text
     assert "- JAX: not installed: pip install jax" in text
@@ -328,6 +329,8 @@ def test_the_table_shows_what_is_reached_and_what_is_missed() -> None:
 
 def test_the_picture_marks_the_target_of_each_opponent(tmp_path: Path) -> None:
     assert picture.asked(example()) == {EAGER: 1.6, "PyTorch channels_last": 1.3, "MyGrad": 3.0}
+    made = {**example(), "targets": WORKS["inference"].targets}
+    assert picture.asked(made) == {EAGER: 1.6, ONNX: 1.0}
     picture.save([example(), {**example(), "opponents": []}], tmp_path / "ratios.png")
     assert (tmp_path / "ratios.png").read_bytes()[:4] == b"\x89PNG"
 
@@ -420,12 +423,13 @@ def test_works_are_what_the_issue_asks_for() -> None:
     assert full["inference"].shape == full["training"].shape == (1, 360, 480) and full["training"].optimizer == "sgd"
     assert full["default-job"].shape == (8, 96, 128) and full["default-job"].backbone == "small"
     assert [one.targets for one in WORKS.values()][:5] == [
-        {EAGER: 1.6, BEST: 1.3, TAUGHT: 3.0},
-        {EAGER: 1.4, BEST: 1.2, TAUGHT: 3.0},
-        {EAGER: 1.6, BEST: 1.3},
-        {EAGER: 1.4, BEST: 1.2},
-        {EAGER: 1.0, BEST: 1.0},
+        {EAGER: 1.0, TAUGHT: 3.0},
+        {EAGER: 1.0, TAUGHT: 3.0},
+        {EAGER: 1.6, ONNX: 1.0},
+        {EAGER: 1.5},
+        {EAGER: 1.0, BEST: 0.8},
     ]
+    assert all(one.targets == {EAGER: 1.0} for one in WORKS.values() if one.memory)
 
 
 # --- what the machine gives -------------------------------------------------------------------------------------------
@@ -441,11 +445,25 @@ def test_ceilings_are_positive_numbers_with_units_printed_and_written(tmp_path, 
     units = {unit: values for unit, values in written.items() if unit != "machine"}
     assert set(units) == {"GFLOP/s", "GB/s", "µs"}
     assert "NumPy, a @ b of 32x32, 1 thread" in units["GFLOP/s"]
+    assert "copy of 256 MiB, 1 thread" in units["GB/s"]
     assert all(value > 0 for unit in ("GFLOP/s", "GB/s") for value in units[unit].values())
     printed = capsys.readouterr().out
     for unit, values in units.items():
         for name, value in values.items():
             assert f"{value:8.1f} {unit:8} {name}\n" in printed
+
+
+def test_a_copy_is_shared_by_the_threads_and_all_of_it_is_made(monkeypatch):
+    shares = []
+
+    def for_each(work, pieces):
+        shares.append(sorted((piece.start, piece.stop) for piece in pieces))
+
+    monkeypatch.setattr(ceilings, "COPIED", 1000)
+    monkeypatch.setattr(ceilings, "set_num_threads", lambda number: None)
+    monkeypatch.setattr(ceilings, "for_each", for_each)
+    assert list(ceilings.memory(3)) == ["copy of 256 MiB, 1 thread", "copy of 256 MiB, 3 threads"]
+    assert shares[0] == [(0, 1000)] and shares[-1] == [(0, 333), (333, 666), (666, 1000)]
 
 
 def test_a_ceiling_is_the_median_of_its_runs_without_the_first(monkeypatch):
