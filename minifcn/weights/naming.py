@@ -178,13 +178,14 @@ def layer_of_own(layer: str) -> str:
 
 
 def torchvision_names(state: Mapping[str, Any], backbone: str) -> dict[str, np.ndarray]:
-    """The trunk of an FCN as torchvision's network of that kind calls and shapes it: the way out to PyTorch.
+    """The weights of an FCN or a classifier as torchvision's network of that kind has them: the way out to PyTorch.
 
-    state      `model.state_dict()` of an FCN, or its arrays by name
+    state      `model.state_dict()` of an FCN or of `models.classifier(backbone)`, or its arrays by name
     backbone   "vgg16", "vgg16_bn", "alexnet_torchvision" or "googlenet_torchvision"
     returns    float arrays by torchvision's names: features.0.weight, ..., classifier.3.bias; fc6 and fc7 flattened, as
                fully connected layers have them. Scores and upsamplings have no place there and are left out; the layer
-               for ImageNet's classes is not in an FCN: load_state_dict(..., strict=False) keeps PyTorch's own
+               for ImageNet's classes is not in an FCN: load_state_dict(..., strict=False) keeps PyTorch's own. A
+               classifier has all that strict=True asks for (googlenet built with aux_logits=False)
 
     Raises ArgumentError for another backbone, or if a layer of the trunk is missing.
     """
