@@ -154,9 +154,21 @@ def test_a_state_dict_of_a_module_and_a_checkpoint(tmp_path: Path) -> None:
     model = of_torch("vgg16_bn", 10, WIDTH)
     torch.save(model.state_dict(), tmp_path / "a.pth")  # an OrderedDict with attributes of its own
     assert len(load_arrays(tmp_path / "a.pth")[0]) == len(model.state_dict())
-    torch.save({"epoch": 1, "model": model.state_dict()}, tmp_path / "b.pth")
-    with pytest.raises(ValueError, match=r"checkpoint of several things .*torch\.load\(path\)\['model'\]"):
-        load_arrays(tmp_path / "b.pth")
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.zeros(1, 3, 224, 224)).sum().backward()
+    optimizer.step()  # so that it has moments, tensors like any other
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    checkpoint = {
+        "epoch": 1,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "best": torch.tensor(0.5),
+    }
+    torch.save(checkpoint | {"lr_scheduler": schedule.state_dict()}, tmp_path / "b.pth")
+    arrays, metadata = load_arrays(tmp_path / "b.pth")
+    assert metadata == {"inside": "model"} and sorted(arrays) == sorted(model.state_dict())
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(arrays[name], values.numpy())
     torch.save(model, tmp_path / "c.pth")
     with pytest.raises(ValueError, match=r"asks for torch\.nn\.modules\.container\.Sequential, and only tensors"):
         load_arrays(tmp_path / "c.pth")
