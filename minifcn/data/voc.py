@@ -107,8 +107,8 @@ class VOC(LabelledFiles):
         wrong = outside(label, len(CLASSES))
         if wrong.any():
             raise FileError(
-                f"{path}: the mask holds {values_text(values_of(label[wrong]))}, but VOC's classes are 0..20 and {VOID} "
-                "is void; take the file from SegmentationClass (SegmentationObject numbers the objects)."
+                f"{path}: the mask holds {values_text(values_of(label[wrong]))}, but VOC's classes are 0..20 and "
+                f"{VOID} is void; take the file from SegmentationClass (SegmentationObject numbers the objects)."
             )
         if picture.palette is not None:
             palette = default_palette(VOID + 1)
