@@ -135,7 +135,7 @@ def _inceptions(width: float, made: Block, branch3: int) -> tuple[Callable[..., 
 def _block(
     rng: Generator, name: str, before: int, C: int, kernel_size: int, padding: int, stride: int = 1, **options: Any
 ) -> Made:
-    """That of every backbone, with the name of the convolution first, as in a branch only it tells them apart."""
+    """The block of every backbone under the names that it has here: conv1, conv1_norm, conv1_relu."""
     names = (name, f"{name}_norm", f"{name}_relu")
     return block(names, before, C, kernel_size, padding, rng, stride=stride, **options)
 

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from minifcn.arguments import Pair
 from minifcn.geometry import WindowLayer
 from minifcn.models.alignment import Trace
-from minifcn.nn import Conv2d, ConvTranspose2d, Fork, Module, Window
+from minifcn.nn import Conv2d, ConvTranspose2d, Fork, Module, Sequential, Window
 
 
 @dataclass(frozen=True)
 class Row:
-    """One step on the way: what it is called, its layer (None for an unpooling), where it leads, the map it makes."""
+    """One step on the way: what it is called, its layer (None for a fork and an unpooling), and where it leads.
+
+    size, given   height and width of the map that it makes, and of the one that it is given
+    """
 
     name: str
     layer: Module | None
@@ -49,9 +52,12 @@ def rows_of(column: Module, trace: Trace, size: Pair, prefix: str = "") -> Gener
     returns       trace and size of the map that comes out, to whoever yields from it
     """
     for name, layer in column.named_children():
+        if isinstance(layer, Sequential):
+            trace, size = yield from rows_of(layer, trace, size, f"{prefix}{name}.")
+            continue
         if isinstance(layer, Fork):
             for branch, way in layer.named_children():
-                yield from rows_of(way, trace, size, f"  {branch}.")
+                yield from rows_of(way, trace, size, f"  {prefix}{branch}.")
         elif not isinstance(layer, Window):
             continue
         trace, given = trace.through(layer), size

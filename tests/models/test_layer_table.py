@@ -42,6 +42,17 @@ def test_a_row_for_every_window_behind_a_fork_that_of_the_whole() -> None:
     assert lines[2].split() == ["fork", "5x7", "1", "0", "3"]
 
 
+def test_columns_in_a_column_are_gone_through() -> None:
+    inner = Sequential({"conv": Conv2d(3, 2, 3), "pool": MaxPool2d(2)})
+    rows = list(rows_of(Sequential({"first": inner, "last": Conv2d(2, 2, 3)}), Trace(), (12, 12)))
+    assert [(row.name, row.size) for row in rows] == [
+        ("first.conv", (10, 10)),
+        ("first.pool", (5, 5)),
+        ("last", (3, 3)),
+    ]
+    assert rows[-1].trace == Trace().through(inner).through(Conv2d(2, 2, 3))
+
+
 @pytest.mark.parametrize("head", ["dilated", "aspp"])
 def test_dilations_are_told(head: str) -> None:
     net = narrow(head)
