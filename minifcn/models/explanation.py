@@ -14,7 +14,7 @@ from minifcn.geometry import WindowLayer
 from minifcn.models.alignment import Trace
 from minifcn.models.at_once import scales_of, skips
 from minifcn.models.fusion import IMAGE, Double
-from minifcn.models.layer_table import Row, is_dilated, rows_of, table
+from minifcn.models.layer_table import Row, is_dilated, norms_of, rows_of, table
 from minifcn.nn import Sequential, Window
 
 if TYPE_CHECKING:
@@ -47,8 +47,8 @@ def derivation(model: FCN, image_size: IntOrPair) -> str:
     """The text: where each layer puts its features, then each crop."""
     size = pair(image_size, "explain: image_size", 1)
     rows = list(_rows(model, size))
-    why = BETWEEN if skips(model) else ALONE
-    return "\n".join([_head(model, rows, size), *table(rows), "", why, *_crops(model, rows, size)]) + scales_of(model)
+    layers, why = [*table(rows), *norms_of(model)], BETWEEN if skips(model) else ALONE
+    return "\n".join([_head(model, rows, size), *layers, "", why, *_crops(model, rows, size)]) + scales_of(model)
 
 
 def mirrored_derivation(model: DeconvNet, image_size: IntOrPair) -> str:
@@ -56,7 +56,8 @@ def mirrored_derivation(model: DeconvNet, image_size: IntOrPair) -> str:
     size = pair(image_size, "explain: image_size", 1)
     rows = list(_mirrored_rows(model, size))
     end = rows[-1].trace.map
-    return "\n".join([_head(model, rows, size), *table(rows), "", MIRRORED.format(scale=end.scale, offset=end.offset)])
+    layers, why = [*table(rows), *norms_of(model)], MIRRORED.format(scale=end.scale, offset=end.offset)
+    return "\n".join([_head(model, rows, size), *layers, "", why])
 
 
 def _head(model: FCN | DeconvNet, rows: list[Row], size: Pair) -> str:

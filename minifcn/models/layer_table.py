@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from minifcn.arguments import Pair
 from minifcn.geometry import WindowLayer
 from minifcn.models.alignment import Trace
-from minifcn.nn import Conv2d, ConvTranspose2d, Fork, Module, Sequential, Window
+from minifcn.nn import BatchNorm2d, Conv2d, ConvTranspose2d, Fork, Module, Sequential, Window
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,13 @@ def table(rows: list[Row]) -> Iterator[str]:
         )
     parameters, operations = (sum(getattr(row, name) for row in rows) for name in ("parameters", "operations"))
     yield f"together {parameters:,} parameters, and {operations:,} multiplications with one of them (operations)"
+
+
+def norms_of(model: Module) -> list[str]:
+    """A line on the parameters of batch norms, which have no row of their own; none where there are none."""
+    layers = [layer for layer in model.modules() if isinstance(layer, BatchNorm2d)]
+    count = sum(values.numel() for layer in layers for values in layer.parameters())
+    return [f"besides these {count:,} parameters of {len(layers)} batch norms, which move nothing"] if layers else []
 
 
 def is_dilated(rows: list[Row]) -> bool:

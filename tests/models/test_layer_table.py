@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,16 @@ def test_a_deconvnet_there_and_back(size: tuple[int, int]) -> None:
     )
     with no_grad():
         assert net(zeros((1, 3, *size))).shape[2:] == tuple(map(int, rows["score"][3].split("x")))
+
+
+def test_batch_norms_are_counted_besides() -> None:
+    net = narrow("deconvnet", "small")
+    text = net.explain(64)
+    (shown,) = re.findall(r"^together ([\d,]+) parameters, and", text, re.M)
+    (norms,) = re.findall(r"^besides these ([\d,]+) parameters of (\d+) batch norms", text, re.M)
+    total = sum(values.numel() for values in net.parameters())
+    assert int(shown.replace(",", "")) + int(norms[0].replace(",", "")) == total and int(norms[1]) == 23
+    assert "batch norms" not in narrow("fcn").explain()
 
 
 def named_windows(net: DeconvNet) -> list[tuple[str, Conv2d]]:
