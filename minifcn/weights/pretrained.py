@@ -35,6 +35,7 @@ from minifcn.weights.preprocessing import KINDS, Preprocessing, preprocessing_of
 
 HEADS = (*SCORES, *UPSAMPLINGS, *SCALES)
 NEW = re.compile(r"head\.aspp\.|back\d\.")  # what no classifier has: the head of an ASPP, the way back of a DeconvNet
+FULLY_CONNECTED = {"fc6", "fc7"}
 FATES = ("loaded", "converted", "dropped", "missing", "unexpected", "wrong shape")
 KNOWN_FILES = {"aa75b158f4181e7f6230029eb96c1b13": "caffe"}  # by MD5: vgg16_from_caffe.pth of wkentaro/pytorch-fcn
 NAMED = 6  # at most so many tensors are named in an error
@@ -202,7 +203,7 @@ def _why_dropped(layer: str, part: str, targets: Iterable[str]) -> str:
         return "one with the scores"
     if layer in HEADS:
         return "a step that this network has not"
-    if layer in ("fc6", "fc7") and any(name.startswith("aspp.") for name in targets):
+    if layer in FULLY_CONNECTED and any(name.startswith("aspp.") for name in targets):
         return "this network has a head of its own"
     return "a counter" if part == COUNTER else ""
 
@@ -250,15 +251,19 @@ def _refuse(file: str, fates: list[Fate], new: dict[str, np.ndarray], strict: bo
     if wild:
         raise FileError(f"{file}: {_named(wild)} not finite; give another copy.")
     if strict:
-        wrong = []
+        wrong, layers = [], set()
         for fate in ("missing", "unexpected", "wrong shape"):
             meant = [each for each in fates if each.fate == fate and trunk(each.target or f"{each.source}")]
-            names = [_said(each) for each in meant if not (fate == "missing" and NEW.match(str(each.target)))]
-            wrong += [f"{fate}: {_some(names)}"] if names else []
+            meant = [each for each in meant if not (fate == "missing" and NEW.match(f"{each.target}"))]
+            wrong += [f"{fate}: {_some([_said(each) for each in meant])}"] if meant else []
+            layers |= {layer_of_own(f"{each.target or each.source}".rpartition(".")[0]) for each in meant}
         if wrong:
+            remedy = "build the backbone and width that the weights are for"
+            if layers <= FULLY_CONNECTED:
+                remedy = "take a head that begins anew (--head aspp), as all that does not fit is fc6 and fc7"
             raise FileError(
-                f"{file} does not fit this network ({'; '.join(wrong)}); build the backbone and width that the weights "
-                f"are for, or pass strict=False to take what fits."
+                f"{file} does not fit this network ({'; '.join(wrong)}); {remedy}, or pass strict=False to take what "
+                f"fits."
             )
     if not any(trunk(name) for name in new):
         raise FileError(f"{file} holds no weights that fit this network; give those of its backbone.")
