@@ -100,11 +100,11 @@ def parser() -> Parser:
         description="Print where every feature of a network lies over the image, and so every crop (FCN.explain in "
         "Python; minifcn.explain there says which algorithm computes a convolution).",
     )
-    for name, usual in (("backbone", "vgg16"), ("stride", 8), ("alignment", "caffe")):
-        explain.add_argument(
-            f"--{name}", type=type(usual), choices=CHOICES[name], default=usual, help=f"default: {usual}"
-        )
-
+    for name, usual in (("head", "fcn"), ("backbone", "vgg16")):
+        explain.add_argument(f"--{name}", choices=CHOICES[name], default=usual, help=f"default: {usual}")
+    explain.add_argument("--stride", type=int, choices=CHOICES["stride"], help="default: 8")
+    usual = "default: caffe as in the paper, compact with another head"
+    explain.add_argument("--alignment", choices=CHOICES["alignment"], help=usual)
     explain.add_argument(
         "--size", type=size, metavar="HxW", default=(500, 500), help="of the image (default: 500x500, as in the paper)"
     )

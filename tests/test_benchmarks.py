@@ -18,7 +18,7 @@ sys.path.append(
 )  # benchmarks/ is not installed; at the end, so that an installed minifcn stays the one tested
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import ceilings, memory, ours, picture, record, running, table, works  # noqa: E402
+from benchmarks import ceilings, memory, ours, picture, record, running, sliding, table, works  # noqa: E402
 from benchmarks.checking import errors, problem  # noqa: E402
 from benchmarks.contender import Contender, Step  # noqa: E402
 from benchmarks.machine import environment  # noqa: E402
@@ -475,3 +475,13 @@ def test_a_ceiling_is_the_median_of_its_runs_without_the_first(monkeypatch):
     monkeypatch.setattr(ceilings, "RUNS", 3)
     monkeypatch.setattr(ceilings.time, "perf_counter", lambda: clock[0])
     assert ceilings.seconds(run) == 2.0
+
+
+def test_the_table_of_what_sliding_costs() -> None:
+    row = sliding.measured("alexnet", width=1 / 32, image=260, pairs=2)
+    assert row["scores"] == [2, 2] and row["one"] > 0 and row["together"] > 0
+    assert row["range"][0] <= row["ratio"] <= row["range"][1]
+    row |= {"one": 0.1, "together": 0.5, "scores": [10, 10], "ratio": 20.0, "range": [18.0, 23.0]}
+    text = sliding.table({"machine": {"processor": "P", "threads": 2}, "classifiers": {"alexnet": row}})
+    assert "| alexnet, 227x227 | 100 ms | 10x10 | 500 ms | 20.0 (18.0 to 23.0) |" in text.splitlines()
+    assert "on P, 2 threads, an image of 500x500." in text and "5.5 times as long" in text

@@ -403,7 +403,7 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
     of_no_option = {"help", "quiet", "out", "profile", "resume", "tf32", "stages", "lr_divisor"}
-    of_recipes = {"at_once", "bias_lr", "bias_decay"}  # which only a recipe says
+    of_recipes = {"at_once", "bias_lr", "bias_decay", "pretrained"}  # which only a recipe says
     assert set(stated) - of_no_option == set(Options().to_dict()) - of_recipes
     assert "(default: none)" in stated["recipe"] and "(default: one)" in stated["stages"]
     assert f"(default: {LR_DIVISOR:g})" in stated["lr_divisor"]
@@ -431,9 +431,11 @@ def test_the_help_of_the_others_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["evaluate"]._actions}
     assert all(f"{split} {count}" in stated["count"] for split, count in SCENE_COUNTS.items())
     arguments = vars(cli.parser().parse_args(["explain"]))
-    assert {name: arguments[name] for name in ("backbone", "stride", "alignment")} == {
-        "backbone": "vgg16", "stride": 8, "alignment": "caffe",
+    assert {name: arguments[name] for name in ("head", "backbone", "stride", "alignment")} == {
+        "head": "fcn", "backbone": "vgg16", "stride": None, "alignment": None,
     }  # fmt: skip
+    told = {action.dest: str(action.help) for action in commands()["explain"]._actions}
+    assert told["stride"] == "default: 8" and told["alignment"].startswith("default: caffe as in the paper, compact")
     assert [reported_split(kind) for kind in KINDS] == ["test", "test", "val", "test"]
     assert stated["split"].startswith("default: test; voc val")
 

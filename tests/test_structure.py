@@ -135,6 +135,7 @@ TESTED_IN: dict[str, str] = {
     "metrics/checks.py": "metrics/test_confusion.py",
     "models/settings.py": "models/test_fcn.py",
     "data/classes.py": "data/test_folder.py",
+    "data/labelled_files.py": "data/test_camvid.py",
     "data/listing.py": "real_use/test_a_files.py",
     "data/masks.py": "real_use/test_a_files.py",
     "data/pairs.py": "real_use/test_a_files.py",

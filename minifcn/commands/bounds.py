@@ -13,7 +13,7 @@ from minifcn.commands.run_folder import writable_folder
 from minifcn.data import Dataset
 from minifcn.errors import ArgumentError
 from minifcn.metrics import PAPER, WAYS, ConfusionMatrix
-from minifcn.metrics.coarse import upper_bounds
+from minifcn.metrics.coarse import in_ways
 from minifcn.weights import write_text_atomic
 
 STRIDES = tuple(PAPER)
@@ -50,9 +50,9 @@ def counted(dataset: Dataset, strides: list[int], quiet: bool) -> tuple[Found, f
     with Counter(len(dataset), "bounds", quiet) as counter:
         for index in range(len(dataset)):
             label = dataset[index].label
-            for way in WAYS:
-                for stride, matrix in upper_bounds([label], strides, way=way, num_classes=C).items():
-                    found[way][stride].merge(matrix)
+            for stride in strides:
+                for way, coarse in in_ways(label, stride).items():
+                    found[way][stride].update(coarse, label)
             counter(1)
         return found, counter.seconds()
 

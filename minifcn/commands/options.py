@@ -82,6 +82,7 @@ class Options:
     seed: int = 0
     device: str = "cpu"
     recipe: str = ""  # its name; what it says is in the other fields
+    pretrained: bool = False  # whether --weights are meant to be given
     at_once: bool = False
     train_only: str = "all"
     reduction: str = "mean"

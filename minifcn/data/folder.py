@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import glob
 import hashlib
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.classes import read_classes
-from minifcn.data.images import evenly, mean_and_deviation, resize_sample
+from minifcn.data.labelled_files import Files, LabelledFiles
 from minifcn.data.listing import (
     SPLITS,
-    Faults,
     Line,
     checked_split,
     faults_of,
@@ -27,7 +25,7 @@ from minifcn.data.listing import (
 from minifcn.data.masks import label_of
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import SUFFIXES, Picture
-from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of
+from minifcn.data.sample import Label, size_of
 from minifcn.errors import FileError
 
 ASKED = (
@@ -41,7 +39,7 @@ LAYOUT = (
 )
 
 
-class Folder:
+class Folder(LabelledFiles):
     """A folder of one's own as a data set: `Folder("yard", "train", size=(180, 240))`.
 
         yard/images/one.jpg, two.jpg, ...    the images
@@ -83,6 +81,7 @@ class Folder:
             raise FileError(f"{self.root}: there is no such folder; {LAYOUT}.")
         self.name = self.root.resolve().name or "folder"
         self._classes = read_classes(self.root / "classes.toml")
+        self.classes, self.palette = self._classes.names, self._classes.palette
         self.pairs = Pairs(self._classes.drawn_on, ASKED)
         faults: list[str] = []
         self._images = _by_stem(self.root / "images", faults)
@@ -101,48 +100,18 @@ class Folder:
             faults.append(
                 f"{self.root}: the split {split!r} is empty, because {reason}; write {split}.txt, or {else_}."
             )
-        self.faults = tuple(faults)
-        if faults and strict:
-            raise Faults(faults)
-        self._stems = sorted(self._images) if split is None else list(splits.get(split, ()))
+        stems = sorted(self._images) if split is None else list(splits.get(split, ()))
+        self._take([Files(stem, self._images[stem], self._masks[stem]) for stem in stems], faults, strict)
         used = {stem for stems in splits.values() for stem in stems}
         self._unlisted = (
             [path for stem, path in self._images.items() if used and stem not in used] if split == "train" else []
         )
-        self._to_measure = list(splits.get("train") or sorted(self._images))
-
-    def __repr__(self) -> str:
-        return described(self)
-
-    def __len__(self) -> int:
-        return len(self._stems)
-
-    def __getitem__(self, index: int, /) -> Sample:
-        stem = self._stems[index_in(index, len(self), "Folder")]
-        image, label = self.pairs.read(self._images[stem], self._masks[stem], self._label_of)
-        check_sample(Sample(image, label, str(self._masks[stem])), len(self.classes))
-        sample = Sample(image, label, stem)
-        return sample if self.size is None else resize_sample(sample, self.size)
-
-    def fingerprint(self, index: int) -> str:
-        """What tells the image apart from others by its pixels alone."""
-        return self.pairs.fingerprint(self._images[self._stems[index_in(index, len(self), "Folder")]])
+        self._training = list(splits.get("train") or sorted(self._images))
 
     @property
     def remarks(self) -> dict[str, list[Path]]:
         """What is not used, of images that were read and, told with the split "train", of all: the files."""
         return {**self.pairs.remarks, UNLISTED: self._unlisted} if self._unlisted else self.pairs.remarks
-
-    def _label_of(self, picture: Picture, path: Path) -> Label:
-        return label_of(picture, self._classes, path)
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        return self._classes.names
-
-    @property
-    def palette(self) -> NDArray[np.uint8]:
-        return self._classes.palette
 
     @property
     def mean(self) -> NDArray[np.float32]:
@@ -152,9 +121,11 @@ class Folder:
     def std(self) -> NDArray[np.float32]:
         return self._measured[1] if self._classes.std is None else self._classes.std
 
-    @cached_property
-    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return mean_and_deviation(self.pairs.image(self._images[stem]) for stem in evenly(self._to_measure))
+    def _label_of(self, picture: Picture, path: Path) -> Label:
+        return label_of(picture, self._classes, path)
+
+    def _to_measure(self) -> list[Path]:
+        return [self._images[stem] for stem in self._training]
 
 
 def passed_over(root: Path) -> list[Path]:

@@ -15,7 +15,6 @@ Source: Everingham, Van Gool, Williams, Winn, Zisserman, "The PASCAL visual obje
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -23,12 +22,12 @@ from numpy.typing import NDArray
 
 from minifcn.data import sbd as boundaries
 from minifcn.data.classes import default_palette
-from minifcn.data.images import evenly, mean_and_deviation, resize_sample
-from minifcn.data.listing import Faults, read_names
+from minifcn.data.labelled_files import Files, LabelledFiles
+from minifcn.data.listing import read_names
 from minifcn.data.masks import by_colour, shown, told
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture, open_label
-from minifcn.data.sample import Label, Sample, check_sample, described, index_in, size_of, values_text
+from minifcn.data.sample import Label, size_of, values_text
 from minifcn.errors import ArgumentError, FileError
 from minifcn.labels import VOID, outside, values_of
 
@@ -46,7 +45,7 @@ MADE = "seg11valid is VOC2011's val.txt without the names in SBD's train.txt"
 NAMED = 5  # shared images
 
 
-class VOC:
+class VOC(LabelledFiles):
     """PASCAL VOC as a data set: `VOC("VOCdevkit/VOC2012", "val")`.
 
     root    the folder of a year
@@ -96,46 +95,39 @@ class VOC:
         names = self._names(self.split, faults) if given is None else read_names(given, faults)
         if self.split in MEASURED or (learnt and self.split == "train"):  # trainval holds val, as it should
             faults += self._shared(names, learnt, faults)
-        self._files = self._existing(names, learnt, faults)
-        self.faults = tuple(faults)
-        if faults and strict:
-            raise Faults(faults)
+        self._take(self._existing(names, learnt, faults), faults, strict)
 
-    def __repr__(self) -> str:
-        return described(self)
+    def _label_of(self, picture: Picture, path: Path) -> Label:
+        label = picture.pixels
+        if label.ndim == 3:
+            raise FileError(
+                f"{path}: the mask holds RGB colours, not class indices, and VOC's masks are indexed PNGs; turn it "
+                "back with minifcn.data.voc.indices_of(numpy.array(picture)), and save what that gives as a grey PNG."
+            )
+        wrong = outside(label, len(CLASSES))
+        if wrong.any():
+            raise FileError(
+                f"{path}: the mask holds {values_text(values_of(label[wrong]))}, but VOC's classes are 0..20 and "
+                f"{VOID} is void; take the file from SegmentationClass (SegmentationObject numbers the objects)."
+            )
+        if picture.palette is not None:
+            palette = default_palette(VOID + 1)
+            meant = {tuple(palette[c].tolist()): c for c in (*range(len(CLASSES)), VOID)}
+            for index, colour in shown(label, picture.palette).items():
+                if meant.get(colour, index) != index:
+                    raise FileError(
+                        f"{path}: the palette shows index {index} in the colour of index {meant[colour]}; save the "
+                        "mask with VOC's indices."
+                    )
+        return label
 
-    def __len__(self) -> int:
-        return len(self._files)
+    def _open_label(self, path: Path) -> Picture:
+        return boundaries.open_labels(path) if path.suffix == ".mat" else open_label(path)
 
-    def __getitem__(self, index: int, /) -> Sample:
-        image_path, label_path = self._files[index_in(index, len(self), "VOC")]
-        opened = boundaries.open_labels if label_path.suffix == ".mat" else open_label
-        image, label = self.pairs.read(image_path, label_path, _label_of, opened)
-        sample = check_sample(Sample(image, label, image_path.stem), len(CLASSES))
-        return sample if self.size is None else resize_sample(sample, self.size)
-
-    def fingerprint(self, index: int) -> str:
-        """What tells the image apart from others by its pixels alone."""
-        return self.pairs.fingerprint(self._files[index_in(index, len(self), "VOC")][0])
-
-    @property
-    def remarks(self) -> dict[str, list[Path]]:
-        """What images that were read hold and is not used: the files."""
-        return self.pairs.remarks
-
-    @property
-    def mean(self) -> NDArray[np.float32]:
-        return self._measured[0]
-
-    @property
-    def std(self) -> NDArray[np.float32]:
-        return self._measured[1]
-
-    @cached_property
-    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _to_measure(self) -> list[Path]:
         train = self._names("train", []) if self._train.is_file() else []
-        images = [path for path, _ in map(self._pair_to_learn, train) if path.is_file()]
-        return mean_and_deviation(map(self.pairs.image, evenly(images or [path for path, _ in self._files])))
+        images = [files.image for files in map(self._files_to_learn, train) if files.image.is_file()]
+        return images or [files.image for files in self._files]
 
     def _list(self, split: str) -> Path:
         return self.root / LISTS / f"{split}.txt"
@@ -145,12 +137,12 @@ class VOC:
         """The list of what is learnt."""
         return self._list("train") if self.sbd is None else self.sbd / "train.txt"
 
-    def _pair(self, name: str) -> tuple[Path, Path]:
+    def _files_of(self, name: str) -> Files:
         """The image and the mask of VOC."""
-        return self.root / "JPEGImages" / f"{name}.jpg", self.root / "SegmentationClass" / f"{name}.png"
+        return Files(name, self.root / "JPEGImages" / f"{name}.jpg", self.root / "SegmentationClass" / f"{name}.png")
 
-    def _pair_to_learn(self, name: str) -> tuple[Path, Path]:
-        return self._pair(name) if self.sbd is None else boundaries.files(self.sbd, name)
+    def _files_to_learn(self, name: str) -> Files:
+        return self._files_of(name) if self.sbd is None else Files(name, *boundaries.files(self.sbd, name))
 
     def _names(self, split: str, faults: list[str]) -> list[str]:
         """The names of a split; a list of SBD's where that is what is learnt."""
@@ -196,16 +188,16 @@ class VOC:
                 )
         return said
 
-    def _existing(self, names: Sequence[str], learnt: bool, faults: list[str]) -> list[tuple[Path, Path]]:
+    def _existing(self, names: Sequence[str], learnt: bool, faults: list[str]) -> list[Files]:
         """The files of all names that are there; for each that is not, a sentence is added to `faults`."""
         found = []
         for name in names:
-            pair = self._pair_to_learn(name) if learnt else self._pair(name)
-            missing = [path for path in pair if not path.is_file()]
+            files = self._files_to_learn(name) if learnt else self._files_of(name)
+            missing = [path for path in (files.image, files.label) if not path.is_file()]
             why = "; since 2008 VOC keeps the masks of its test images" if self.split == "test" else ""
             faults += [f"{path}: listed in {self.split}.txt but not there{why or f'; {LAYOUT}'}." for path in missing]
             if not missing:
-                found.append(pair)
+                found.append(files)
         return found
 
 
@@ -223,31 +215,6 @@ def indices_of(colours: NDArray[np.uint8]) -> Label:
     label, unknown = by_colour(colours, default_palette(VOID + 1)[values], values)
     if unknown:
         raise ArgumentError(f"indices_of: these colours are of no class: {told(unknown)}; save the mask without JPEG.")
-    return label
-
-
-def _label_of(picture: Picture, path: Path) -> Label:
-    label = picture.pixels
-    if label.ndim == 3:
-        raise FileError(
-            f"{path}: the mask holds RGB colours, not class indices, and VOC's masks are indexed PNGs; turn it back "
-            "with minifcn.data.voc.indices_of(numpy.array(picture)), and save what that gives as a grey PNG."
-        )
-    wrong = outside(label, len(CLASSES))
-    if wrong.any():
-        raise FileError(
-            f"{path}: the mask holds {values_text(values_of(label[wrong]))}, but VOC's classes are 0..20 and {VOID} is "
-            "void; take the file from SegmentationClass (SegmentationObject numbers the objects)."
-        )
-    if picture.palette is not None:
-        palette = default_palette(VOID + 1)
-        meant = {tuple(palette[c].tolist()): c for c in (*range(len(CLASSES)), VOID)}
-        for index, colour in shown(label, picture.palette).items():
-            if meant.get(colour, index) != index:
-                raise FileError(
-                    f"{path}: the palette shows index {index} in the colour of index {meant[colour]}; save the mask "
-                    "with VOC's indices."
-                )
     return label
 
 

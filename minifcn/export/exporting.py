@@ -29,16 +29,7 @@ AROUND = (
 # may be the smaller. A model that does not take such images is followed without them.
 SMALL = ((1, 1), (5, 70), (70, 5), (2, 18), (18, 2), (9, 30))
 FIRST_TRIED = ((33, 48), (224, 256))  # without a size: small, and large enough for networks that need much room
-SCALES = (
-    1.0,
-    300.0,
-    1e-2,
-    30.0,
-    5.0,
-    100.0,
-    0.3,
-    2.0,
-)  # of the noise, so that what is computed from it differs for certain
+SCALES = (1.0, 300.0, 1e-2, 30.0, 5.0, 100.0, 0.3, 2.0)  # of the noise: what is computed from it differs for certain
 LARGEST = 2**31 - 2**24  # bytes: a protobuf has at most 2 GiB, and the nodes need some, too
 
 

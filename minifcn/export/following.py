@@ -2,8 +2,8 @@
 
 A Follower stands where a profile stands, so every operation passes it. An array is known by being the same object: the
 image, a parameter, the result of an earlier operation. Whatever else an operation is given is a constant, and whether
-it really is one shows when the model is followed again with another image: `together` lays several runs over each other
-and finds what differs. What differs with the size of the image must be told by it (`sizes.py`).
+it really is one shows when the model is followed again with another image: `Together` (`comparing.py`) lays several
+runs over each other and finds what differs. What differs with the size of the image must be told by it (`sizes.py`).
 """
 
 from __future__ import annotations

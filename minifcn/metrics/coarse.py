@@ -54,11 +54,16 @@ def coarsened(label: Array, stride: int, phase: IntOrPair = 0, way: str = "major
     array([[1, 1, 1, 1],
            [1, 1, 1, 1]], dtype=uint8)
     """
+    if way not in WAYS:
+        raise ArgumentError(f"coarsened: way is {way!r}; choose one of {', '.join(WAYS)}.")
+    return in_ways(label, stride, phase, (way,))[way]
+
+
+def in_ways(label: Array, stride: int, phase: IntOrPair = 0, ways: Sequence[str] = WAYS) -> dict[str, Array]:
+    """`coarsened(label, stride, phase, way)` for each of the ways; the votes in a block are counted once for all."""
     s, (top, left) = integer(stride, "coarsened: stride", 1), pair(phase, "coarsened: phase", 0)
     if max(top, left) >= s:
         raise ArgumentError(f"coarsened: phase {(top, left)} must be smaller than stride {s}; it repeats after that.")
-    if way not in WAYS:
-        raise ArgumentError(f"coarsened: way is {way!r}; choose one of {', '.join(WAYS)}.")
     label = label_map("coarsened", "label", label)
     if label.ndim < 2:
         raise ArgumentError(f"coarsened: label must be (..., H, W), got shape {label.shape}; pass whole images.")
@@ -74,26 +79,32 @@ def coarsened(label: Array, stride: int, phase: IntOrPair = 0, way: str = "major
         blocks = xp.full((*images, rows * s, columns * s), VOID, xp.int64)
         blocks[..., top : top + H, left : left + W] = whole
         blocks = blocks.reshape(*images, rows, s, columns, s)
-        winner = _winner(xp, blocks, to_numpy(xp.unique(whole)), bilinear=way == "bilinear")
-        if way == "centre" and winner.size:
+        winners = _winners(xp, blocks, to_numpy(xp.unique(whole)), ways)
+        if "centre" in ways and whole.size:  # without pixels there is no middle
             i, j = (_middles(xp, *of) for of in ((rows, s, top, H), (columns, s, left, W)))
             middle = whole[..., i[:, None], j]
-            winner = xp.where(middle == VOID, winner, middle)
-        enlarged = winner if way == "bilinear" else winner.repeat(s, -2).repeat(s, -1)
-        return enlarged[..., top : top + H, left : left + W].astype(label.dtype)
+            winners["centre"] = xp.where(middle == VOID, winners["centre"], middle)
+        for way in set(ways) - {"bilinear"}:
+            winners[way] = winners[way].repeat(s, -2).repeat(s, -1)
+        return {way: winners[way][..., top : top + H, left : left + W].astype(label.dtype) for way in ways}
 
 
-def _winner(xp: Any, blocks: Array, labels: Any, bilinear: bool) -> Array:
-    """The label with most votes, of each block or, if they are enlarged bilinearly, of each pixel."""
-    winner, most = None, None
+def _winners(xp: Any, blocks: Array, labels: Any, ways: Sequence[str]) -> dict[str, Array]:
+    """By way the label with most votes: of each block or, if they are enlarged bilinearly, of each pixel."""
+    leading: dict[bool, tuple[Array, Array]] = {}  # enlarged or not -> the label that leads, and its votes
     for c in [VOID, *labels]:
         votes = (blocks == c).sum((-3, -1))
-        votes = _enlarged(xp, _enlarged(xp, votes, blocks.shape[-1], -2), blocks.shape[-1], -1) if bilinear else votes
-        if winner is None:
-            winner, most = xp.full(votes.shape, VOID, xp.int64), xp.ones(votes.shape, xp.int64)  # 0 votes win nothing
-        elif c != VOID:
-            winner, most = xp.where(votes >= most, c, winner), xp.maximum(votes, most)
-    return winner
+        for bilinear in {way == "bilinear" for way in ways}:
+            counted = votes
+            if bilinear:
+                counted = _enlarged(xp, _enlarged(xp, votes, blocks.shape[-1], -2), blocks.shape[-1], -1)
+            if bilinear not in leading:
+                start = xp.full(counted.shape, VOID, xp.int64), xp.ones(counted.shape, xp.int64)  # 0 votes win nothing
+                leading[bilinear] = start
+            elif c != VOID:
+                winner, most = leading[bilinear]
+                leading[bilinear] = xp.where(counted >= most, c, winner), xp.maximum(counted, most)
+    return {way: leading[way == "bilinear"][0] for way in ways}
 
 
 def _enlarged(xp: Any, votes: Array, s: int, axis: int) -> Array:

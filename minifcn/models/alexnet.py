@@ -15,8 +15,10 @@ every image from 1x1 on is covered: 3x3 poolings lose more at the borders than 2
 
 from __future__ import annotations
 
-from minifcn.models.backbones import Backbone, check_width, convolution, paddings, scaled
-from minifcn.nn import Dropout, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
+from collections.abc import Sequence
+
+from minifcn.models.backbones import Backbone, Made, check_width, convolution, paddings, scaled
+from minifcn.nn import Dropout, LocalResponseNorm, MaxPool2d, ReLU, Sequential
 from minifcn.random import Generator, generator_for
 
 COMPACT = (35, 2)  # paddings of conv1 and of fc6
@@ -30,30 +32,7 @@ def alexnet(alignment: str = "compact", width: float = 1.0, *, generator: Genera
     width: a factor on every channel count; those of grouped convolutions stay even.
     Source: Krizhevsky, Sutskever and Hinton 2012, in the order of Caffe's reference model; Long et al. 2015.
     """
-    rng = generator_for("alexnet", generator)
-    check_width("alexnet", width, 16)
-    C = [scaled(channels, width, 2) for channels in (96, 256, 384, 384, 256)]
-    wide, (first, sixth) = scaled(4096, width), paddings(alignment, COMPACT, (0, 0))
-    stages = (
-        Sequential({"conv1": convolution(3, C[0], 11, first, rng, stride=4), "relu1": ReLU()}),
-        Sequential(),
-        Sequential({"pool1": _pool()}),
-        Sequential(
-            {"norm1": LocalResponseNorm(5), "conv2": convolution(C[0], C[1], 5, 2, rng, groups=2), "relu2": ReLU()}
-            | {"pool2": _pool()}
-        ),
-        Sequential(
-            {"norm2": LocalResponseNorm(5)}
-            | {"conv3": convolution(C[1], C[2], 3, 1, rng), "relu3": ReLU()}
-            | {"conv4": convolution(C[2], C[3], 3, 1, rng, groups=2), "relu4": ReLU()}
-            | {"conv5": convolution(C[3], C[4], 3, 1, rng, groups=2), "relu5": ReLU(), "pool5": _pool()}
-        ),
-    )
-    head = Sequential(
-        {"fc6": convolution(C[4], wide, 6, sixth, rng), "relu6": ReLU(), "drop6": Dropout(0.5, generator=generator)}
-        | {"fc7": convolution(wide, wide, 1, 0, rng), "relu7": ReLU(), "drop7": Dropout(0.5, generator=generator)}
-    )
-    return Backbone(stages, head, C[0], C[1], wide)
+    return _alexnet("alexnet", (96, 256, 384, 384, 256), 0, alignment, width, generator)
 
 
 def alexnet_torchvision(
@@ -64,27 +43,42 @@ def alexnet_torchvision(
     Its dropout comes before fc6 and fc7. The geometry is that of `alexnet`, and so are the crops.
     Source: Krizhevsky 2014.
     """
-    rng = generator_for("alexnet_torchvision", generator)
-    check_width("alexnet_torchvision", width, 16)
-    C = [scaled(channels, width) for channels in (64, 192, 384, 256, 256)]
-    wide, (first, sixth) = scaled(4096, width), paddings(alignment, COMPACT, (2, 0))
+    return _alexnet("alexnet_torchvision", (64, 192, 384, 256, 256), 2, alignment, width, generator)
+
+
+def _alexnet(
+    name: str, channels: Sequence[int], own_padding: int, alignment: str, width: float, generator: Generator | None
+) -> Backbone:
+    """channels: of conv1 to conv5. own_padding: that of conv1 in the classifier."""
+    original = name == "alexnet"
+    rng = generator_for(name, generator)
+    check_width(name, width, 16)
+    groups = 2 if original else 1
+    C = [3, *(scaled(count, width, groups) for count in channels)]
+    first, sixth = paddings(alignment, COMPACT, (own_padding, 0))
+
+    def norm(number: int) -> Made:
+        return {f"norm{number}": LocalResponseNorm(5)} if original else {}
+
+    def conv(number: int, kernel_size: int, padding: int, stride: int = 1, grouped: bool = False) -> Made:
+        before, after, parts = C[number - 1], C[number], groups if grouped else 1
+        layer = convolution(before, after, kernel_size, padding, rng, stride=stride, groups=parts)
+        return {f"conv{number}": layer, f"relu{number}": ReLU()}
+
+    def pool(number: int) -> Made:
+        return {f"pool{number}": MaxPool2d(3, 2, ceil_mode=True)}
+
+    def fully(number: int, before: int, kernel_size: int, padding: int) -> Made:
+        layer: Made = {f"fc{number}": convolution(before, wide, kernel_size, padding, rng), f"relu{number}": ReLU()}
+        drop: Made = {f"drop{number}": Dropout(0.5, generator=generator)}
+        return layer | drop if original else drop | layer
+
+    wide = scaled(4096, width)
     stages = (
-        Sequential({"conv1": convolution(3, C[0], 11, first, rng, stride=4), "relu1": ReLU()}),
+        Sequential(conv(1, 11, first, stride=4)),
         Sequential(),
-        Sequential({"pool1": _pool()}),
-        Sequential({"conv2": convolution(C[0], C[1], 5, 2, rng), "relu2": ReLU(), "pool2": _pool()}),
-        Sequential(
-            {"conv3": convolution(C[1], C[2], 3, 1, rng), "relu3": ReLU()}
-            | {"conv4": convolution(C[2], C[3], 3, 1, rng), "relu4": ReLU()}
-            | {"conv5": convolution(C[3], C[4], 3, 1, rng), "relu5": ReLU(), "pool5": _pool()}
-        ),
+        Sequential(pool(1)),
+        Sequential(norm(1) | conv(2, 5, 2, grouped=True) | pool(2)),
+        Sequential(norm(2) | conv(3, 3, 1) | conv(4, 3, 1, grouped=True) | conv(5, 3, 1, grouped=True) | pool(5)),
     )
-    head = Sequential(
-        {"drop6": Dropout(0.5, generator=generator), "fc6": convolution(C[4], wide, 6, sixth, rng), "relu6": ReLU()}
-        | {"drop7": Dropout(0.5, generator=generator), "fc7": convolution(wide, wide, 1, 0, rng), "relu7": ReLU()}
-    )
-    return Backbone(stages, head, C[0], C[1], wide)
-
-
-def _pool() -> Module:
-    return MaxPool2d(3, 2, ceil_mode=True)
+    return Backbone(stages, Sequential(fully(6, C[5], 6, sixth) | fully(7, wide, 1, 0)), C[1], C[2], wide)

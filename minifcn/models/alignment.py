@@ -65,9 +65,9 @@ class Trace:
         if isinstance(layer, Window):
             if layer.coordinate_map(0) != layer.coordinate_map(1):
                 raise ArgumentError(f"{layer!r} treats rows and columns differently; a Trace follows square layers.")
-            return self._then(layer.layer())
+            return self.then(layer.layer())
         if isinstance(layer, nn.Fork):
-            return self._then(Fork(tuple(Trace().through(way).steps for way in layer)))
+            return self.then(Fork(tuple(Trace().through(way).steps for way in layer)))
         if isinstance(layer, Sequential):
             return reduce(Trace.through, layer, self)
         if any(isinstance(part, Window | Upsample | MaxUnpool2d) for part in layer.modules()):
@@ -79,9 +79,9 @@ class Trace:
 
     def cropped(self, offset: int) -> Trace:
         """Without its first rows and columns."""
-        return self._then(Crop(offset))
+        return self.then(Crop(offset))
 
-    def _then(self, step: WindowLayer | Crop | Fork) -> Trace:
+    def then(self, step: WindowLayer | Crop | Fork) -> Trace:
         return Trace(self.map.then(step.map), (*self.steps, step))
 
     def __str__(self) -> str:

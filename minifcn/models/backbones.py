@@ -17,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from minifcn.arguments import Pair, integer, real_number
 from minifcn.errors import ArgumentError
 from minifcn.nn import BatchNorm2d, Conv2d, Dropout, MaxPool2d, Module, ReLU, Sequential, init
 from minifcn.random import Generator, generator_for
 
-Block = Callable[[str, str, int, int, int, int, Generator], dict[str, Module]]  # a convolution and what comes with it
+Made = dict[str, Module]  # layers by their names, in the order of the data
+Block = Callable[..., Made]  # a convolution and what comes with it: `block`, some of its options chosen
 
 ALIGNMENTS = ("compact", "caffe")
 CAFFE_PADDING = 100
@@ -62,7 +64,7 @@ def vgg16(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     width: a factor on every channel count, for experiments; 1 is VGG16.
     Source: Simonyan and Zisserman 2015, configuration D; Long, Shelhamer and Darrell 2015.
     """
-    return _vgg16(_plain, alignment, width, generator)
+    return _vgg16("vgg16", block, alignment, width, generator)
 
 
 def vgg16_bn(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
@@ -70,21 +72,20 @@ def vgg16_bn(alignment: str = "compact", width: float = 1.0, *, generator: Gener
 
     The convolutions keep their biases, which do nothing before a batch norm: its weights are to fit.
     """
-    return _vgg16(_normalised_and_biased, alignment, width, generator)
+    return _vgg16("vgg16_bn", partial(block, norm=True), alignment, width, generator)
 
 
-def _vgg16(block: Block, alignment: str, width: float, generator: Generator | None) -> Backbone:
-    name = "vgg16" if block is _plain else "vgg16_bn"
+def _vgg16(name: str, made: Block, alignment: str, width: float, generator: Generator | None) -> Backbone:
     rng = generator_for(name, generator)
     check_width(name, width, 4)
     channels = [scaled(C, width) for C in (64, 128, 256, 512, 512)]
     first, sixth = paddings(alignment, (1, 3), (1, 0))
-    stages = _stages((2, 2, 3, 3, 3), channels, first, block, rng)
+    stages = _stages((2, 2, 3, 3, 3), channels, first, made, rng)
     wide = scaled(4096, width)
     head = Sequential(
-        _plain("fc", "6", channels[4], wide, 7, sixth, rng)
+        block(named("fc", "6"), channels[4], wide, 7, sixth, rng)
         | {"drop6": Dropout(0.5, generator=generator)}
-        | _plain("fc", "7", wide, wide, 1, 0, rng)
+        | block(named("fc", "7"), wide, wide, 1, 0, rng)
         | {"drop7": Dropout(0.5, generator=generator)}
     )
     return Backbone(stages, head, channels[2], channels[3], wide)
@@ -100,9 +101,10 @@ def small(alignment: str = "compact", width: float = 1.0, *, generator: Generato
     check_width("small", width, 16)
     channels = [scaled(C, width) for C in (16, 32, 64, 96, 128)]
     first, sixth = paddings(alignment, (1, 1), (1, 0))
-    stages = _stages((2, 2, 2, 2, 2), channels, first, _normalised, rng)
+    normalised = partial(block, norm=True, bias=False)
+    stages = _stages((2, 2, 2, 2, 2), channels, first, normalised, rng)
     C = channels[4]
-    head = Sequential(_normalised("fc", "6", C, C, 3, sixth, rng) | _normalised("fc", "7", C, C, 1, 0, rng))
+    head = Sequential(normalised(named("fc", "6"), C, C, 3, sixth, rng) | normalised(named("fc", "7"), C, C, 1, 0, rng))
     return Backbone(stages, head, channels[2], channels[3], C)
 
 
@@ -118,7 +120,7 @@ def scaled(channels: int, width: float, multiple: int = 1) -> int:
 
 
 def _stages(
-    counts: Sequence[int], channels: Sequence[int], first: int, block: Block, rng: Generator
+    counts: Sequence[int], channels: Sequence[int], first: int, made: Block, rng: Generator
 ) -> tuple[Sequential, ...]:
     """Five stages, each of `counts` 3x3 convolutions that keep the size, and a pooling that halves it, rounding up.
 
@@ -126,40 +128,41 @@ def _stages(
     """
     stages, before = [], 3
     for stage, (count, C) in enumerate(zip(counts, channels, strict=True), start=1):
-        layers: dict[str, Module] = {}
+        layers: Made = {}
         for position in range(1, count + 1):
             padding = first if (stage, position) == (1, 1) else 1
-            layers |= block("conv", f"{stage}_{position}", before, C, 3, padding, rng)
+            layers |= made(named("conv", f"{stage}_{position}"), before, C, 3, padding, rng)
             before = C
         layers[f"pool{stage}"] = MaxPool2d(2, ceil_mode=True)
         stages.append(Sequential(layers))
     return tuple(stages)
 
 
-def _plain(
-    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
-) -> dict[str, Module]:
-    """Convolution, ReLU."""
-    return {f"{kind}{name}": convolution(before, C, kernel_size, padding, rng), f"relu{name}": ReLU()}
+def named(kind: str, place: str) -> tuple[str, str, str]:
+    """("conv1_1", "norm1_1", "relu1_1"): what the three layers of a block are called."""
+    return f"{kind}{place}", f"norm{place}", f"relu{place}"
 
 
-def _normalised_and_biased(
-    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
-) -> dict[str, Module]:
-    """Convolution with a bias, batch norm, ReLU."""
-    layer = convolution(before, C, kernel_size, padding, rng)
-    return {f"{kind}{name}": layer, f"norm{name}": BatchNorm2d(C), f"relu{name}": ReLU()}
+def block(
+    names: tuple[str, str, str],
+    before: int,
+    C: int,
+    kernel_size: int,
+    padding: int,
+    rng: Generator,
+    *,
+    stride: int = 1,
+    bias: bool = True,
+    norm: bool = False,
+    eps: float = 1e-5,
+) -> Made:
+    """A convolution from `before` to C channels, batch norm if asked for, ReLU.
 
-
-def _normalised(
-    kind: str, name: str, before: int, C: int, kernel_size: int, padding: int, rng: Generator
-) -> dict[str, Module]:
-    """Convolution, batch norm, ReLU. Batch norm subtracts the mean, so a bias before it would do nothing."""
-    return {
-        f"{kind}{name}": convolution(before, C, kernel_size, padding, rng, bias=False),
-        f"norm{name}": BatchNorm2d(C),
-        f"relu{name}": ReLU(),
-    }
+    Batch norm subtracts the mean, so a bias before it does nothing; it may be there because weights of others have one.
+    """
+    layer = convolution(before, C, kernel_size, padding, rng, stride=stride, bias=bias)
+    norms: Made = {names[1]: BatchNorm2d(C, eps=eps)} if norm else {}
+    return {names[0]: layer} | norms | {names[2]: ReLU()}
 
 
 def convolution(

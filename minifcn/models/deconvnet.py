@@ -19,9 +19,10 @@ from __future__ import annotations
 from typing import Any
 
 from minifcn import functional as F
-from minifcn.arguments import Pair, integer
+from minifcn.arguments import IntOrPair, Pair, integer
 from minifcn.errors import ArgumentError
 from minifcn.models.backbones import Backbone
+from minifcn.models.explanation import mirrored_derivation
 from minifcn.models.fusion import score_layer
 from minifcn.models.settings import built_backbone, checked_image
 from minifcn.nn import BatchNorm2d, Conv2d, ConvTranspose2d, MaxPool2d, Module, ReLU, Sequential, Window, init
@@ -50,7 +51,7 @@ class DeconvNet(Module):
     ) -> None:
         self.num_classes = classes = integer(num_classes, "DeconvNet: num_classes", 1)
         built = built_backbone(backbone, "compact", width, generator)
-        self.backbone = backbone if isinstance(backbone, str) else "custom"
+        self.title, self.backbone = "DeconvNet", backbone if isinstance(backbone, str) else "custom"
         rng = generator_for("DeconvNet", generator)
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = (_checked(stage) for stage in built.stages)
         self.head = built.head
@@ -75,7 +76,14 @@ class DeconvNet(Module):
         return self.score(x)
 
     def extra_repr(self) -> str:
-        return f"DeconvNet, backbone {self.backbone!r}, {self.num_classes} classes"
+        return f"{self.title}, backbone {self.backbone!r}, {self.num_classes} classes"
+
+    def explain(self, image_size: IntOrPair = 500) -> str:
+        """The way there and the way back, layer by layer, as text: see `FCN.explain`.
+
+        image_size   (H, W) or one integer: of the image whose sizes and operations are told
+        """
+        return mirrored_derivation(self, image_size)
 
 
 def _checked(stage: Sequential) -> Sequential:

@@ -1,64 +1,68 @@
-"""The crops of an FCN derived in words and numbers: what `FCN.explain()` returns and `minifcn explain` prints.
+"""A network's way from the image to its scores in words and numbers: what `explain()` of FCN and DeconvNet returns.
 
-(`minifcn.explain` is another thing: which algorithm computes a convolution, and why.)
+`minifcn explain` prints it. (`minifcn.explain` is another thing: which algorithm computes a convolution, and why.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from minifcn.arguments import IntOrPair, Pair, pair
+from minifcn.geometry import WindowLayer
 from minifcn.models.alignment import Trace
-from minifcn.models.at_once import scales_of
+from minifcn.models.at_once import scales_of, skips
 from minifcn.models.fusion import IMAGE, Double
-from minifcn.nn import Conv2d, Fork, Module, Sequential, Window
+from minifcn.models.layer_table import Row, is_dilated, norms_of, rows_of, table
+from minifcn.nn import Sequential, Window
 
 if TYPE_CHECKING:
+    from minifcn.models.deconvnet import DeconvNet
     from minifcn.models.fcn import FCN
 
 HEAD = """\
-FCN-{stride}s on {backbone}: where every feature lies over the image, here of {H}x{W}
+{title} on {backbone}: where every feature lies over the image, here of {H}x{W}
 
 An image pixel at position u has its centre at scale*u + offset in a feature map.
-  convolution, pooling:    scale 1/s, offset (p - (k - 1)/2)/s
-  transposed convolution:  scale s,   offset (k - 1)/2 - p
+  convolution, pooling:    scale 1/s, offset (p - {reach}/2)/s
+  transposed convolution:  scale s,   offset {reach}/2 - p
   one after the other:     (a2*a1, a2*b1 + b2)
 """
 BETWEEN = "Two maps are added where they show the same pixels: the crop is the difference of their offsets."
+ALONE = "The score lies over the image where both show the same pixels: the crop is the difference of their offsets."
 MIDDLE = """
 Why not {middle}? The enlarged score is {h}x{w} here and the image {H}x{W}, so the middle would be cut out by a crop of
 ({h} - {H})/2 = {middle}. But poolings round up, which adds rows at the end alone, so the middle of the score is not the
 middle of the image, and that number changes from size to size. The offsets do not: the crop is {crop}."""
+MIRRORED = """\
+An unpooling puts each number where its maximum was. As a transposed convolution of kernel 2 and stride 2 it undoes the
+pooling's scale and offset, and it makes the very size that its pooling was given. So nothing is cropped: the scores
+have scale {scale} and offset {offset} again."""
+
+UNPOOLING = WindowLayer(2, 2, transposed=True)  # what it can reach: each number one window of 2
 
 
 def derivation(model: FCN, image_size: IntOrPair) -> str:
     """The text: where each layer puts its features, then each crop."""
-    H, W = size = pair(image_size, "explain: image_size", 1)
+    size = pair(image_size, "explain: image_size", 1)
     rows = list(_rows(model, size))
-    head = HEAD.format(stride=model.stride, backbone=model.backbone, H=H, W=W)
-    return "\n".join([head, *_table(rows), "", BETWEEN, *_crops(model, rows, size)]) + scales_of(model)
+    layers, why = [*table(rows), *norms_of(model)], BETWEEN if skips(model) else ALONE
+    return "\n".join([_head(model, rows, size), *layers, "", why, *_crops(model, rows, size)]) + scales_of(model)
 
 
-@dataclass(frozen=True)
-class Row:
-    """One layer: its window (None for a fork as a whole), where it leads, and what it costs."""
+def mirrored_derivation(model: DeconvNet, image_size: IntOrPair) -> str:
+    """The text for a DeconvNet: the way there and the way back, layer by layer."""
+    size = pair(image_size, "explain: image_size", 1)
+    rows = list(_mirrored_rows(model, size))
+    end = rows[-1].trace.map
+    layers, why = [*table(rows), *norms_of(model)], MIRRORED.format(scale=end.scale, offset=end.offset)
+    return "\n".join([_head(model, rows, size), *layers, "", why])
 
-    name: str
-    window: Window | None
-    trace: Trace
-    size: Pair
 
-    @property
-    def parameters(self) -> int:
-        return 0 if self.window is None else sum(values.numel() for values in self.window.parameters())
-
-    @property
-    def operations(self) -> int:
-        """Multiplications with a weight, each with an addition, for one image."""
-        return self.size[0] * self.size[1] * self.window.weight.numel() if isinstance(self.window, Conv2d) else 0
+def _head(model: FCN | DeconvNet, rows: list[Row], size: Pair) -> str:
+    reach = "d*(k - 1)" if is_dilated(rows) else "(k - 1)"
+    return HEAD.format(title=model.title, backbone=model.backbone, H=size[0], W=size[1], reach=reach)
 
 
 def _rows(model: FCN, size: Pair) -> Iterator[Row]:
@@ -66,41 +70,25 @@ def _rows(model: FCN, size: Pair) -> Iterator[Row]:
     stages = (model.stage1, model.stage2, model.stage3, model.stage4, model.stage5)
     trace = IMAGE
     for part in (*stages, model.head, Sequential({"score": model.score})):
-        for row in _rows_of(part, "", trace, size):
-            yield row
-            if not row.name.startswith(" "):  # what follows comes after the fork, not after the last of its ways
-                trace, size = row.trace, row.size
+        trace, size = yield from rows_of(part, trace, size)
 
 
-def _rows_of(column: Module, indent: str, trace: Trace, size: Pair) -> Iterator[Row]:
-    for name, layer in column.named_children():
-        if isinstance(layer, Fork):
-            for branch, way in layer.named_children():
-                yield from _rows_of(way, f"  {branch}.", trace, size)
-        elif not isinstance(layer, Window):
-            continue
-        trace = trace.through(layer)
-        step = trace.steps[-1]
-        size = (step.made(size[0]), step.made(size[1]))
-        yield Row(indent + name, layer if isinstance(layer, Window) else None, trace, size)
-
-
-def _table(rows: list[Row]) -> Iterator[str]:
-    first = max(12, *(len(row.name) + 1 for row in rows))
-    yield (
-        f"{'layer':<{first}}{'kernel':>6}{'stride':>7}{'pad':>4}{'size':>10}{'scale':>6}{'offset':>8}{'sees':>5}"
-        f"{'parameters':>13}{'operations':>12}"
-    )
-    for row in rows:
-        window, place = row.window, row.trace.map
-        slides = "" if window is None else f"{window.kernel_size[0]:>6}{window.stride[0]:>7}{window.padded_before():>4}"
-        cost = f"{row.parameters:>13,}{row.operations / 1e6:>10,.0f} M" if isinstance(window, Conv2d) else ""
-        yield (
-            f"{row.name:<{first}}{slides:<17}{f'{row.size[0]}x{row.size[1]}':>10}{place.scale!s:>6}{place.offset!s:>8}"
-            f"{row.trace.field.size:>5}{cost}"
-        )
-    parameters, operations = (sum(getattr(row, name) for row in rows) for name in ("parameters", "operations"))
-    yield f"together {parameters:,} parameters, and {operations:,} multiplications with one of them (operations)"
+def _mirrored_rows(model: DeconvNet, size: Pair) -> Iterator[Row]:
+    """The same, and on the way back one for every unpooling and every transposed convolution."""
+    trace, before_pooling = IMAGE, []
+    for stage in (model.stage1, model.stage2, model.stage3, model.stage4, model.stage5):
+        *_, pooling = rows = list(rows_of(stage, trace, size))
+        yield from rows
+        before_pooling.append(pooling.given)
+        trace, size = pooling.trace, pooling.size
+    trace, size = yield from rows_of(model.head, trace, size)
+    trace, size = yield from rows_of(model.back6, trace, size, "back6.")
+    backs = ((5, model.back5), (4, model.back4), (3, model.back3), (2, model.back2), (1, model.back1))
+    for number, back in backs:
+        trace, given, size = trace.then(UNPOOLING), size, before_pooling.pop()
+        yield Row(f"unpool{number}", None, trace, size, given)
+        trace, size = yield from rows_of(back, trace, size, f"back{number}.")
+    yield from rows_of(Sequential({"score": model.score}), trace, size)
 
 
 def _crops(model: FCN, rows: list[Row], image: Pair) -> Iterator[str]:

@@ -88,7 +88,7 @@ class FCN(Module):
         classes, stride = checked_settings(num_classes, stride, upsampling)
         built = built_backbone(backbone, alignment, width, generator)
         self.num_classes, self.stride = classes, stride
-        self.backbone = backbone if isinstance(backbone, str) else "custom"
+        self.title, self.backbone = f"FCN-{stride}s", backbone if isinstance(backbone, str) else "custom"
 
         self.stage1, self.stage2, self.stage3, self.stage4, self.stage5 = built.stages
         self.head = built.head
@@ -128,7 +128,7 @@ class FCN(Module):
         return scores_on_the_way(self, image, stream_weights)
 
     def extra_repr(self) -> str:
-        return f"FCN-{self.stride}s, backbone {self.backbone!r}, {self.num_classes} classes"
+        return f"{self.title}, backbone {self.backbone!r}, {self.num_classes} classes"
 
     def explain(self, image_size: IntOrPair = 500) -> str:
         """The derivation of every crop, layer by layer, as text; `minifcn explain` prints it on the command line.

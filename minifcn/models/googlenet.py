@@ -25,9 +25,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from minifcn.models.backbones import Backbone, check_width, convolution, paddings, scaled
-from minifcn.nn import BatchNorm2d, Dropout, Fork, LocalResponseNorm, MaxPool2d, Module, ReLU, Sequential
+from minifcn.models.backbones import Backbone, Block, Made, block, check_width, paddings, scaled
+from minifcn.nn import Dropout, Fork, LocalResponseNorm, MaxPool2d, Module, Sequential
 from minifcn.random import Generator, generator_for
 
 # Channels: branch1, branch2's 1x1 and 3x3, branch3's 1x1 and 5x5, branch4.
@@ -42,8 +43,6 @@ BLOCKS = {
     "5a": (256, 160, 320, 32, 128, 128),
     "5b": (384, 192, 384, 48, 128, 128),
 }
-Made = dict[str, Module]
-Block = Callable[..., Made]  # name, channels before and of it, kernel size, padding; stride
 
 
 def googlenet(alignment: str = "compact", width: float = 1.0, *, generator: Generator | None = None) -> Backbone:
@@ -55,7 +54,7 @@ def googlenet(alignment: str = "compact", width: float = 1.0, *, generator: Gene
     width: a factor on every channel count.
     """
     rng = generator_for("googlenet", generator)
-    return _googlenet("googlenet", alignment, width, partial(_plain, rng), 18, 5, 3, True, generator)
+    return _googlenet("googlenet", alignment, width, partial(_block, rng), 18, 5, 3, True, generator)
 
 
 def googlenet_torchvision(
@@ -67,14 +66,15 @@ def googlenet_torchvision(
     379 pixels.
     """
     rng = generator_for("googlenet_torchvision", generator)
-    return _googlenet("googlenet_torchvision", alignment, width, partial(_normalised, rng), 10, 3, 2, False, generator)
+    normalised = partial(_block, rng, norm=True, bias=False, eps=1e-3)  # the eps of TensorFlow, where it was trained
+    return _googlenet("googlenet_torchvision", alignment, width, normalised, 10, 3, 2, False, generator)
 
 
 def _googlenet(
     name: str,
     alignment: str,
     width: float,
-    block: Block,
+    made: Block,
     compact_padding: int,
     branch3: int,
     pool4: int,
@@ -85,15 +85,15 @@ def _googlenet(
     check_width(name, width, 16)
     padding, _ = paddings(alignment, (compact_padding, 0), (3, 0))
     C1, C3 = scaled(64, width), scaled(192, width)
-    inception, channels = _inceptions(width, block, branch3)
+    inception, channels = _inceptions(width, made, branch3)
 
     def norm(place: str) -> Made:
         return {f"norm{place}": LocalResponseNorm(5)} if local_norms else {}
 
     stages = (
-        Sequential(block("conv1", 3, C1, 7, padding, 2)),
+        Sequential(made("conv1", 3, C1, 7, padding, 2)),
         Sequential(
-            {"pool1": _pool()} | norm("1") | block("conv2", C1, C1, 1, 0) | block("conv3", C1, C3, 3, 1) | norm("2")
+            {"pool1": _pool()} | norm("1") | made("conv2", C1, C1, 1, 0) | made("conv3", C1, C3, 3, 1) | norm("2")
         ),
         Sequential({"pool2": _pool()} | inception("3a", "3b")),
         Sequential({"pool3": _pool()} | inception("4a", "4b", "4c", "4d", "4e")),
@@ -104,7 +104,7 @@ def _googlenet(
     return Backbone(stages, head, channels["3b"], channels["4e"], channels["5b"])
 
 
-def _inceptions(width: float, block: Block, branch3: int) -> tuple[Callable[..., Made], dict[str, int]]:
+def _inceptions(width: float, made: Block, branch3: int) -> tuple[Callable[..., Made], dict[str, int]]:
     """A function that gives the blocks of these names, in their order in the network, and the channels behind each."""
     before, channels = scaled(192, width), {}
     widths = {name: tuple(scaled(C, width) for C in counts) for name, counts in BLOCKS.items()}
@@ -114,37 +114,30 @@ def _inceptions(width: float, block: Block, branch3: int) -> tuple[Callable[...,
         before = channels[name]
 
     def inception(*names: str) -> Made:
-        made: Made = {}
+        blocks: Made = {}
         for name in names:
             C, (one, reduce3, three, reduce5, five, pooled) = entering[name], widths[name]
-            made[f"inception{name}"] = Fork(
+            blocks[f"inception{name}"] = Fork(
                 {
-                    "branch1": Sequential(block("conv", C, one, 1, 0)),
-                    "branch2": Sequential(block("reduce", C, reduce3, 1, 0) | block("conv", reduce3, three, 3, 1)),
+                    "branch1": Sequential(made("conv", C, one, 1, 0)),
+                    "branch2": Sequential(made("reduce", C, reduce3, 1, 0) | made("conv", reduce3, three, 3, 1)),
                     "branch3": Sequential(
-                        block("reduce", C, reduce5, 1, 0) | block("conv", reduce5, five, branch3, branch3 // 2)
+                        made("reduce", C, reduce5, 1, 0) | made("conv", reduce5, five, branch3, branch3 // 2)
                     ),
-                    "branch4": Sequential(
-                        {"pool": MaxPool2d(3, 1, 1, ceil_mode=True)} | block("conv", C, pooled, 1, 0)
-                    ),
+                    "branch4": Sequential({"pool": MaxPool2d(3, 1, 1, ceil_mode=True)} | made("conv", C, pooled, 1, 0)),
                 }
             )
-        return made
+        return blocks
 
     return inception, channels
 
 
-def _plain(rng: Generator, name: str, before: int, C: int, kernel_size: int, padding: int, stride: int = 1) -> Made:
-    """Convolution, ReLU."""
-    return {name: convolution(before, C, kernel_size, padding, rng, stride=stride), f"{name}_relu": ReLU()}
-
-
-def _normalised(
-    rng: Generator, name: str, before: int, C: int, kernel_size: int, padding: int, stride: int = 1
+def _block(
+    rng: Generator, name: str, before: int, C: int, kernel_size: int, padding: int, stride: int = 1, **options: Any
 ) -> Made:
-    """Convolution without a bias, batch norm with TensorFlow's eps, ReLU."""
-    layer = convolution(before, C, kernel_size, padding, rng, stride=stride, bias=False)
-    return {name: layer, f"{name}_norm": BatchNorm2d(C, eps=1e-3), f"{name}_relu": ReLU()}
+    """The block of every backbone under the names that it has here: conv1, conv1_norm, conv1_relu."""
+    names = (name, f"{name}_norm", f"{name}_relu")
+    return block(names, before, C, kernel_size, padding, rng, stride=stride, **options)
 
 
 def _pool(kernel_size: int = 3) -> Module:

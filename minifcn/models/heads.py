@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from minifcn.errors import ArgumentError
 from minifcn.models.atrous import aspp, dilated
+from minifcn.models.backbones import checked_alignment
 from minifcn.models.deconvnet import DeconvNet
 from minifcn.models.fcn import FCN
 from minifcn.models.settings import built_backbone
@@ -36,8 +37,9 @@ def network(
 
     head     "fcn": as `FCN` takes the rest, `options` with it (upsampling, learn_upsampling, at_once). "dilated" and
              "aspp": the score is made at 1/`stride` of the image, 8 or 16, and enlarged in one step; of the options
-             learn_upsampling is theirs. "deconvnet": it undoes every stage, so it takes neither stride nor options
-    Raises ArgumentError for an unknown head, and as the networks do.
+             learn_upsampling is theirs. "deconvnet": it undoes every stage, so it takes neither stride nor options,
+             and its alignment is "compact"
+    Raises ArgumentError for an unknown head, another alignment of a DeconvNet, and as the networks do.
 
     >>> import minifcn
     >>> network("aspp", "small", 8, width=1 / 8)(minifcn.zeros((1, 3, 33, 40))).shape
@@ -48,6 +50,8 @@ def network(
     if head == "fcn":
         return FCN(backbone, num_classes, stride, alignment, width=width, generator=generator, **options)
     if head == "deconvnet":
+        if checked_alignment(alignment) != "compact":
+            raise ArgumentError(f"network: a DeconvNet undoes maps that keep their size; leave {alignment!r} out.")
         return DeconvNet(backbone, num_classes, width=width, generator=generator)
     rng = generator_for("network", generator)
     built = dilated(built_backbone(backbone, alignment, width, rng), stride)
@@ -55,7 +59,9 @@ def network(
         built = aspp(built, built.head_channels / 4096, generator=rng)
     # A score at 1/8 needs no finer one added: it is enlarged as an FCN-32s enlarges its own.
     learn = bool(options.get("learn_upsampling", False))
-    return FCN(built, num_classes, 32, alignment, learn_upsampling=learn, generator=rng)
+    net = FCN(built, num_classes, 32, alignment, learn_upsampling=learn, generator=rng)
+    net.title, net.backbone = called(head, stride), backbone
+    return net
 
 
 def called(head: str, stride: int) -> str:

@@ -6,6 +6,7 @@
     lr_divisor = 100            # the learning rate of each further stage is this much smaller
     reduction = "sum"           # the loss: "sum" or "mean" over the labelled pixels of a step
     batch_size = 1
+    pretrained = true           # the backbone has been trained before: without --weights a run says so
     bias_lr = 2                 # biases learn twice as fast
     bias_decay = false          # and are not pulled towards 0
 
@@ -73,6 +74,7 @@ KEYS: dict[str, Kind] = {
     "lr_divisor": Kind("a number of at least 1", type=float, least=1),
     # What the network is.
     "backbone": _TEXT,
+    "pretrained": _FLAG,
     "width": Kind("a number greater than 0 and at most 16", type=float, most=16, open=True),
     "alignment": _words("caffe", "compact"),
     "upsampling": _words("single", "staged"),

@@ -5,7 +5,7 @@ so one changed bit is found when the file is read, whichever kind it is.
 
 The files of others are read, too, and never written: what torch.save makes (`.pth`, `.pt`, `.tar`), Caffe
 (`.caffemodel`) and Keras (`.h5`, `.hdf5`), each with its reader beside. The first is a pickle; the reader of it can
-make nothing but tensors, and under any other name a pickle is refused.
+make nothing but tensors, and under any other name a pickle is refused. Of a checkpoint the network is taken.
 """
 
 from __future__ import annotations
@@ -75,22 +75,30 @@ def save_arrays(
             raise FileError(f"{path} could not be written ({error}); what was there before is unchanged.") from error
 
 
-def load_arrays(path: str | os.PathLike[str], require_format: bool = False) -> tuple[Arrays, Texts]:
+def load_arrays(
+    path: str | os.PathLike[str], require_format: bool = False, inside: str | None = None
+) -> tuple[Arrays, Texts]:
     """Reads `(arrays, metadata)` back: arrays that one may change, in the order of their names.
 
     `metadata` is what was saved, and `"format"`. Files of other programs (with another format or none) are read too,
     unless `require_format` asks for a file that minifcn wrote: .pth, .pt and .tar of PyTorch, .caffemodel, .h5 of Keras
     (needs h5py). Their names are as they are there; `canonical_names` says which layers they are.
 
-    Raises ArgumentError for another suffix; FileError, naming the file and the reason, if it is missing, a folder,
-    truncated, damaged, not of its kind, made by a newer minifcn, or (with `require_format`) not made by minifcn.
+    inside   which dict of tensors to take out of a checkpoint of PyTorch, such as "state_dict"; without it the only one
+             that is in it. `metadata["inside"]` says which it was
+
+    Raises ArgumentError for another suffix, or `inside` for a file that holds one network; FileError, naming the file
+    and the reason, if it is missing, a folder, truncated, damaged, not of its kind, made by a newer minifcn, or (with
+    `require_format`) not made by minifcn.
     """
     if Path(path).suffix.lower() not in PICKLED:
         _refuse_pickle(path)
     suffix = _suffix(path, tuple(READERS))
     _check_regular_file(path)
+    if inside is not None and suffix not in PICKLED:
+        raise ArgumentError(f"{path} holds one network; {inside!r} could only be inside a {', '.join(PICKLED)} file.")
     try:
-        arrays, metadata = READERS[suffix](Path(path))
+        arrays, metadata = READERS[suffix](Path(path)) if inside is None else read_pth(Path(path), inside)
     except FileError:
         raise
     except Exception as error:  # a foreign parser, fed with whatever the file holds, may raise anything

@@ -6,7 +6,7 @@ A tensor is a layer and a part: conv1_1.weight. In a network of this library it 
 
 Sources: torchvision/models (vgg, alexnet, googlenet); the prototxts of shelhamer/fcn.berkeleyvision.org and of
 BVLC/caffe (bvlc_googlenet, bvlc_reference_caffenet); keras-applications (vgg16); wkentaro/pytorch-fcn (names as in
-Caffe) and wkentaro/fcn (Chainer's conv1_1/W).
+Caffe) and wkentaro/fcn (Chainer's conv1_1/W); amdegroot/ssd.pytorch (vgg16_reducedfc, numbers alone).
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ LAYERS = dict.fromkeys([
 ])  # fmt: skip
 LAST = {"upscore16": "upscore", "upscore8": "upscore"}  # the reference code names the last step by its factor
 CHAINER = {"W": "weight", "b": "bias"}
+WRAPPERS = ("module.", "model.")  # PyTorch's DataParallel; a LightningModule, as its users call what is inside
 COUNTER = "num_batches_tracked"
 
 
@@ -105,13 +106,27 @@ class Naming:
     backbone: str  # "" where the names alone do not say it
     layers: Mapping[str, str]
     also: tuple[str, ...] = ()  # beginnings of the names of layers that FCN drops
+    whole: bool = False  # whether it counts only where every layer is there: bare numbers could be of any network
 
 
+def _numbered(backbone: str) -> dict[str, str]:
+    """0 -> conv1_1, ...: of a Sequential saved by itself, without the network that called it features."""
+    features = TORCHVISION[backbone].items()
+    return {there.removeprefix("features."): here for there, here in features if there.startswith("features.")}
+
+
+# Its fc6 has 1024 channels, 3x3 and dilation 6: of VGG16's 7x7 taps every third, of the channels every fourth.
+SSD = {"31": "fc6", "33": "fc7"}
 NAMINGS = (
     *(
         Naming(f"torchvision {name.partition('_torch')[0]}", "torchvision", name, table, ("aux1.", "aux2."))
         for name, table in TORCHVISION.items()
     ),
+    *(
+        Naming(f"the features of torchvision's {name.partition('_torch')[0]}", "", name, _numbered(name), whole=True)
+        for name in ("vgg16", "vgg16_bn", "alexnet_torchvision")
+    ),
+    Naming("SSD's VGG16, whose fc6 and fc7 are reduced", "", "vgg16", _numbered("vgg16") | SSD, whole=True),
     Naming("Caffe GoogLeNet", "caffe", "googlenet", _caffe_googlenet(), ("loss1/", "loss2/")),
     Naming("Keras VGG16", "keras", "vgg16", KERAS),
     Naming("Caffe's layer names", "caffe", "", {name: name for name in LAYERS} | LAST),
@@ -130,19 +145,21 @@ def canonical_names(names: Iterable[str]) -> Recognised:
     """Which naming the tensors of a file follow, and what each of them is called here.
 
     names    as they are in the file: features.0.weight, conv1_1/W, block1_conv1.weight, stage1.conv1_1.weight, ...;
-             "module." before all of them, as PyTorch's DataParallel leaves it, is passed over
+             "module." or "model." before all of them, as PyTorch's DataParallel and others leave it, is passed over
     Raises ArgumentError if no naming knows any of them.
 
     >>> canonical_names(["features.28.weight", "classifier.0.bias"]).names
     {'features.28.weight': 'conv5_3.weight', 'classifier.0.bias': 'fc6.bias'}
     """
     given = list(names)
-    split = {name: _layer_and_part(name, given) for name in given}
+    split = {name: _layer_and_part(inner) for name, inner in zip(given, _unwrapped(given), strict=True)}
     layers = {layer for layer, _ in split.values()}
 
     def fit(naming: Naming) -> tuple[int, int]:
         """More layers known is better; of two that know as many, the one that misses fewer."""
         known = len(layers & naming.layers.keys())
+        if naming.whole and known < len(naming.layers):
+            known = 0
         return known, known - len(naming.layers)
 
     best = max(NAMINGS, key=fit)
@@ -164,9 +181,15 @@ def canonical_names(names: Iterable[str]) -> Recognised:
     return Recognised(best, found)
 
 
-def _layer_and_part(name: str, all_names: list[str]) -> tuple[str, str]:
-    if all(each.startswith("module.") for each in all_names):
-        name = name.removeprefix("module.")
+def _unwrapped(names: list[str]) -> list[str]:
+    """Without what stands before all of them, as whoever wraps a network in another module leaves it."""
+    for wrapper in WRAPPERS:
+        if names and all(name.startswith(wrapper) for name in names):
+            return _unwrapped([name.removeprefix(wrapper) for name in names])
+    return names
+
+
+def _layer_and_part(name: str) -> tuple[str, str]:
     place = max(name.rfind("."), name.rfind("/"))
     layer, part = name[: max(place, 0)], name[place + 1 :]
     return layer_of_own(layer), CHAINER.get(part, part)
@@ -178,13 +201,14 @@ def layer_of_own(layer: str) -> str:
 
 
 def torchvision_names(state: Mapping[str, Any], backbone: str) -> dict[str, np.ndarray]:
-    """The trunk of an FCN as torchvision's network of that kind calls and shapes it: the way out to PyTorch.
+    """The weights of an FCN or a classifier as torchvision's network of that kind has them: the way out to PyTorch.
 
-    state      `model.state_dict()` of an FCN, or its arrays by name
+    state      `model.state_dict()` of an FCN or of `models.classifier(backbone)`, or its arrays by name
     backbone   "vgg16", "vgg16_bn", "alexnet_torchvision" or "googlenet_torchvision"
     returns    float arrays by torchvision's names: features.0.weight, ..., classifier.3.bias; fc6 and fc7 flattened, as
                fully connected layers have them. Scores and upsamplings have no place there and are left out; the layer
-               for ImageNet's classes is not in an FCN: load_state_dict(..., strict=False) keeps PyTorch's own
+               for ImageNet's classes is not in an FCN: load_state_dict(..., strict=False) keeps PyTorch's own. A
+               classifier has all that strict=True asks for (googlenet built with aux_logits=False)
 
     Raises ArgumentError for another backbone, or if a layer of the trunk is missing.
     """

@@ -11,7 +11,9 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +34,8 @@ from minifcn.weights.naming import (
 from minifcn.weights.preprocessing import KINDS, Preprocessing, preprocessing_of
 
 HEADS = (*SCORES, *UPSAMPLINGS, *SCALES)
+NEW = re.compile(r"head\.aspp\.|back\d\.")  # what no classifier has: the head of an ASPP, the way back of a DeconvNet
+FULLY_CONNECTED = {"fc6", "fc7"}
 FATES = ("loaded", "converted", "dropped", "missing", "unexpected", "wrong shape")
 KNOWN_FILES = {"aa75b158f4181e7f6230029eb96c1b13": "caffe"}  # by MD5: vgg16_from_caffe.pth of wkentaro/pytorch-fcn
 NAMED = 6  # at most so many tensors are named in an error
@@ -95,9 +99,9 @@ def load_pretrained(
     """Copies the weights in a file of PyTorch, Caffe, Keras, Chainer or minifcn into the layers of the same name.
 
     model    an FCN, or any Module whose layers are called as `canonical_names` says
-    path     .pth, .pt, .tar, .caffemodel, .h5, .npz or .safetensors
+    path     .pth, .pt, .tar, .caffemodel, .h5, .npz or .safetensors; of a checkpoint the one network that is in it
     strict   refuse a file in which a tensor of the trunk is missing, of the wrong shape, or not known; False takes what
-             fits and reports the rest
+             fits and reports the rest. What no classifier has, such as the way back of a DeconvNet, may be missing
     kind     "torchvision", "caffe" or "keras": how images were prepared for these weights, where their names cannot
              tell. Converted Caffe weights with torchvision's names are "caffe"
     returns  a LoadReport. Feed the network images normalised with its `mean` and `std`, RGB in 0..255
@@ -129,7 +133,7 @@ def load_pretrained(
         target = targets.get(name)
         layer, _, part = name.rpartition(".")
         if target is None:
-            passed = _why_dropped(layer, part)
+            passed = _why_dropped(layer, part, targets.keys())
             fates.append(Fate("dropped" if passed else "unexpected", source, None, passed))
             continue
         made = _fitted(array, own[target], f"{path}: {source}")
@@ -144,12 +148,13 @@ def load_pretrained(
         fates.append(Fate("converted" if changed else "loaded", source, target, changed))
     touched = {each.target for each in fates}
     fates += [Fate("missing", None, name) for name in own if name not in touched]
-    _refuse(path, fates, new, strict)
+    file = f"{path}, its {metadata['inside']!r}" if "inside" in metadata else str(path)
+    _refuse(f"{file} ({recognised.naming.name})", fates, new, strict)
     try:
         model.load_state_dict(new, strict=False)
     except (ArgumentError, TypeError) as error:
         raise FileError(f"{path} does not fit the network: {error}") from None
-    return LoadReport(str(path), recognised.naming.name, preprocessing, tuple(fates))
+    return LoadReport(file, recognised.naming.name, preprocessing, tuple(fates))
 
 
 def preparation_of(
@@ -170,8 +175,8 @@ def preparation_of(
     found = recognised.naming.kind
     if not found:
         raise FileError(
-            f"{path} does not say how images are prepared for these weights; say it with the kind, one of "
-            f"{', '.join(KINDS)}, or give weights that `minifcn train` saved."
+            f"{path} ({recognised.naming.name}) does not say how images are prepared for these weights; say it with "
+            f"the kind, one of {', '.join(KINDS)}, or give weights that `minifcn train` saved."
         )
     if found == "torchvision":  # converted weights of Caffe go about under torchvision's names, and look the same
         with open(path, "rb") as file:
@@ -190,14 +195,16 @@ def _fold_scales(given: dict[str, tuple[str, np.ndarray]]) -> None:
                 given[score] = (source, weight * factors)
 
 
-def _why_dropped(layer: str, part: str) -> str:
-    """Why a tensor of the file has no place in an FCN; "" if that is not known."""
+def _why_dropped(layer: str, part: str, targets: Iterable[str]) -> str:
+    """Why a tensor of the file has no place among the `targets` of the network; "" if that is not known."""
     if layer.split(".")[0] in CLASSIFIERS:
         return "the classes of ImageNet, as FCN drops them"
     if layer in SCALES:
         return "one with the scores"
     if layer in HEADS:
         return "a step that this network has not"
+    if layer in FULLY_CONNECTED and any(name.startswith("aspp.") for name in targets):
+        return "this network has a head of its own"
     return "a counter" if part == COUNTER else ""
 
 
@@ -228,7 +235,7 @@ def _diagonal(array: np.ndarray, what: str) -> np.ndarray:
     return array[np.arange(C), np.arange(C)][:, None]
 
 
-def _refuse(path: str | os.PathLike[str], fates: list[Fate], new: dict[str, np.ndarray], strict: bool) -> None:
+def _refuse(file: str, fates: list[Fate], new: dict[str, np.ndarray], strict: bool) -> None:
     """FileError for what would make a worse network without a word."""
 
     def trunk(name: str) -> bool:
@@ -237,24 +244,29 @@ def _refuse(path: str | os.PathLike[str], fates: list[Fate], new: dict[str, np.n
     zero = [name for name, array in new.items() if name.endswith(".weight") and trunk(name) and not array.any()]
     if zero:
         raise FileError(
-            f"{path}: {_named(zero)} all zeros, so nothing would get through the network; the weights were never "
+            f"{file}: {_named(zero)} all zeros, so nothing would get through the network; the weights were never "
             f"copied into that file: give the one that they came from."
         )
     wild = [name for name, array in new.items() if not np.isfinite(array).all()]
     if wild:
-        raise FileError(f"{path}: {_named(wild)} not finite; give another copy.")
+        raise FileError(f"{file}: {_named(wild)} not finite; give another copy.")
     if strict:
-        wrong = []
+        wrong, layers = [], set()
         for fate in ("missing", "unexpected", "wrong shape"):
-            names = [_said(each) for each in fates if each.fate == fate and trunk(each.target or f"{each.source}")]
-            wrong += [f"{fate}: {_some(names)}"] if names else []
+            meant = [each for each in fates if each.fate == fate and trunk(each.target or f"{each.source}")]
+            meant = [each for each in meant if not (fate == "missing" and NEW.match(f"{each.target}"))]
+            wrong += [f"{fate}: {_some([_said(each) for each in meant])}"] if meant else []
+            layers |= {layer_of_own(f"{each.target or each.source}".rpartition(".")[0]) for each in meant}
         if wrong:
+            remedy = "build the backbone and width that the weights are for"
+            if layers <= FULLY_CONNECTED:
+                remedy = "take a head that begins anew (--head aspp), as all that does not fit is fc6 and fc7"
             raise FileError(
-                f"{path} does not fit this network ({'; '.join(wrong)}); build the backbone and width that the weights "
-                f"are for, or pass strict=False to take what fits."
+                f"{file} does not fit this network ({'; '.join(wrong)}); {remedy}, or pass strict=False to take what "
+                f"fits."
             )
     if not any(trunk(name) for name in new):
-        raise FileError(f"{path} holds no weights that fit this network; give those of its backbone.")
+        raise FileError(f"{file} holds no weights that fit this network; give those of its backbone.")
 
 
 def _said(each: Fate) -> str:

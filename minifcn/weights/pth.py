@@ -1,4 +1,4 @@
-"""What torch.save writes, read without PyTorch: a flat dict of tensors by name, such as a state_dict.
+"""What torch.save writes, read without PyTorch: tensors by name, such as a state_dict, or a checkpoint with one in it.
 
 There have been three containers. All hold a pickle that describes the tensors, and the numbers beside it:
 
@@ -17,7 +17,7 @@ import io
 import os
 import tarfile
 import zipfile
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -25,6 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from minifcn.errors import FileError
+from minifcn.weights.inside import named_tensors
 from minifcn.weights.unpickling import Described, Storage, StorageType, unpickled
 
 MAGIC = 0x1950A86A20F9469CFC6C
@@ -32,27 +33,31 @@ VERSION = 1001
 MOST_DIMENSIONS = 32
 MOST_COPIES = 4  # all tensors together may need so many times the size of the file: bfloat16 doubles, views repeat
 
+Arrays = dict[str, np.ndarray]
+Texts = dict[str, str]
 Fetch = Callable[[Storage], np.ndarray]  # the bytes of a storage
 
 
-def read_pth(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_pth(path: Path, inside: str | None = None) -> tuple[Arrays, Texts]:
     """(arrays by name, {}) of a file that torch.save wrote; bfloat16 becomes float32, which holds it exactly.
 
-    Raises FileError for a pickle of anything but a flat dict of tensors, ValueError with the reason for what is
+    inside   which part of a checkpoint, as inside.py has it; for a part the second is {"inside": its key}
+
+    Raises FileError for a pickle of other things than tensors by name, ValueError with the reason for what is
     damaged or absurd, and whatever the standard library raises for a damaged container.
     """
     with path.open("rb") as file:
         if zipfile.is_zipfile(file):
-            return _read_zip(path), {}
+            return _read_zip(path, inside)
         file.seek(0)
         if file.read(1) == b"\x80":  # a pickle says so with its first byte
             file.seek(0)
-            return _read_legacy(file, path), {}
+            return _read_legacy(file, path, inside)
         file.seek(0)
-        return _read_tar(file, path), {}
+        return _read_tar(file, path, inside)
 
 
-def _read_zip(path: Path) -> dict[str, np.ndarray]:
+def _read_zip(path: Path, inside: str | None) -> tuple[Arrays, Texts]:
     with zipfile.ZipFile(path) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if len(members) != len(archive.infolist()):
@@ -78,10 +83,10 @@ def _read_zip(path: Path) -> dict[str, np.ndarray]:
 
         order = archive.read(f"{folder}byteorder") if f"{folder}byteorder" in members else b"little"
         found = unpickled(io.BytesIO(archive.read(place)), path, _storage_named)
-        return _arrays(found, fetch, ">" if order == b"big" else "<", path)
+        return _arrays(found, fetch, ">" if order == b"big" else "<", path, inside)
 
 
-def _read_legacy(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
+def _read_legacy(file: IO[bytes], path: Path, inside: str | None) -> tuple[Arrays, Texts]:
     magic = unpickled(file, path)
     if magic != MAGIC:
         raise FileError(
@@ -126,10 +131,10 @@ def _read_legacy(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
         return held[root][offset * itemsize : (offset + storage.length) * itemsize]
 
     big = isinstance(system, dict) and system.get("little_endian") is False
-    return _arrays(found, fetch, ">" if big else "<", path)
+    return _arrays(found, fetch, ">" if big else "<", path, inside)
 
 
-def _read_tar(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
+def _read_tar(file: IO[bytes], path: Path, inside: str | None) -> tuple[Arrays, Texts]:
     with tarfile.open(fileobj=file, mode="r:") as archive:
         parts = {name: _member(archive, name) for name in ("storages", "tensors", "pickle")}
     storages, held = parts["storages"], {}
@@ -156,7 +161,7 @@ def _read_tar(file: IO[bytes], path: Path) -> dict[str, np.ndarray]:
         size, stride, offset = tuple(numbers[:dimensions]), tuple(numbers[dimensions:-1]), numbers[-1]
         described[int(key)] = Described(known[int(storage)], offset, size, stride)
     found = unpickled(parts["pickle"], path, lambda reference: described[int(reference)])
-    return _arrays(found, lambda storage: held[storage.key], "<", path)
+    return _arrays(found, lambda storage: held[storage.key], "<", path, inside)
 
 
 def _member(archive: tarfile.TarFile, name: str) -> IO[bytes]:
@@ -179,15 +184,15 @@ def _storage_named(reference: Any) -> Storage:
     return Storage(kind, key, _count(count))
 
 
-def _arrays(found: Any, fetch: Fetch, order: str, path: Path) -> dict[str, np.ndarray]:
+def _arrays(found: Any, fetch: Fetch, order: str, path: Path, inside: str | None) -> tuple[Arrays, Texts]:
     """The arrays that were described, each with memory of its own."""
-    tensors = _flat(found, path)
+    tensors, where = named_tensors(found, path, inside)
     users = Counter(tensor.storage.key for tensor in tensors.values())
     needed = sum(_numel(name, tensor) * 8 for name, tensor in tensors.items())
     size = os.path.getsize(path)
     if needed > 8 * MOST_COPIES * size:
         raise ValueError(f"its tensors have {needed // 8} elements, far more than a file of {size} bytes holds")
-    arrays: dict[str, np.ndarray] = {}
+    arrays: Arrays = {}
     shared: dict[str, np.ndarray] = {}
     for name, tensor in tensors.items():
         key = tensor.storage.key
@@ -197,35 +202,7 @@ def _arrays(found: Any, fetch: Fetch, order: str, path: Path) -> dict[str, np.nd
             if users[key] > 1:
                 shared[key] = content
         arrays[name] = _array(name, tensor, content, order, copy=users[key] > 1)
-    return arrays
-
-
-def _flat(found: Any, path: Path) -> dict[str, Described]:
-    """The tensors by name, or a FileError that says what is there instead."""
-    if not isinstance(found, dict):
-        raise FileError(
-            f"{path} holds a {type(found).__name__}, not tensors by name; in PyTorch save a dict of them: "
-            f"torch.save(model.state_dict(), path)."
-        )
-    items = dict(OrderedDict.items(found) if isinstance(found, OrderedDict) else found.items())
-    inner = [key for key, value in items.items() if isinstance(value, dict)]
-    if inner:
-        weights = [key for key in inner if any(isinstance(value, Described) for value in dict.values(items[key]))]
-        named = ", ".join(repr(key) for key in list(items)[:6])
-        best = weights[0] if weights else inner[0]
-        raise FileError(
-            f"{path} is a checkpoint of several things ({named}), not one dict of tensors; in PyTorch save the one "
-            f"with the weights: torch.save(torch.load(path)[{best!r}], new_path)."
-        )
-    for key, value in items.items():
-        if not isinstance(value, Described):
-            raise FileError(
-                f"{path} holds {key!r}, a {type(value).__name__} and no tensor; in PyTorch save the tensors alone: "
-                f"torch.save(model.state_dict(), path)."
-            )
-        if not isinstance(key, str) or not key.isprintable():
-            raise ValueError(f"a tensor is called {key!r}")
-    return items
+    return arrays, {} if where is None else {"inside": where}
 
 
 def _array(name: str, tensor: Described, content: np.ndarray, order: str, copy: bool) -> np.ndarray:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 
 from minifcn.cli import main
+from minifcn.commands.options import Options
+from minifcn.commands.prepared import begun_with_weights
 from minifcn.models import FCN
 from minifcn.training import load_network, read_checkpoint
 from minifcn.weights import load_arrays, save_arrays, torchvision_names
@@ -85,6 +88,18 @@ def test_what_does_not_fit_is_said_before_anything_is_trained(
     assert start(*options) == 2
     assert words in capsys.readouterr().err
     assert not (here / "run" / "checkpoint.safetensors").exists()
+
+
+@pytest.mark.parametrize("backbone", ["small", "vgg16"])
+def test_a_recipe_that_means_a_trained_backbone_says_so_whatever_it_is(
+    backbone: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    card: Any = object()
+    for pretrained in (True, False):
+        options = Options(backbone=backbone, recipe="mine", pretrained=pretrained)
+        assert begun_with_weights(cast("Any", None), card, options) is card
+        said = f"{backbone} begins with nothing, where a trained one is meant; pass --weights FILE"
+        assert (said in capsys.readouterr().err) is pretrained
 
 
 def test_who_means_a_trained_backbone_and_gives_none_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

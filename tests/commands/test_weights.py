@@ -18,6 +18,7 @@ from minifcn.weights import (
     save_arrays,
     torchvision_names,
 )
+from tests.weights.test_pth import tensor, zipped
 
 
 @pytest.fixture
@@ -60,12 +61,33 @@ def test_convert_keeps_numbers_and_preparation(here: Path, capsys: pytest.Captur
     assert report.preprocessing == preprocessing_of("caffe") and not report.of("unexpected")
 
 
+def test_the_network_inside_of_a_checkpoint(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arrays, _ = load_arrays("vgg16.safetensors")
+    found, storages = {}, {}
+    for i, (name, array) in enumerate(arrays.items()):
+        strides = tuple(step // array.itemsize for step in array.strides)
+        found[name], storages[str(i)] = tensor(str(i), array.shape, strides, 0, array.size), array.tobytes()
+    zipped(here / "one.pth", {"epoch": 3, "state_dict": found}, storages)
+    zipped(here / "two.pth", {"ema": found, "model": found}, storages)
+    assert main(["weights", "inspect", "one.pth"]) == 0
+    assert capsys.readouterr().out.endswith("; torchvision vgg16\n  inside: state_dict\n")
+    report = load_pretrained(FCN("vgg16", 2, 32, width=1 / 32), "one.pth")
+    assert report.summary().startswith("one.pth, its 'state_dict' (torchvision vgg16, ")
+    assert main(["weights", "convert", "two.pth", "a.npz"]) == 2
+    assert "two.pth is a checkpoint with 2 networks ('ema', 'model'); take one" in capsys.readouterr().err
+    assert main(["weights", "convert", "two.pth", "a.npz", "--inside", "model"]) == 0
+    after, notes = load_arrays("a.npz")
+    assert notes["inside"] == "model" and len(after) == 30
+    np.testing.assert_array_equal(after["conv5_3.weight"], arrays["features.28.weight"])
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["inspect", "none.pth"], "none.pth does not exist"),
         (["convert", "vgg16.safetensors", "vgg16.safetensors"], "is the file to be converted"),
         (["convert", "vgg16.safetensors", "a.pth"], "name a file of arrays *.safetensors or *.npz"),
+        (["inspect", "vgg16.safetensors", "--inside", "model"], "vgg16.safetensors holds one network; 'model' could"),
         (["fetch", "http://example.org/a", "--sha256", "0" * 64], "only https and file are fetched"),
         (["fetch", "https://example.org/", "--sha256", "0" * 64], "does not say what the file is called"),
     ],

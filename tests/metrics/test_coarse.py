@@ -11,6 +11,7 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
 from minifcn.machine.backend import to_numpy
 from minifcn.metrics import PAPER, WAYS, ConfusionMatrix, coarsened, upper_bound, upper_bounds
+from minifcn.metrics.coarse import in_ways
 
 I, J = np.ogrid[:128, :128]
 DISK = ((I - 63.5) ** 2 + (J - 63.5) ** 2 <= 20**2).astype(np.uint8)
@@ -202,3 +203,15 @@ def test_a_refusal_says_who_what_and_what_to_do(measure, arguments, error, sente
     with pytest.raises(error) as caught:
         measure(*arguments)
     assert str(caught.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("shape", [(7, 9), (2, 5, 8), (0, 5)])
+def test_every_way_at_once_is_each_way_by_itself(shape: tuple[int, ...]) -> None:
+    label = np.random.default_rng(3).choice(np.array([0, 1, 4, 255], np.uint8), shape)
+    for stride, phase in ((1, 0), (2, (0, 1)), (4, 3)):
+        for ways in (WAYS, ("centre",), ("bilinear", "centre")):
+            found = in_ways(label, stride, phase, ways)
+            assert tuple(found) == ways
+            for way, coarse in found.items():
+                np.testing.assert_array_equal(coarse, coarsened(label, stride, phase, way))
+                assert coarse.dtype == label.dtype

@@ -1,11 +1,9 @@
-"""Files that PyTorch itself writes, and a VGG16 of PyTorch's whose scores are ours after its weights came in.
-
-torchvision need not be there: its networks are written down here as it numbers their layers.
-"""
+"""Files that PyTorch itself writes, and networks of torchvision's layout: the same scores here as there, both ways."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +11,86 @@ import numpy as np
 import pytest
 
 from minifcn import Tensor, no_grad
-from minifcn.models import BACKBONES, FCN
+from minifcn.models import FCN, classifier, image_size
+from minifcn.nn import BatchNorm2d, init
 from minifcn.weights import load_arrays, load_pretrained, torchvision_names
 from tests.oracles.peers import peer
+from tests.oracles.torchvision_networks import PARAMETERS, of_torch, randomized
 
 torch = peer("torch")
-WIDTH = 1 / 16
+WIDTH = Fraction(1, 16)
+WIDTHS = dict.fromkeys(PARAMETERS, WIDTH) | {"googlenet_torchvision": Fraction(1, 8)}  # the most that divides them
 
 
-def vgg16_of_torch(norm: bool = False) -> Any:
-    """features.0 ... features.30 and classifier.0 ... classifier.6, as torchvision.models.vgg16, 1/16 as wide."""
-    layers: list[Any] = []
-    before = 3
-    for count, channels in ((2, 4), (2, 8), (3, 16), (3, 32), (3, 32)):
-        for _ in range(count):
-            layers += [torch.nn.Conv2d(before, channels, 3, padding=1)]
-            layers += [torch.nn.BatchNorm2d(channels)] if norm else []
-            layers += [torch.nn.ReLU()]
-            before = channels
-        layers.append(torch.nn.MaxPool2d(2, 2))
-    classifier = [
-        torch.nn.Linear(32 * 7 * 7, 256), torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(256, 256),
-        torch.nn.ReLU(), torch.nn.Dropout(), torch.nn.Linear(256, 10),
-    ]  # fmt: skip
-    parts = OrderedDict(
-        features=torch.nn.Sequential(*layers),
-        avgpool=torch.nn.AdaptiveAvgPool2d((7, 7)),
-        flat=torch.nn.Flatten(),
-        classifier=torch.nn.Sequential(*classifier),
-    )
-    model = torch.nn.Sequential(parts).eval()
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for name, values in model.state_dict().items():
-            if values.ndim > 1:
-                values.normal_(0, (2 / values[0].numel()) ** 0.5, generator=generator)
-            elif values.ndim == 1:
-                values.uniform_(0.5, 1.5, generator=generator) if "running_var" in name else values.normal_(
-                    0, 0.1, generator=generator
-                )
-                if norm and name.startswith("features") and name.endswith("weight"):
-                    values.add_(1)
-    return model
+def saved(model: Any, path: Path, legacy: bool = False) -> None:
+    torch.save(model.state_dict(), path, _use_new_zipfile_serialization=not legacy)
+
+
+def image_for(name: str) -> np.ndarray:
+    return np.random.default_rng(1).standard_normal((2, 3, image_size(name), image_size(name)))
+
+
+def assert_same_scores(ours: Any, theirs: Any, image: np.ndarray) -> None:
+    """In float64, of two classifiers whose scores tell the classes and the images apart."""
+    with torch.no_grad(), no_grad():
+        wanted = theirs(torch.from_numpy(image)).numpy()
+        found = ours(Tensor(image)).numpy()
+    assert np.ptp(wanted, axis=1).min() > 1e-3 and np.abs(wanted[0] - wanted[1]).max() > 1e-3
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-12 * np.abs(wanted).max())
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+@pytest.mark.parametrize("legacy", [False, True])
+def test_a_classifier_of_torchvision_gives_the_same_scores_here(tmp_path: Path, name: str, legacy: bool) -> None:
+    theirs = randomized(of_torch(name, 10, WIDTHS[name])).double()
+    saved(theirs, tmp_path / "theirs.pth", legacy)
+    ours = classifier(name, 10, width=float(WIDTHS[name])).double().eval()
+    report = load_pretrained(ours, tmp_path / "theirs.pth")
+    norms = sum(isinstance(module, torch.nn.BatchNorm2d) for module in theirs.modules())
+    fates = [each.fate for each in report.tensors]
+    assert fates.count("dropped") == norms and set(fates) <= {"loaded", "dropped"}, "counters of batch norms alone"
+    assert_same_scores(ours, theirs, image_for(name))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_a_classifier_of_ours_loads_in_pytorch_without_a_change(name: str) -> None:
+    rng = np.random.default_rng(5)
+    ours = classifier(name, 10, width=float(WIDTHS[name]), generator=rng).double().eval()
+    for layer in ours.modules():
+        if isinstance(layer, BatchNorm2d):  # as they are after training, and not 0 and 1
+            layer.running_mean.data[:] = rng.normal(0, 0.1, layer.running_mean.shape)
+            layer.running_var.data[:] = rng.uniform(0.5, 1.5, layer.running_var.shape)
+    state = torchvision_names(ours.state_dict(), name)
+    theirs = of_torch(name, 10, WIDTHS[name]).double()
+    theirs.load_state_dict({key: torch.from_numpy(array.copy()) for key, array in state.items()}, strict=True)
+    assert_same_scores(ours, theirs, image_for(name))
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_at_full_size_names_and_shapes_are_those_of_torchvision(name: str) -> None:
+    """Of both networks only the shapes: nothing is allocated, and nothing computed."""
+    with torch.device("meta"):
+        theirs = of_torch(name)
+    with init.only_shapes():
+        ours = classifier(name)
+    shapes = {key: tuple(values.shape) for key, values in theirs.state_dict().items()}
+    made = {key: array.shape for key, array in torchvision_names(ours.state_dict(), name).items()}
+    assert made == {key: shape for key, shape in shapes.items() if not key.endswith("num_batches_tracked")}
+    assert sum(values.numel() for values in theirs.parameters()) == PARAMETERS[name]
+    assert sum(values.numel() for values in ours.parameters()) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("legacy", [False, True])
-@pytest.mark.parametrize("norm", [False, *([True] if "vgg16_bn" in BACKBONES else [])])
-def test_a_vgg16_of_pytorch_gives_the_same_scores_here(tmp_path: Path, norm: bool, legacy: bool) -> None:
-    """One classifier, one FCN: at 224x224 the head sees the 7x7 map whole, once, and there says what the classifier says.
+@pytest.mark.parametrize("norm", [False, True])
+def test_an_fcn_scores_its_middle_as_the_classifier_does(tmp_path: Path, norm: bool, legacy: bool) -> None:
+    """At 224x224 the head sees the 7x7 map whole, once, and there says what the classifier says.
 
     The features are compared at another size, too, where their map is no multiple of anything.
     """
-    theirs = vgg16_of_torch(norm)
-    torch.save(theirs.state_dict(), tmp_path / "vgg16.pth", _use_new_zipfile_serialization=not legacy)
     backbone = "vgg16_bn" if norm else "vgg16"
-    model = FCN(backbone, 10, stride=32, width=WIDTH)
+    theirs = randomized(of_torch(backbone, 10, WIDTH))
+    saved(theirs, tmp_path / "vgg16.pth", legacy)
+    model = FCN(backbone, 10, stride=32, width=float(WIDTH))
     report = load_pretrained(model, tmp_path / "vgg16.pth")
     assert [each.fate for each in report.tensors].count("dropped") == (2 + 13 if norm else 2)
     assert not report.of("unexpected") and not report.of("wrong shape")
@@ -93,16 +116,16 @@ def test_a_vgg16_of_pytorch_gives_the_same_scores_here(tmp_path: Path, norm: boo
     np.testing.assert_allclose(scores, wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
 
 
-def test_the_way_out_loads_in_pytorch_without_a_change(tmp_path: Path) -> None:
-    model = FCN("vgg16", 4, stride=8, width=WIDTH, generator=np.random.default_rng(3))
+def test_the_trunk_of_an_fcn_goes_out_and_comes_back(tmp_path: Path) -> None:
+    model = FCN("vgg16", 4, stride=8, width=float(WIDTH), generator=np.random.default_rng(3))
     state = torchvision_names(model.state_dict(), "vgg16")
-    theirs = vgg16_of_torch()
+    theirs = of_torch("vgg16", 10, WIDTH)
     missing, unexpected = theirs.load_state_dict(
         {name: torch.from_numpy(array.copy()) for name, array in state.items()}, strict=False
     )
     assert sorted(missing) == ["classifier.6.bias", "classifier.6.weight"] and not unexpected
     torch.save(theirs.state_dict(), tmp_path / "back.pth")
-    again = FCN("vgg16", 4, stride=8, width=WIDTH)
+    again = FCN("vgg16", 4, stride=8, width=float(WIDTH))
     load_pretrained(again, tmp_path / "back.pth")
     for name, value in model.state_dict().items():
         if name.startswith(("stage", "head")):
@@ -128,12 +151,24 @@ def test_tensors_of_every_kind_and_layout(tmp_path: Path, legacy: bool) -> None:
 
 
 def test_a_state_dict_of_a_module_and_a_checkpoint(tmp_path: Path) -> None:
-    model = vgg16_of_torch(norm=True)
+    model = of_torch("vgg16_bn", 10, WIDTH)
     torch.save(model.state_dict(), tmp_path / "a.pth")  # an OrderedDict with attributes of its own
     assert len(load_arrays(tmp_path / "a.pth")[0]) == len(model.state_dict())
-    torch.save({"epoch": 1, "model": model.state_dict()}, tmp_path / "b.pth")
-    with pytest.raises(ValueError, match=r"checkpoint of several things .*torch\.load\(path\)\['model'\]"):
-        load_arrays(tmp_path / "b.pth")
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.zeros(1, 3, 224, 224)).sum().backward()
+    optimizer.step()  # so that it has moments, tensors like any other
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 3)
+    checkpoint = {
+        "epoch": 1,
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "best": torch.tensor(0.5),
+    }
+    torch.save(checkpoint | {"lr_scheduler": schedule.state_dict()}, tmp_path / "b.pth")
+    arrays, metadata = load_arrays(tmp_path / "b.pth")
+    assert metadata == {"inside": "model"} and sorted(arrays) == sorted(model.state_dict())
+    for name, values in model.state_dict().items():
+        np.testing.assert_array_equal(arrays[name], values.numpy())
     torch.save(model, tmp_path / "c.pth")
     with pytest.raises(ValueError, match=r"asks for torch\.nn\.modules\.container\.Sequential, and only tensors"):
         load_arrays(tmp_path / "c.pth")

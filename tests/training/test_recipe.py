@@ -34,6 +34,11 @@ def test_the_numbers_of_the_paper() -> None:
     assert at_once.stages == (8,) and at_once.settings["at_once"] and at_once.settings["lr"] == 1e-10
 
 
+def test_a_recipe_says_whether_its_backbone_was_trained_before() -> None:
+    for name in RECIPES:
+        assert Recipe.read(name).settings.get("pretrained", False) is (name != "scenes-staged"), name
+
+
 def test_the_mean_twin_is_derived_from_the_sum() -> None:
     derived, written = Recipe.read("paper-heavy").mean_equivalent(500 * 375), Recipe.read("paper-heavy-mean")
     assert derived.name == written.name and derived.stages == written.stages

@@ -80,6 +80,30 @@ def test_features_alone_and_names_of_parallel_training() -> None:
     assert recognised.names["module.features.14.weight"] == "conv3_3.weight"
 
 
+def test_numbers_alone_are_known_where_they_are_all_there() -> None:
+    """`features` of torchvision, saved by itself; few numbers could be of any network."""
+    places = {name: [key for key in TORCHVISION[name] if key.startswith("features.")] for name in TORCHVISION}
+    for name in ("vgg16", "vgg16_bn", "alexnet_torchvision"):
+        numbers = [key.removeprefix("features.") for key in places[name]]
+        recognised = canonical_names(f"{number}.weight" for number in numbers)
+        assert recognised.naming.backbone == name and recognised.naming.kind == ""
+        assert [f"{TORCHVISION[name][key]}.weight" for key in places[name]] == list(recognised.names.values())
+        with pytest.raises(ArgumentError, match="belong to no network"):
+            canonical_names(f"{number}.weight" for number in numbers[1:])
+    ssd = [key.removeprefix("features.") for key in places["vgg16"]] + ["31", "33"]
+    recognised = canonical_names(f"{number}.bias" for number in ssd)
+    assert recognised.naming.name == "SSD's VGG16, whose fc6 and fc7 are reduced"
+    assert recognised.names["31.bias"] == "fc6.bias" and recognised.names["33.bias"] == "fc7.bias"
+
+
+def test_what_wraps_a_whole_network() -> None:
+    for before in ("model.", "module.", "model.module.", "module.model."):
+        recognised = canonical_names([f"{before}features.28.weight", f"{before}classifier.0.bias"])
+        assert list(recognised.names.values()) == ["conv5_3.weight", "fc6.bias"]
+    with pytest.raises(ArgumentError, match="belong to no network"):
+        canonical_names(["model.features.28.weight", "other.classifier.0.bias"])
+
+
 def test_names_of_nobody() -> None:
     with pytest.raises(ArgumentError, match=r"the names 'layer1\.0\.weight' belong to no network .*rename the tensors"):
         canonical_names(["layer1.0.weight"])

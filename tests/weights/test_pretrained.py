@@ -12,6 +12,7 @@ import pytest
 from minifcn import Tensor, no_grad
 from minifcn.errors import ArgumentError, FileError
 from minifcn.models import FCN
+from minifcn.models import network as build
 from minifcn.weights import load_pretrained, pretrained, save, save_arrays, torchvision_names
 from minifcn.weights.naming import KERAS
 from tests.weights.test_caffemodel import blob, layer
@@ -283,6 +284,49 @@ def test_wrong_shapes(tmp_path: Path) -> None:
     refused(
         FCN("vgg16", 3, 32, width=1 / 16), tmp_path / "b.npz", "holds no weights that fit this network", strict=False
     )
+
+
+def test_the_reduced_vgg16_of_ssd(tmp_path: Path) -> None:
+    """Its convolutions are VGG16's; its fc6 and fc7 are no layers of an FCN, and how it saw images it does not say."""
+    trunk = torchvision_names(SOURCE.state_dict(), "vgg16")
+    given = {name.removeprefix("features."): array for name, array in trunk.items() if name.startswith("features.")}
+    C = given["28.weight"].shape[0]
+    given |= {"31.weight": np.ones((32, C, 3, 3), np.float32), "33.weight": np.ones((32, 32, 1, 1), np.float32)}
+    path = as_safetensors(tmp_path / "a", given)
+    called = r"\(SSD's VGG16, whose fc6 and fc7 are reduced\)"
+    refused(network(), path, rf"{called} does not say how images are prepared for these weights; say it with the kind")
+    remedy = (
+        r"take a head that begins anew \(--head aspp\), as all that does not fit is fc6 and fc7, or pass strict=Fal"
+    )
+    refused(
+        network(), path, rf"{called} does not fit this network \(missing: .*wrong shape: .*\); {remedy}", kind="keras"
+    )
+    refused(FCN("vgg16", 3, 32, width=1 / 16), path, "build the backbone and width that the weights are", kind="keras")
+    report = load_pretrained(network(), path, kind="keras", strict=False)
+    assert len(report.of("loaded")) == 25 and {each.source for each in report.of("wrong shape")} == {
+        "31.weight", "33.weight",
+    }  # fmt: skip
+    assert len(report.of("converted")) == 1, "the first convolution, for RGB"
+
+
+@pytest.mark.parametrize(("head", "dropped"), [("dilated", 0), ("aspp", 4), ("deconvnet", 0)])
+def test_a_head_of_its_own_begins_anew(tmp_path: Path, head: str, dropped: int) -> None:
+    """What no classifier has may be missing; what it has may not."""
+
+    def fresh() -> Any:
+        return build(head, "vgg16", 3, width=WIDTH, generator=np.random.default_rng(0))
+
+    given = torchvision_names(SOURCE.state_dict(), "vgg16")
+    model = fresh()
+    report = load_pretrained(model, as_safetensors(tmp_path / "a", given))
+    assert [each.source for each in report.of("dropped") if "classifier" in str(each.source)] == [
+        "classifier.0.bias", "classifier.0.weight", "classifier.3.bias", "classifier.3.weight",
+    ][:dropped]  # fmt: skip
+    np.testing.assert_array_equal(model.state_dict()["stage5.conv5_3.weight"].data, given["features.28.weight"])
+    missing = {str(each.target).partition(".")[0] for each in report.of("missing")}
+    assert missing <= {"head", "score", "upscore", "back1", "back2", "back3", "back4", "back5", "back6"}
+    del given["features.28.weight"]
+    refused(fresh(), as_safetensors(tmp_path / "b", given), r"\(missing: stage5\.conv5_3\.weight\)")
 
 
 def test_files_of_nobody_and_of_two(tmp_path: Path) -> None:
