@@ -35,7 +35,7 @@ from minifcn.machine.limits import threads_for
 from minifcn.machine.memory import empty
 from minifcn.machine.threads import even_parts, for_each, one_blas_thread
 
-LEAST = 16  # numbers of a stair, and rows of a tile, from which on BLAS is fast (measured: 8 to 32)
+LEAST = 16  # numbers of a stair, or rows taken together, from which on BLAS is fast (measured: 8 to 32)
 
 
 class Stair(NamedTuple):
@@ -110,13 +110,19 @@ class BandMatrix:
 
     @cached_property
     def tiles(self) -> list[Stair]:
-        """The stairs, but neighbours with few numbers taken together up to LEAST rows or a few more, with zeros."""
+        """The stairs, but neighbours with few numbers taken together, up to LEAST rows or a few more, with zeros.
+
+        At most LEAST numbers for each that is not zero: stairs that lie far apart, of an image made much smaller, stay.
+        """
         tiles: list[Stair] = []
         growing = False
         for stair in self.stairs:
             small = stair.weights.size < LEAST
             if small and growing:
-                stair = self._whole(tiles.pop().rows.start, stair.rows.stop)
+                together = self._whole(tiles[-1].rows.start, stair.rows.stop)
+                if together.weights.size <= LEAST * np.count_nonzero(together.weights):
+                    tiles.pop()
+                    stair = together
             growing = small and stair.rows.stop - stair.rows.start < LEAST
             tiles.append(stair)
         return tiles

@@ -113,6 +113,8 @@ def test_stairs_are_taken_together_only_while_they_are_small() -> None:
     apart, together = band(staircase(64, 8, 2, 8)), band(staircase(64, 32, 2, 2))
     assert len(apart.tiles) == len(apart.stairs) == 8
     assert len(together.tiles) == 4 and len(together.stairs) == 32
+    far_apart = band(staircase(20, 800, 2))
+    assert len(far_apart.tiles) == len(far_apart.stairs) == 20
 
 
 @pytest.mark.parametrize("threads", [1, 3])
