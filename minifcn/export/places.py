@@ -142,7 +142,7 @@ def resize(graph: Graph, step: Step) -> str:
         raise NotFollowed(f"{step.name} has a matrix for each size")
     if any(each.rows.shape != operation.rows.shape for each in step.operations):
         raise NotFollowed(f"{step.name} has a matrix for each size")
-    return resized(graph, x, operation.rows, operation.columns)
+    return resized(graph, x, operation.rows.toarray(), operation.columns.toarray())
 
 
 RESIZES: dict[str, dict[str, Any]] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from minifcn.arrays import convolution
+from minifcn.arrays.resampling import columns_first
 from minifcn.functional.conv import Contraction, ToInput, ToOutput
 from minifcn.functional.loss import CrossEntropy
 from minifcn.functional.matmul import MatMul
@@ -66,9 +67,11 @@ def _(operation: MatMul, operands: Operands, result: Array) -> str:
 
 @cost.register
 def _(operation: Resize, operands: Operands, result: Array) -> int:
-    """Two products for each plane, in the cheaper order."""
-    (OH, H), (OW, W) = operation.rows.shape, operation.columns.shape
-    return 2 * prod(result.shape[:2]) * min(H * OW * (W + OH), OH * W * (H + OW))
+    """A product and a sum for each number of the bands, along the rows and along the columns."""
+    rows, columns = operation.rows, operation.columns
+    first = columns_first(rows, columns)
+    lines = (columns.shape[0], rows.shape[1]) if first else (columns.shape[1], rows.shape[0])
+    return 2 * prod(result.shape[:2]) * (lines[0] * rows.count + lines[1] * columns.count)
 
 
 @details.register

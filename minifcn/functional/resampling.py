@@ -1,4 +1,4 @@
-"""Resizing by interpolation: one matrix per axis, so the gradient uses the transposed matrices."""
+"""Resizing by interpolation: a band of weights per axis, so the gradient uses the transposed bands."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 
 from minifcn.arguments import IntOrPair, flag, number, pair, real_number
 from minifcn.arrays import resampling
+from minifcn.arrays.bands import BandMatrix
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
-from minifcn.machine.backend import Array, array_module, at_home
+from minifcn.machine.backend import Array
 from minifcn.machine.limits import require_memory
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ class Resize(Operation):
 
     keeps_operands = False
 
-    def __init__(self, rows: Array, columns: Array) -> None:
+    def __init__(self, rows: BandMatrix, columns: BandMatrix) -> None:
         self.rows, self.columns = rows, columns
 
     def forward(self, x: Array) -> Array:
@@ -39,7 +40,7 @@ class Resize(Operation):
 class Interpolate(Resize):
     """By a rule that holds for every size: what `interpolate` was asked for."""
 
-    def __init__(self, rows: Array, columns: Array, mode: str, align_corners: bool, factors: Any) -> None:
+    def __init__(self, rows: BandMatrix, columns: BandMatrix, mode: str, align_corners: bool, factors: Any) -> None:
         super().__init__(rows, columns)
         self.mode, self.align_corners, self.factors = mode, align_corners, factors
 
@@ -56,9 +57,9 @@ def interpolate(
     mode: "nearest", "nearest-exact", "bilinear" or "bicubic". align_corners (for the last two): whether the centres of
     the corner pixels stay where they are; otherwise pixels are areas, and the half-pixel rule holds. Bicubic overdraws
     edges: results may leave the range of x. Made smaller, nothing is smoothed first. See arrays/resampling.py.
-    One pixel that is NaN or infinite makes its whole plane NaN: each axis is a product with a matrix.
+    A pixel that is NaN or infinite reaches the pixels that it is mixed into, and no other.
     Raises ArgumentError unless exactly one of size and scale_factor is given, and for unknown modes; AllocationError
-    for a result larger than all memory.
+    for a result larger than all memory, or a side so long that its weights are.
     """
     x = image("interpolate", x)
     align_corners = align_corners is not None and flag(align_corners, "interpolate: align_corners")
@@ -70,17 +71,14 @@ def interpolate(
         size = tuple(int(n * f) for n, f in zip(x.shape[2:], factors, strict=True))
     size = pair(size, "interpolate: size", 1)
     require_memory("interpolate: a result", (*x.shape[:2], *size), x._array, "choose a smaller size")
-    for axis in (0, 1):
-        require_memory("interpolate: a matrix", (size[axis], x.shape[2 + axis]), x._array, "choose a smaller size")
-    matrices = (
-        resampling.axis_matrix(
-            x.shape[2 + axis], size[axis], mode, align_corners, factors[axis], array_module(x._array), x.dtype
-        )
+    for length in size:
+        wanted = "interpolate: a band of weights"
+        require_memory(wanted, (length, resampling.ROOM), np.empty(0, np.int64), "choose a smaller size")
+    rows, columns = (
+        resampling.axis_matrix(x.shape[2 + axis], size[axis], mode, align_corners, factors[axis], x.dtype)
         for axis in (0, 1)
     )
-    with at_home(x._array):
-        rows, columns = matrices
-        return Interpolate(rows, columns, mode, align_corners, factors)(x)
+    return Interpolate(rows, columns, mode, align_corners, factors)(x)
 
 
 def scale_factors(value: object, name: str) -> tuple[Factor, Factor]:

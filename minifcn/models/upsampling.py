@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 
 from minifcn.arguments import Pair
-from minifcn.arrays.convolution.sparse import SparseMatrix
+from minifcn.arrays.bands import BandMatrix
+from minifcn.arrays.half import sum_dtype
 from minifcn.arrays.resampling import bilinear_kernel
 from minifcn.functional.resampling import Resize
-from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array, array_module, is_cupy
 from minifcn.nn import ConvTranspose2d, init
 
 
 class TentStamps(Resize):
-    """The transposed convolution of a frozen tent, `weight`, by a matrix for each axis."""
+    """The transposed convolution of a frozen tent, `weight`, by a band of weights for each axis."""
 
-    def __init__(self, rows: Array, columns: Array, weight: Array, stride: Pair) -> None:
+    def __init__(self, rows: BandMatrix, columns: BandMatrix, weight: Array, stride: Pair) -> None:
         super().__init__(rows, columns)
         self.weight, self.stride = weight, stride
 
@@ -33,7 +33,7 @@ class BilinearUpsampling(ConvTranspose2d):
 
     A transposed convolution like any other: it can learn, its weight is saved and loaded. While the weight is frozen
     and still the tent, the kernel is a product of one along the rows and one along the columns, and so is the
-    operation: two products with small matrices instead of kernel_size² stamps for each pixel. R is the transposed
+    operation: a band of weights along each axis instead of kernel_size² stamps for each pixel. R is the transposed
     convolution matrix of one axis.
     """
 
@@ -49,10 +49,8 @@ class BilinearUpsampling(ConvTranspose2d):
         separable = output_size is None and not self.weight.requires_grad and not is_cupy(x._array)
         if not separable or not self._is_a_tent():
             return super().forward(x, output_size)
-        xp = array_module(x._array)
         rows, columns = (
-            xp.asarray(_axis_matrix(self.kernel_size[axis], self.stride[axis], x.shape[2 + axis], x.dtype.name))
-            for axis in (0, 1)
+            _axis_matrix(self.kernel_size[axis], self.stride[axis], x.shape[2 + axis], x.dtype) for axis in (0, 1)
         )
         return TentStamps(rows, columns, self.weight._array, self.stride)(x)
 
@@ -64,9 +62,8 @@ class BilinearUpsampling(ConvTranspose2d):
 
 
 @lru_cache(maxsize=64)
-def _axis_matrix(kernel_size: int, stride: int, size: int, dtype: str) -> np.ndarray:
+def _axis_matrix(kernel_size: int, stride: int, size: int, dtype: Any) -> BandMatrix:
     """(made, size): the transposed convolution of one axis, with the sizes of `conv_transpose2d`."""
-    tent = bilinear_kernel((kernel_size, 1), dtype)  # (k, 1)
-    made = (size - 1) * stride + kernel_size
-    geometry = Geometry.of_convolution((made, 1), (kernel_size, 1), (stride, 1))
-    return SparseMatrix(tent[None, None], geometry).T.toarray()
+    tent = bilinear_kernel((kernel_size, 1), dtype)[:, 0]
+    stamps = ({pixel * stride + k: weight for k, weight in enumerate(tent)} for pixel in range(size))
+    return BandMatrix.of_rows(stamps, (size - 1) * stride + kernel_size, sum_dtype(np.dtype(dtype))).T

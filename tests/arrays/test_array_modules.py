@@ -110,10 +110,13 @@ def test_averaging(xp, count_include_pad, divisor, dtype):
 def test_resizing(xp, size, dtype):
     source = np.random.default_rng(3)
     x = whole_numbers(source, (2, 3, 5, 6), dtype)
-    rows, columns = whole_numbers(source, (size[0], 5), dtype), whole_numbers(source, (size[1], 6), dtype)
-    made = resampling.resize(*map(xp.asarray, (x, rows, columns)))
-    of_one_kind(made, np.empty((2, 3, *size), dtype), xp)
-    close(made, np.einsum("ih,nchw,jw->ncij", *(a.astype(np.float64) for a in (rows, x, columns))), rtol=1e-3)
+    y = whole_numbers(source, (2, 3, *size), dtype)
+    R, C = (resampling.axis_matrix(old, new, "bicubic", dtype=dtype) for old, new in zip((5, 6), size, strict=True))
+    for given, rows, columns in ((x, R, C), (y, R.T, C.T)):
+        made = resampling.resize(xp.asarray(given), rows, columns)
+        expected = np.einsum("ih,nchw,jw->ncij", rows.toarray(), given.astype(np.float64), columns.toarray())
+        of_one_kind(made, expected.astype(dtype), xp)
+        close(made, expected, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int16", "int64"])

@@ -99,7 +99,7 @@ ABSURD: list[tuple[Callable[[ModuleType], object], str, str]] = [
     ),
     (
         lambda xp: F.interpolate(ones(xp, 1, 1, 10**4, 1), (2 * 10**9, 1), mode="bilinear"),
-        "interpolate: a ",  # the result (7.45 GiB) may fit, the matrix of its rows (72.76 TiB) does not
+        "interpolate: a ",  # the result (7.45 GiB) may fit, the weights of its rows (953.7 GiB) do not
         "choose a smaller size",
     ),
     (
@@ -144,8 +144,8 @@ MODEST: list[tuple[Callable[[ModuleType], object], int]] = [
     (lambda xp: F.conv2d(image(xp, 8), kernel(xp, 8), padding=(0, 50)), 8 * 2 * 3 * 102 * 4),  # one row of columns
     (lambda xp: F.conv_transpose2d(image(xp), kernel(xp), stride=10), 22 * 33 * 4),
     (lambda xp: convolution_matrix(kernel(xp), (5, 6)), (4 * 4) * (5 * 6) * 4),
-    (lambda xp: F.interpolate(image(xp), (50, 60)), 50 * 60 * 4),
-    (lambda xp: F.interpolate(ones(xp, 1, 1, 300, 1), (200, 1)), 200 * 300 * 4),  # the matrix of the rows
+    (lambda xp: F.interpolate(image(xp), (250, 260)), 250 * 260 * 4),
+    (lambda xp: F.interpolate(ones(xp, 1, 1, 300, 1), (200, 1)), 200 * 64 * 8),  # the weights of the rows
     (lambda xp: F.pad(image(xp), (10, 20, 30, 40)), 73 * 34 * 4),
     (lambda xp: F.max_unpool2d(image(xp), winners(xp), 2, stride=10), 22 * 32 * 4),
 ]

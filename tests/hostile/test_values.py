@@ -133,7 +133,11 @@ STAYING = {
     "local_response_norm": (lambda x: F.local_response_norm(x, 2), at((1, slice(1, 3), 2, 3))),
     "matmul": (lambda x: F.matmul(x, ones_beside(x, 6, 6)), at((1, 1, 2))),
     "batch_norm": (lambda x: F.batch_norm(x, None, None, training=True), at((slice(None), 1))),
-    "interpolate, to the whole plane": (lambda x: F.interpolate(x, (4, 6), mode="bilinear"), at((1, 1))),
+    "interpolate": (lambda x: F.interpolate(x, (4, 6), mode="bilinear"), at(ONE)),
+    "interpolate, moved": (
+        lambda x: F.interpolate(x, (7, 11), mode="bilinear", align_corners=True)[:, :, ::2, ::2],
+        at(ONE),
+    ),
 }
 
 
@@ -189,7 +193,7 @@ def test_infinite_pixels_pass_windows_without_a_warning(xp):
         assert np.isposinf(values(F.conv2d(x, ones(xp, 2, 2, 2, 2)))).all()
         assert np.isposinf(values(F.avg_pool2d(x, 2))).all()
         assert np.isposinf(values(F.max_pool2d(x, 2, padding=1))).all()
-        assert np.isnan(values(F.interpolate(x, (3, 3), mode="bilinear"))).all()
+        assert np.isposinf(values(F.interpolate(x, (3, 3), mode="bilinear"))).all()
 
 
 # --- maxima: nothing but -inf, and ties -------------------------------------------------------------------------------

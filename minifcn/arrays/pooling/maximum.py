@@ -22,7 +22,7 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 from minifcn.machine.backend import Array, array_module, is_cupy
 from minifcn.machine.kernels import Kernel, contiguous
-from minifcn.machine.memory import empty, zeros
+from minifcn.machine.memory import empty
 from minifcn.machine.spread import spread
 
 
@@ -54,12 +54,17 @@ def max_pool(x: Array, geometry: Geometry) -> tuple[Array, Array]:
 
     def pool(y: Array, x: Array, taps: Array) -> None:
         y[...], taps[...] = lowest, first
-        for number, here, there in met:
+        (_, here, there), *others = met
+        y[there] = x[here]
+        for number, here, there in others:
             pixels, maximum, winner = xp.ascontiguousarray(x[here]), y[there], taps[there]
             # Numbers grow from tap to tap, so the largest that was better than all before it is the winner's.
-            xp.maximum(winner, (pixels > maximum) * taps.dtype.type(number), out=winner)
+            better = (pixels > maximum).astype(taps.dtype)
+            better *= taps.dtype.type(number)
+            xp.maximum(winner, better, out=winner)
             xp.maximum(maximum, pixels, out=maximum)
-        if bool((y != y).any()):  # a NaN is not greater than anything, but becomes the maximum
+        largest = y.max(initial=lowest)
+        if largest != largest:  # a NaN is not greater than anything, but becomes the maximum
             for number, here, there in reversed(met):
                 taps[there][x[here] != x[here]] = number
 
@@ -105,10 +110,11 @@ def scatter_taps(y: Array, taps: Array, geometry: Geometry) -> Array:
         x = empty(y.shape[:2] + geometry.input_size, y.dtype, y)
         _SCATTER_TAPS(x.size, x, y, *contiguous(taps), *sizes(geometry))
         return narrow(x, dtype)
-    x = zeros(y.shape[:2] + geometry.input_size, y.dtype, y)
+    x = empty(y.shape[:2] + geometry.input_size, y.dtype, y)
     bits = np.dtype(f"i{y.dtype.itemsize}")
 
     def scatter(x: Array, y: Array, taps: Array) -> None:
+        x.fill(0)
         for number, here, there in taps_of(geometry):
             # As integers: NaN times 0 is NaN, but its bits times 0 are 0; and many times faster than `where`.
             won, values, place = taps[there] == number, y.view(bits)[there], x.view(bits)[here]
@@ -141,10 +147,11 @@ def gather_taps(x: Array, taps: Array, geometry: Geometry) -> Array:
     bits = np.dtype(f"i{x.dtype.itemsize}")
 
     def gather(y: Array, taps: Array, x: Array) -> None:
+        y.fill(0)
         for number, here, there in taps_of(geometry):
             y.view(bits)[there] += x.view(bits)[here] * (taps[there] == number)  # as integers: see `scatter_taps`
 
-    return spread(gather, zeros(taps.shape, x.dtype, x), taps, x, axes=2, in_cache=True)
+    return spread(gather, empty(taps.shape, x.dtype, x), taps, x, axes=2, in_cache=True)
 
 
 def flat_indices(taps: Array, geometry: Geometry) -> Array:

@@ -17,6 +17,7 @@ from minifcn.testing.laws import input_gradient as input_gradient
 from minifcn.testing.laws import loss as loss
 from minifcn.testing.laws import loss_gradient as loss_gradient
 from minifcn.testing.laws import metrics as metrics
+from minifcn.testing.laws import nan_in_resizing as nan_in_resizing
 from minifcn.testing.laws import nll as nll
 from minifcn.testing.laws import normalization as normalization
 from minifcn.testing.laws import normalization_gradient as normalization_gradient

@@ -213,6 +213,12 @@ def same_size_is_the_image_itself(right: Any, /, x: Any, size: Any) -> Any:
     return x if tuple(size) == x.shape[2:] else right
 
 
+@spoils("interpolate")
+def resized_by_full_matrices(x: Any, again: Any) -> Any:
+    """Every pixel is multiplied with every new one, mostly by 0, and 0 · NaN is NaN: one NaN spoils its plane."""
+    return again(x=np.nan_to_num(x)) + 0 * x.sum((2, 3), keepdims=True)
+
+
 @changes("interpolate_backward")
 def gradient_of_nearest() -> Any:
     """The gradient goes to the nearest pixel only, although two by two were mixed."""
@@ -256,3 +262,9 @@ def border_gradient_lost(grad_output: Any, x: Any, size: Any, mode: Any, align_c
     if mode == "bilinear" and not align_corners and size[0] > x.shape[2]:
         kept[:, :, 0] = 0
     return {"grad_output": kept}
+
+
+@spoils("interpolate_backward")
+def resizing_gradient_by_full_matrices(grad_output: Any, again: Any) -> Any:
+    """Every new pixel is multiplied with every old one, mostly by 0, so one NaN spoils its plane."""
+    return again(grad_output=np.nan_to_num(grad_output)) + 0 * grad_output.sum((2, 3), keepdims=True)

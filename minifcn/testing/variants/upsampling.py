@@ -90,5 +90,6 @@ def one_bright_pixel_at_a_time(
     for row, column in np.ndindex(*x.shape[2:]):
         unit = np.zeros((1, 1, *x.shape[2:]))
         unit[0, 0, row, column] = 1
-        made[:, :, row, column] = (four_neighbours.function(unit, size, mode, align_corners) * grad_output).sum((2, 3))
+        share = four_neighbours.function(unit, size, mode, align_corners)
+        made[:, :, row, column] = (share * grad_output).sum((2, 3), where=share != 0)
     return made
