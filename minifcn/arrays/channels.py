@@ -1,17 +1,23 @@
 """What batch normalisation needs of every channel: its moments, two sums, and one number for it in x·a + b.
 
-A plane is one channel of one image, (H, W). On a CPU planes are shared between the threads; on a GPU a plane is the
-work of one block of threads, then one thread for each channel puts its planes together. Sums run in one fixed order.
+A plane is one channel of one image, (H, W). On a CPU planes or channels are shared between the threads; on a GPU a
+plane is the work of one block of threads, then one thread for each channel puts its planes together. Sums run in one
+fixed order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import prod
+
+import numpy as np
 
 from minifcn.machine.backend import Array, array_module
 from minifcn.machine.kernels import Kernel, contiguous, run_on
+from minifcn.machine.limits import threads_for, working_bytes
 from minifcn.machine.memory import empty, scratch
 from minifcn.machine.spread import spread
+from minifcn.machine.threads import even_parts, for_each
 
 
 def moments(x: Array) -> Array:
@@ -32,52 +38,41 @@ def moments(x: Array) -> Array:
         _TOGETHER(C, statistics, planes, N)
         return statistics
 
-    def compute(y: Array, x: Array) -> None:
-        y[:, 0] = x.mean((1, 2))
-        deviations = xp.subtract(x, y[:, :1, None], out=scratch("deviations", x.shape, x))
-        y[:, 1] = deviations.mean((1, 2))
-        y[:, 2] = xp.einsum("phw,phw->p", deviations, deviations) / prod(x.shape[1:])
+    values, statistics = pixels(x), xp.empty((2, C), x.dtype)
 
-    planes = spread(compute, xp.empty((N, C, 3), x.dtype), x, axes=2, in_cache=True)
-    means, lost, squares = planes[..., 0], planes[..., 1], planes[..., 2]
-    mean = means.mean(0)
-    mean += (means - mean + lost).mean(0)
-    apart = means - mean
-    return xp.stack([mean, (squares + apart * (apart + 2 * lost)).mean(0)])
+    def compute(few: slice) -> None:
+        block = values[:, few]
+        statistics[:, few], _ = centred(block, scratch("deviations", block.shape, x))
+
+    by_channels(compute, x)
+    return statistics
 
 
 def sums(a: Array, b: Array, centre: Array) -> Array:
     """(Σ a, Σ a·(b − centre)) over n, h, w, in one pass: (N, C, H, W), (N, C, H, W), (C,) -> (2, C)."""
-    xp, (N, C) = array_module(a, b), a.shape[:2]
+    array_module(a, b)
+    N, C = a.shape[:2]
     if run_on(a, b):
         planes, (a, b, centre) = empty((N, 2, C), a.dtype, a), contiguous(a, b, centre)
         _SUMS(N * C, planes, a, b, centre, C, prod(a.shape[2:]))
         return planes.sum(0)
 
     def compute(y: Array, a: Array, b: Array, centre: Array) -> None:
-        y[:, 0] = a.sum((1, 2))
-        deviations = xp.subtract(b, centre[:, None, None], out=scratch("deviations", b.shape, b))
-        y[:, 1] = xp.einsum("phw,phw->p", a, deviations)
+        y[:, 0] = total(a)
+        y[:, 1] = dots(a, np.subtract(b, centre[:, None], out=scratch("deviations", b.shape, b)))
 
-    planes = xp.empty((N, C, 2), a.dtype)
-    spread(compute, planes, a, b, xp.broadcast_to(centre, (N, C)), axes=2, in_cache=True)
-    return xp.ascontiguousarray(planes.sum(0).T)  # (N, C, 2) -> (2, C)
+    planes = np.empty((N, C, 2), a.dtype)
+    spread(compute, planes, pixels(a), pixels(b), np.broadcast_to(centre, (N, C)), axes=2, in_cache=True)
+    return np.ascontiguousarray(planes.sum(0).T)  # (N, C, 2) -> (2, C)
 
 
 def normalised(x: Array, mean: Array, scale: Array, bias: Array) -> Array:
     """(x − mean)·scale + bias, with one number per channel: x (N, C, H, W), all others (C,)."""
-    xp, y = array_module(x), empty(x.shape, x.dtype, x)
     if run_on(x):
+        y = empty(x.shape, x.dtype, x)
         _NORMALISED(y.size, y, *contiguous(x, mean, scale, bias), x.shape[1], prod(x.shape[2:]))
         return y
-
-    def compute(y: Array, x: Array, mean: Array, scale: Array, bias: Array) -> None:
-        xp.subtract(x, mean[:, None, None], out=y)
-        y *= scale[:, None, None]
-        y += bias[:, None, None]
-
-    numbers = (xp.broadcast_to(values, x.shape[:2]) for values in (mean, scale, bias))  # (C,) -> (N, C)
-    return spread(compute, y, x, *numbers, axes=2, in_cache=True)
+    return (x - mean[:, None, None]) * scale[:, None, None] + bias[:, None, None]
 
 
 def affine(shift: Array, *terms: Array) -> Array:
@@ -97,6 +92,65 @@ def affine(shift: Array, *terms: Array) -> Array:
     # One number per channel, repeated for each image: (C,) -> (N, C)
     arrays = (array if array.ndim == 4 else xp.broadcast_to(array, x.shape[:2]) for array in (shift, *terms))
     return spread(compute, y, *arrays, axes=2, in_cache=len(terms) > 2)
+
+
+# --- on a CPU -----------------------------------------------------------------------------------------------------
+
+PIECE = 8192  # numbers; OpenBLAS divides a product of more than 10,000 between threads of its own
+
+
+def pixels(x: Array) -> Array:
+    """(N, C, H, W) -> (N, C, n), n = H·W."""
+    return x.reshape(*x.shape[:2], prod(x.shape[2:]))
+
+
+def centred(x: Array, deviations: Array) -> tuple[tuple[Array, Array], Array]:
+    """Writes x − m there, m the mean of the plane, and gives ((mean, variance) of each channel, m − mean).
+
+    x (N, C, n) -> (C,), (C,) and (N, C); the formula of `moments`.
+    """
+    n = x.shape[2]
+    means = total(x)
+    means /= n
+    np.subtract(x, means[..., None], out=deviations)
+    lost, squares = total(deviations) / n, dots(deviations, deviations) / n
+    mean = means.mean(0)
+    mean += (means - mean + lost).mean(0)
+    apart = means - mean
+    return (mean, (squares + apart * (apart + 2 * lost)).mean(0)), apart
+
+
+def total(x: Array) -> Array:
+    """Σ x over the last dimension."""
+    return dots(x, np.ones(x.shape[-1], x.dtype))
+
+
+def dots(a: Array, b: Array) -> Array:
+    """Σ a·b over the last dimension.
+
+    A product of vectors adds up two to four times faster than NumPy's sum, as fast as memory is read. It is as exact:
+    many accumulators share a piece, and pieces are added up pairwise.
+    """
+    cut = a.shape[-1] // PIECE * PIECE
+    sums = np.vecdot(a[..., cut:], b[..., cut:])
+    if cut:
+        whole = (array[..., :cut].reshape(*array.shape[:-1], -1, PIECE) for array in (a, b))
+        sums += np.vecdot(*whole).sum(-1)
+    return sums
+
+
+def by_channels(compute: Callable[[slice], None], x: Array) -> None:
+    """compute(few) for a few neighbouring channels of x at a time, as many pieces for each thread.
+
+    Few enough to stay in the cache, with what is made of them, and not fewer: each piece costs some 30 calls of NumPy.
+    """
+    threads = threads_for(x, 3 * x.size)
+    rounds = -(-int(x.nbytes) // (threads * working_bytes(x)))
+    with np.errstate():  # which puts the buffer back
+        # Where one number belongs to a row of many, NumPy first writes it into a buffer as often as the row is long,
+        # unless two rows are too long for the buffer: here those of more than 512. Measured: half the time.
+        np.setbufsize(1024)
+        for_each(compute, even_parts(x.shape[1], threads * rounds))
 
 
 # --- on a GPU -----------------------------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ def gate(x: Array, y: Array) -> Array:
 
     def compute(result: Array, x: Array, y: Array) -> None:
         # As integers: infinity times 0 is NaN, but its bits times 0 are 0.
-        xp.multiply(x.view(bits), xp.greater(y, 0), out=result.view(bits))
+        ones = xp.greater(y, 0, out=result.view(bits))
+        xp.multiply(x.view(bits), ones, out=ones)
 
     return spread(compute, result, x, y, in_cache=True)
 

@@ -143,9 +143,9 @@ class Optimizer(ABC):
         for index, (parameter, _) in enumerate(self._members()):
             grad = parameter.grad
             if grad is not None and _kind(grad) != _kind(parameter):
+                wanted, found = ("{} {} on {}".format(*_kind(tensor)) for tensor in (parameter, grad))
                 raise ArgumentError(
-                    f"{self._name}: parameter {index} is {_kind(parameter)} but its gradient is {_kind(grad)}; "
-                    f"they must agree."
+                    f"{self._name}: parameter {index} is {wanted} but its gradient is {found}; they must agree."
                 )
         for index, (parameter, group) in enumerate(self._members()):
             if parameter.grad is not None:
@@ -192,8 +192,8 @@ class Optimizer(ABC):
         return self._never[device]
 
 
-def _kind(tensor: Any) -> str:
-    return f"{tensor.shape} {tensor.dtype} on {tensor.device}"
+def _kind(tensor: Any) -> tuple[Any, ...]:
+    return tensor.shape, tensor.dtype, tensor.device
 
 
 def blocks(*arrays: Array) -> Iterator[tuple[Array, ...]]:

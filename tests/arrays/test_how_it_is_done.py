@@ -29,9 +29,9 @@ TAPS, WEIGHT = np.zeros(Y.shape, np.uint8), np.ones((C, C, 3, 3))
 
 # What is called, its arrays, in how many parts a CPU does it if nothing fits the cache, and the kernels of a card.
 WORK = {
-    "moments": (channels.moments, (A,), N * C, ["planes", "planes_together"]),
+    "moments": (channels.moments, (A,), 0, ["planes", "planes_together"]),
     "sums": (channels.sums, (A, A, PER_CHANNEL), N * C, ["channel_sums"]),
-    "normalised": (channels.normalised, (A, *[PER_CHANNEL] * 3), N * C, ["normalised"]),
+    "normalised": (channels.normalised, (A, *[PER_CHANNEL] * 3), 0, ["normalised"]),
     "affine": (channels.affine, (PER_CHANNEL, A, PER_CHANNEL), 1, ["channel_affine"]),
     "affine of two": (channels.affine, (PER_CHANNEL, *[A, PER_CHANNEL] * 2), N * C, ["channel_affine_of_two"]),
     "cross entropy": (cross_entropy.cross_entropy, (A, LABELS, VALID, EACH), N, ["cross_entropy"]),
