@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -20,17 +19,11 @@ import numpy as np
 from minifcn.commands.terminal import sentence_of
 from minifcn.errors import ArgumentError
 from minifcn.machine import threads
-from minifcn.machine.mpi import world
+from minifcn.machine.mpi import mpiexec, world
 from minifcn.machine.processes import INSTALL, ProcessGroup, started_as
 from minifcn.starting import STATUS
 
 PATIENCE = 2.0  # seconds in which process 0 can say what is wrong everywhere
-
-
-def mpiexec() -> str | None:
-    """The program that starts processes: that beside this Python, which fits its mpi4py, or the system's."""
-    beside = Path(sys.executable).parent
-    return shutil.which("mpiexec", path=str(beside)) or shutil.which("mpiexec")
 
 
 def is_idle(command: str) -> bool:

@@ -6,8 +6,11 @@ MPI keeps a core busy while it waits, which another process may need. Here it is
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import time
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,7 +34,7 @@ class MpiGroup(ProcessGroup):
         self._byte = MPI.BYTE
         self.comm = MPI.COMM_WORLD
         self.rank, self.size = self.comm.rank, self.comm.size
-        self.library = MPI.Get_library_version().splitlines()[0].strip(" ,\0")
+        self.library = _name_of(MPI)
         self._cards: Cards | None = None
         here = self.comm.Split_type(MPI.COMM_TYPE_SHARED)
         self.local_rank, self.local_size = here.rank, here.size
@@ -104,3 +107,28 @@ def world() -> ProcessGroup:
             f"({group.library}); start them with the mpiexec of that one."
         )
     return group
+
+
+def mpiexec() -> str | None:
+    """The program that starts processes: that beside this Python, which fits its mpi4py, or the system's."""
+    beside = Path(sys.executable).parent
+    return shutil.which("mpiexec", path=str(beside)) or shutil.which("mpiexec")
+
+
+def described() -> str:
+    """mpi4py, its MPI and their mpiexec in words; or how to get them. MPI is loaded for that, but not begun."""
+    try:
+        import mpi4py
+
+        mpi4py.rc.initialize = mpi4py.rc.finalize = False
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        absent = isinstance(error, ModuleNotFoundError) and error.name == "mpi4py"
+        return f"{'not installed' if absent else f'cannot be used ({error})'}; for several processes {INSTALL}"
+    return f"mpi4py {mpi4py.__version__} with {_name_of(MPI)}; started by {mpiexec() or 'no mpiexec'}"
+
+
+def _name_of(MPI: Any) -> str:
+    """ "MPICH 5.0.2"."""
+    first = str(MPI.Get_library_version()).splitlines()[0].replace("Version:", "")
+    return " ".join(first.split()).strip(" ,\0")

@@ -12,8 +12,9 @@ import pytest
 
 from minifcn.cli import main
 from minifcn.commands import parsing, processes
-from minifcn.commands.processes import folder_for, in_processes, leave, mpiexec, share_numbers, together
+from minifcn.commands.processes import folder_for, in_processes, leave, share_numbers, together
 from minifcn.errors import ArgumentError, FileError
+from minifcn.machine.mpi import mpiexec
 from minifcn.machine.processes import ALONE, ProcessGroup
 from tests.parallel.group import in_threads
 

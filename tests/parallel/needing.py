@@ -7,13 +7,12 @@ from importlib.util import find_spec
 
 import pytest
 
-from minifcn.commands.processes import mpiexec
+from minifcn.machine.mpi import mpiexec
 
+MISSING = [name for name, there in (("mpi4py", find_spec("mpi4py")), ("mpiexec", mpiexec())) if not there]
 
-def needed() -> None:
-    """Skip the tests of a module without mpi4py and mpiexec; MINIFCN_REQUIRE_MPI=1 lets them fail instead."""
-    missing = [] if find_spec("mpi4py") else ["mpi4py"]
-    missing += [] if mpiexec() else ["mpiexec"]
-    if missing and os.environ.get("MINIFCN_REQUIRE_MPI") != "1":
-        pytest.skip(f'without {" and ".join(missing)}; pip install ".[mpi]"', allow_module_level=True)
-    assert not missing, f"MINIFCN_REQUIRE_MPI=1, but {' and '.join(missing)} cannot be found"
+# With MINIFCN_REQUIRE_MPI=1 a test is not skipped, and fails.
+needs_mpi = pytest.mark.skipif(
+    bool(MISSING) and os.environ.get("MINIFCN_REQUIRE_MPI") != "1",
+    reason=f'without {" and ".join(MISSING)}; pip install ".[mpi]"',
+)

@@ -16,14 +16,14 @@ import numpy as np
 import pytest
 
 import minifcn
-from minifcn.commands.processes import mpiexec
+from minifcn.machine.mpi import mpiexec
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE
 from minifcn.training.checkpoint import read_checkpoint
 from minifcn.weights import load_arrays
-from tests.parallel.needing import needed
+from tests.parallel.needing import needs_mpi
 from tests.training.tiny import same, write_folder
 
-needed()
+pytestmark = needs_mpi
 
 HERE = str(Path(minifcn.__file__).parent.parent)
 ENVIRONMENT = os.environ | {"PYTHONPATH": HERE, "OPENBLAS_NUM_THREADS": "1", "MINIFCN_NUM_THREADS": "1"}
