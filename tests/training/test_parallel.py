@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -54,6 +55,24 @@ def test_one_that_only_some_have_is_summed_of_those() -> None:
         return [None if p.grad is None else (p.grad.data.tolist(), p.grad.dtype) for p in parameters]
 
     assert in_threads(2, gradients) == [[([1.0, 1.0], np.float64), ([11.0, 11.0], np.float32), None]] * 2
+
+
+def test_gradients_on_cards_are_summed_and_stay_there(played: ModuleType) -> None:
+    """On the double of CuPy; of the second parameter process 1 has none."""
+
+    def gradients(group: ProcessGroup) -> list[tuple[str, list[float]]]:
+        layer = nn.Linear(2, 1)
+        layer.to(group.device("cuda"))
+        share_weights(layer, group)  # type: ignore[arg-type]
+        parameters = list(layer.parameters())
+        for parameter in parameters[: 2 - group.rank]:
+            parameter.grad = Tensor(np.full(parameter.shape, 3 + group.rank, np.float32), device=parameter.device)
+        add_gradients(optim.SGD(parameters, 0.1), group)
+        return [(p.grad.device, p.grad.numpy().ravel().tolist()) for p in parameters if p.grad is not None]
+
+    first, second = in_threads(2, gradients)
+    assert first == [("cuda:0", [7.0, 7.0]), ("cuda:0", [3.0])]
+    assert second == [("cuda:1", [7.0, 7.0]), ("cuda:1", [3.0])]
 
 
 def trained(group: ProcessGroup, sync: bool, stop_in: int | None = None, **settings_: Any) -> tuple[Any, State]:
