@@ -28,6 +28,7 @@ def finish(
     model: Network,
     matrix: ConfusionMatrix,
     history: list[dict[str, Any]],
+    processes: int,
 ) -> None:
     """Say what the best weights reach, write metrics and pictures, and say where everything is."""
     seconds = history[-1]["seconds"]
@@ -48,6 +49,7 @@ def finish(
         "confusion": matrix.hist.tolist(),
         "history": history,
         "seconds": seconds,
+        "processes": processes,
         "versions": versions(options.device),
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished

@@ -136,7 +136,7 @@ def work(
 
     coarser: the run whose weights a new one begins with. begin: called once before it trains, when nothing was wrong.
     """
-    training, validation, test = splits(options)
+    training, validation, test = splits(options, group)
     of_splits = {"train": training, "val": validation} | ({} if test is validation else {"test": test})
     reported = data.reported_split(options.data, options.sbd)
     # One process looks at the data, and tells the others what the classes weigh.
@@ -258,10 +258,10 @@ def work(
     share_weights(best, group)
     matrix = evaluate(best, test, group=group)
     if group.rank == 0:
-        finish(folder, options, test, best, matrix, state.history)
+        finish(folder, options, test, best, matrix, state.history, group.size)
 
 
-def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
+def splits(options: Options, group: ProcessGroup) -> tuple[Dataset, Dataset, Dataset]:
     """Training, validation and test data. The network is chosen on validation and reported on test.
 
     Where validation data are reported, too, test is the same object.
@@ -271,14 +271,18 @@ def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
         return data.open_dataset(options.data, options.root, split, options.size, options.seed, count, options.sbd)
 
     of = data.splits_of(options.data, options.sbd)
-    training = kept_in_memory(opened(of["train"], options.count), options)
-    validation = kept_in_memory(opened(of["val"]), options)
+    training = kept_in_memory(opened(of["train"], options.count), options, group)
+    validation = kept_in_memory(opened(of["val"]), options, group)
     return training, validation, opened(of["test"]) if "test" in of else validation
 
 
-def kept_in_memory(dataset: Dataset, options: Options) -> Dataset:
-    """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch."""
-    if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
+def kept_in_memory(dataset: Dataset, options: Options, group: ProcessGroup) -> Dataset:
+    """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch.
+
+    In the memory of each process, as all of them meet all images in time.
+    """
+    H, W = options.size or (0, 0)
+    if options.size is None or len(dataset) * H * W * BYTES_PER_PIXEL * group.size > MEMORY_BYTES:
         return dataset
     return data.InMemory(dataset)
 

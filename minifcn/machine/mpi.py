@@ -131,4 +131,4 @@ def described() -> str:
 def _name_of(MPI: Any) -> str:
     """ "MPICH 5.0.2"."""
     first = str(MPI.Get_library_version()).splitlines()[0].replace("Version:", "")
-    return " ".join(first.split()).strip(" ,\0")
+    return " ".join(first.partition(",")[0].split()).strip(" \0")
