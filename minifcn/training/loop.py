@@ -178,8 +178,7 @@ def train_step(
             found = ~array_module(value).isfinite(value).reshape(1)
             optimizer.found_inf = found if optimizer.found_inf is None else optimizer.found_inf | found
     if part.last:
-        with section("the sum over the processes"):
-            add_gradients(optimizer, group)
+        add_gradients(optimizer, group)
         with section("the step of the optimizer"):
             divide_gradients(optimizer, part.divisor)
             optimizer.step()

@@ -84,12 +84,14 @@ class Parts:
         reduction, accumulate = self.objective.reduction, self.objective.accumulate
         if reduction == "mean" and accumulate == 1 and self.group.size == 1:
             return WHOLE
-        first, last = number % accumulate == 0, (number + 1) % accumulate == 0 or number + 1 == self.batches
         here = labelled(labels, self.weights)
         everywhere = float(self.group.all_reduce(np.array([here]))[0])
+        share = here / everywhere if everywhere else 0.0
+        if reduction == "mean" and accumulate == 1:
+            return Part(share, share=share)
+        first, last = number % accumulate == 0, (number + 1) % accumulate == 0 or number + 1 == self.batches
         self.pixels = everywhere if first else self.pixels + everywhere
-        divisor = 1.0 if reduction == "sum" else self.pixels or 1.0
-        return Part(here, first, last, divisor, here / everywhere if everywhere else 0.0)
+        return Part(here, first, last, 1.0 if reduction == "sum" else self.pixels or 1.0, share)
 
 
 def labelled(labels: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 
 from minifcn.machine.backend import array_module, at_home
 from minifcn.machine.processes import ProcessGroup
+from minifcn.machine.profiling import section
 from minifcn.models import Network
 from minifcn.optim import Optimizer
 from minifcn.tensor import Tensor
@@ -23,19 +24,20 @@ def add_gradients(optimizer: Optimizer, group: ProcessGroup) -> None:
     """The gradient of each parameter becomes the sum of those of all processes; None where nobody has one. Together."""
     if group.size == 1:
         return
-    parameters = [parameter for settings in optimizer.param_groups for parameter in settings["params"]]
-    having = group.all_reduce(np.array([float(parameter.grad is not None) for parameter in parameters]))
-    moving = [parameter for parameter, count in zip(parameters, having, strict=True) if count]
-    for dtype in sorted({parameter.dtype for parameter in moving}, key=str):
-        alike = [parameter for parameter in moving if parameter.dtype == dtype]
-        with at_home(alike[0]._array):
-            xp = array_module(alike[0]._array)
-            flat = [p.grad._array.reshape(-1) if p.grad is not None else xp.zeros(p.numel(), dtype) for p in alike]
-            total, begin = group.all_reduce(xp.concatenate(flat)), 0
-            for parameter in alike:
-                end = begin + parameter.numel()
-                parameter.grad = Tensor.of(total[begin:end].reshape(parameter.shape))
-                begin = end
+    with section("the sum over the processes"):
+        parameters = [parameter for settings in optimizer.param_groups for parameter in settings["params"]]
+        having = group.all_reduce(np.array([float(parameter.grad is not None) for parameter in parameters]))
+        moving = [parameter for parameter, count in zip(parameters, having, strict=True) if count]
+        for dtype in sorted({parameter.dtype for parameter in moving}, key=str):
+            alike = [parameter for parameter in moving if parameter.dtype == dtype]
+            with at_home(alike[0]._array):
+                xp = array_module(alike[0]._array)
+                flat = [p.grad._array.reshape(-1) if p.grad is not None else xp.zeros(p.numel(), dtype) for p in alike]
+                total, begin = group.all_reduce(xp.concatenate(flat)), 0
+                for parameter in alike:
+                    end = begin + parameter.numel()
+                    parameter.grad = Tensor.of(total[begin:end].reshape(parameter.shape))
+                    begin = end
 
 
 def share_weights(model: Network, group: ProcessGroup) -> None:
