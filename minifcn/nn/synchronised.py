@@ -24,6 +24,7 @@ class SyncBatchNorm(BatchNorm2d):
         eps: float = 1e-5,
         momentum: float | None = 0.1,
         affine: bool = True,
+        *,
         process_group: ProcessGroup | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine)
@@ -40,7 +41,7 @@ class SyncBatchNorm(BatchNorm2d):
         """`module` with every BatchNorm2d in it, itself included, in this class: the same parameters and buffers."""
         if type(module) is BatchNorm2d:
             C, affine = module.num_features, module.weight is not None
-            made = cls(C, module.eps, module.momentum, affine, process_group)
+            made = cls(C, module.eps, module.momentum, affine, process_group=process_group)
             vars(made).update(vars(module))
             return made
         for name, value in vars(module).items():
