@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minifcn.errors import ArgumentTypeError
 from minifcn.functional.synchronised import sync_batch_norm
 from minifcn.machine.mpi import world
 from minifcn.machine.processes import ProcessGroup
@@ -28,6 +29,11 @@ class SyncBatchNorm(BatchNorm2d):
         process_group: ProcessGroup | None = None,
     ) -> None:
         super().__init__(num_features, eps, momentum, affine)
+        if process_group is not None and not isinstance(process_group, ProcessGroup):
+            raise ArgumentTypeError(
+                f"SyncBatchNorm: process_group must be a ProcessGroup or None, got {type(process_group).__name__}; "
+                f"leave it out for all processes that were started together."
+            )
         self.process_group = world() if process_group is None else process_group
 
     def forward(self, x: Tensor) -> Tensor:
