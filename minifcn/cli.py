@@ -16,7 +16,8 @@ from typing import Any
 from minifcn.commands import lab, training, weights
 from minifcn.commands.options import CHOICES
 from minifcn.commands.parsing import Parser, device, size, stride
-from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, status_after
+from minifcn.commands.processes import in_processes, is_idle
+from minifcn.commands.terminal import lasting_streams, one_interrupt, plain_warnings, sentence_of, status_after
 from minifcn.commands.training import default
 from minifcn.data import SCENE_COUNTS, SPLITS
 from minifcn.errors import MinifcnError
@@ -186,10 +187,11 @@ def _main(argv: Sequence[str] | None) -> int:
     with one_interrupt(), lasting_streams() as (out, err):
         who = "minifcn"
         try:
-            arguments = vars(parser().parse_args(argv))
+            typed = sys.argv[1:] if argv is None else list(argv)
+            arguments = vars(parser().parse_args(typed))
             who = f"minifcn {arguments['command']}"
             with plain_warnings(who):
-                status = dispatch(arguments)
+                status = dispatch(arguments, typed)
         except SystemExit as leaving:  # of the parser, after its help or its complaint
             out.flush()
             if leaving.code == 0 and (status := status_after(out, err, 0, who)):
@@ -202,8 +204,8 @@ def _main(argv: Sequence[str] | None) -> int:
         return status_after(out, err, status, who)
 
 
-def dispatch(arguments: dict[str, Any]) -> int:
-    """The status of the command that is named in the arguments; what went wrong is one sentence on stderr."""
+def dispatch(arguments: dict[str, Any], typed: Sequence[str]) -> int:
+    """The status of the command that was typed, in these arguments; what went wrong is one sentence on stderr."""
     command, version = arguments.pop("command"), arguments.pop("version")
     if version:
         from minifcn import __version__
@@ -217,16 +219,14 @@ def dispatch(arguments: dict[str, Any]) -> int:
     try:
         if arguments.get("tf32"):
             set_float32_matmul_precision("high")
+        if is_idle(command):
+            return 0
+        if (elsewhere := in_processes(arguments.pop("processes", None), typed)) is not None:
+            return elsewhere
         status: int = import_module(f"minifcn.commands.{command.replace('-', '_')}").run(arguments)
         return status
-    except MinifcnError as error:
-        said = str(error)
-    except MemoryError as error:
-        smaller = "--batch-size or --size" if command == "train" else "--size"
-        said = f"out of memory ({error}); choose a smaller {smaller}."
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        said = f"{place}{error.strerror or error}; check the path and its permissions."
+    except (MinifcnError, MemoryError, OSError) as error:
+        said = sentence_of(error, command)
     finally:
         set_float32_matmul_precision(before)
     print(f"minifcn {command}: {said}", file=sys.stderr)

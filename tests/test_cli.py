@@ -402,7 +402,7 @@ def test_every_option_says_what_it_is_for_and_what_is_its_default() -> None:
 
 def test_the_help_of_train_tells_the_true_defaults() -> None:
     stated = {action.dest: str(action.help) for action in commands()["train"]._actions}
-    of_no_option = {"help", "quiet", "out", "profile", "resume", "tf32", "stages", "lr_divisor"}
+    of_no_option = {"help", "quiet", "out", "profile", "resume", "tf32", "stages", "lr_divisor", "processes"}
     of_recipes = {"at_once", "bias_lr", "bias_decay", "pretrained"}  # which only a recipe says
     assert set(stated) - of_no_option == set(Options().to_dict()) - of_recipes
     assert "(default: none)" in stated["recipe"] and "(default: one)" in stated["stages"]

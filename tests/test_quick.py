@@ -14,6 +14,7 @@ WITHOUT = {
     "functional/test_devices.py",
     "functional/test_second_card.py",
     "machine/test_deferred.py",
+    "machine/test_nccl.py",
     "nn/test_second_card.py",
 }
 KEEPS = "testing/test_laws.py::test_minifcn_keeps_the_law"

@@ -45,6 +45,9 @@ EVERYBODY = {
 ASKED_BY: dict[str, set[str]] = {
     "backend": EVERYBODY,
     "limits": {"arrays", "functional", "nn", "optim", "commands", "creation"},
+    "processes": {"functional", "nn", "training", "commands"},
+    "mpi": {"nn", "commands"},
+    "nccl": set(),
     "memory": {"arrays", "autograd"},
     "spread": {"arrays"},
     "threads": {"arrays", "commands"},
@@ -107,6 +110,7 @@ TESTED_IN: dict[str, str] = {
     "machine/tf32.py": "machine/test_product.py",
     "machine/limits.py": "machine/test_backend.py",
     # Small files of one idea, tested through what they serve.
+    "commands/finishing.py": "commands/test_train.py",
     "commands/resuming.py": "commands/test_train.py",
     "commands/lab_start.py": "commands/test_lab.py",
     "commands/keeping.py": "commands/test_tutorials.py",
@@ -197,7 +201,7 @@ TESTED_IN: dict[str, str] = {
     "weights/unpickling.py": "weights/test_pth.py",
 }
 
-HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "h5py", "hypothesis", "cupy", "onnx")
+HEAVY = ("matplotlib", "PIL", "tqdm", "safetensors", "h5py", "hypothesis", "cupy", "onnx", "mpi4py")
 SEEDED = {
     "BitGenerator",
     "Generator",

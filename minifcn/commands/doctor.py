@@ -22,7 +22,7 @@ import numpy as np
 from minifcn import functional as F
 from minifcn.arrays.convolution.algorithms import use_algorithm
 from minifcn.commands.reporting import advice, openblas_kernels, simd, versions
-from minifcn.machine import backend, limits, threads
+from minifcn.machine import backend, limits, mpi, threads
 from minifcn.tensor import Tensor
 
 WIDTH = 15  # of the column of labels
@@ -100,6 +100,7 @@ def check_cpu() -> bool:
         say("advice", " ".join(told))
     try:
         say("threads", f"{threads.get_num_threads()} of minifcn; {threads.VARIABLE} changes that")
+        say("MPI", mpi.described())
         _convolve()
     except Exception as error:
         fails("CPU", f"a convolution does not work ({reason_of(error)})", "if that is not clear, reinstall NumPy")

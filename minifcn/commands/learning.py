@@ -6,15 +6,16 @@ from minifcn import data, optim
 from minifcn.commands.options import Options
 from minifcn.data import Dataset
 from minifcn.data.transforms import ColorJitter, Compose, RandomCrop, RandomHorizontalFlip, RandomScale, Transform
+from minifcn.machine.processes import ALONE, ProcessGroup
 from minifcn.models import Network
 from minifcn.training.groups import parameter_groups
 from minifcn.training.objective import check_rate
 
 
 def learning(
-    options: Options, model: Network, training: Dataset
+    options: Options, model: Network, training: Dataset, group: ProcessGroup = ALONE
 ) -> tuple[optim.Optimizer, optim.LRScheduler, data.DataLoader]:
-    """Optimiser, schedule (one step per batch) and loader."""
+    """Optimiser, schedule (one step per batch) and loader; that of a process gives its share of each batch."""
     learned = parameter_groups(model, options.lr, options.bias_lr, options.bias_decay)
     if options.optimizer == "sgd":
         optimizer: optim.Optimizer = optim.SGD(learned, options.lr, options.momentum, weight_decay=options.weight_decay)
@@ -23,8 +24,9 @@ def learning(
         optimizer = kind(learned, options.lr, weight_decay=options.weight_decay)
     transform = augmentation(training, options.size) if options.augment else None
     loader = data.DataLoader(
-        training, options.batch_size, shuffle=True, transform=transform, seed=options.seed, prefetch=True
-    )
+        training, options.batch_size, shuffle=True, transform=transform, seed=options.seed, prefetch=True,
+        rank=group.rank, num_replicas=group.size,
+    )  # fmt: skip
     schedule = scheduled(options.schedule, optimizer, options.epochs * len(loader))
     return optimizer, schedule, loader
 

@@ -89,6 +89,7 @@ class Options:
     accumulate: int = 1
     bias_lr: float = 1.0
     bias_decay: bool = True
+    sync_batch_norm: bool = False
 
     def __post_init__(self) -> None:
         for name, allowed in CHOICES.items():

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from minifcn.data.sample import LARGEST_SIDE
+from minifcn.machine.processes import started_as
 from minifcn.text import nearest
 
 
@@ -33,6 +34,8 @@ class Parser(argparse.ArgumentParser):
         return found
 
     def error(self, message: str) -> NoReturn:
+        if started_as()[0]:
+            raise SystemExit(2)  # the first of several processes says it
         hints = [f"{option} is not known, did you mean {name}?" for option, name in self._nearly_right()]
         super().error("; ".join([message.rstrip("."), *hints]))
 

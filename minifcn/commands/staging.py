@@ -10,14 +10,17 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from minifcn.commands.options import LR_DIVISOR, Options, options_for
+from minifcn.commands.processes import folder_for
 from minifcn.commands.reporting import percent
 from minifcn.commands.resuming import begun_in, reported, resumed_options
 from minifcn.commands.run_folder import held
 from minifcn.errors import ArgumentError, FileError
+from minifcn.machine.processes import ALONE, ProcessGroup
 from minifcn.training import CHECKPOINT_FILE
 from minifcn.training.recipe import RECIPE_FILE, Recipe, check_stages
 from minifcn.training.staged import METRICS_FILE, STAGES_FILE, is_staged, stage_folder
@@ -113,14 +116,17 @@ def finished(run: Path, stride: int, options: Options) -> bool:
     return reported(stage_folder(run, stride) / METRICS_FILE) >= options.epochs
 
 
-def work_through(run: Path, plan: Plan, work: Work, quiet: bool, steps: int | None) -> None:
+def work_through(
+    run: Path, plan: Plan, work: Work, quiet: bool, steps: int | None, group: ProcessGroup = ALONE
+) -> None:
     """The one network of the plan, in the folder of the run; or each that is not finished, in a folder below it."""
 
     def begin() -> None:
-        plan.write(run)
+        if group.rank == 0:
+            plan.write(run)
 
     if len(plan.stages) == 1:
-        work(run, plan.options, None, quiet, steps, begin=begin)
+        work(run, plan.options, None, quiet, steps, group, begin=begin)
         return
     if steps is not None:
         raise ArgumentError(
@@ -132,12 +138,13 @@ def work_through(run: Path, plan: Plan, work: Work, quiet: bool, steps: int | No
         folder, options = stage_folder(run, stride), plan.of(index)
         if not finished(run, stride, options):
             print(f"\nstage {index + 1} of {len(plan.stages)}: FCN-{stride}s, learning rate {options.lr:.3g}")
-            with _stage(folder):
+            with folder_for(group, partial(_stage, folder)):
                 begun = begun_in(folder) if (folder / CHECKPOINT_FILE).exists() else None
-                work(folder, options, begun, quiet, None, coarser, (lambda: None) if goes_on else begin)
+                work(folder, options, begun, quiet, None, group, coarser, (lambda: None) if goes_on else begin)
                 goes_on = True
         coarser = folder
-    print(f"\n{summary(run, plan.stages)}")
+    if group.rank == 0:
+        print(f"\n{summary(run, plan.stages)}")
 
 
 def latest(run: Path) -> Path:

@@ -20,6 +20,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from typing import TextIO
 
 from minifcn import starting
+from minifcn.errors import MinifcnError
 
 CLOSED_PIPE = 141  # the status of a process that a closed pipe ended: 128 and the number of SIGPIPE
 GONE = {errno.EPIPE, errno.EINVAL, errno.EIO, errno.ECONNRESET}  # of a pipe (EINVAL: of Windows) and of a terminal
@@ -103,6 +104,19 @@ def status_after(out: Lasting, err: Lasting, status: int, who: str) -> int:
         return CLOSED_PIPE
     err.write(f"{who}: the output could not be written ({out.failure.strerror}); the work itself is done.\n")
     return 1
+
+
+def sentence_of(error: BaseException, command: str) -> str | None:
+    """What a user is told of an error, without a traceback; None for one that is no user's matter."""
+    if isinstance(error, MinifcnError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        smaller = "--batch-size or --size" if command == "train" else "--size"
+        return f"out of memory ({error}); choose a smaller {smaller}."
+    if isinstance(error, OSError):
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror or error}; check the path and its permissions."
+    return None
 
 
 @contextmanager

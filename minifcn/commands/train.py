@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -14,12 +13,14 @@ from typing import Any, cast
 import numpy as np
 
 from minifcn import data
+from minifcn.commands.finishing import finish
 from minifcn.commands.learning import learning, warning_of_rate
-from minifcn.commands.looking import look, say
+from minifcn.commands.looking import Looked, look, say
 from minifcn.commands.options import Options, check_tf32
 from minifcn.commands.prepared import Prepared, begun_with_weights
+from minifcn.commands.processes import folder_for, leave, share_numbers, together
 from minifcn.commands.profiling import StepProfile
-from minifcn.commands.reporting import Progress, metrics_table, summary_of, versions
+from minifcn.commands.reporting import Progress
 from minifcn.commands.resuming import (
     Begun,
     begun_in,
@@ -33,9 +34,11 @@ from minifcn.commands.staging import latest, plan_for, plan_in, work_through
 from minifcn.data import Dataset
 from minifcn.data.survey import WORDS
 from minifcn.errors import ArgumentError
+from minifcn.machine.processes import ProcessGroup
 from minifcn.machine.profiling import section
 from minifcn.models import FCN, from_coarser
 from minifcn.models.heads import called
+from minifcn.nn import SyncBatchNorm
 from minifcn.starting import STATUS
 from minifcn.tensor import Tensor
 from minifcn.training import (
@@ -46,7 +49,6 @@ from minifcn.training import (
     State,
     evaluate,
     load_network,
-    predictions,
     restore,
     save_checkpoint,
     save_network,
@@ -55,15 +57,20 @@ from minifcn.training import (
 )
 from minifcn.training.groups import train_only
 from minifcn.training.objective import Objective
-from minifcn.training.staged import METRICS_FILE, is_staged
-from minifcn.weights import write_text_atomic
+from minifcn.training.parallel import share_statistics, share_weights
+from minifcn.training.staged import is_staged
 
-GALLERY_ROWS = 6
 MEMORY_BYTES, BYTES_PER_PIXEL = 1 << 30, 4  # three of the image and one of the label
 
 
 def run(arguments: dict[str, Any]) -> int:
     """Train, or go on with a run; returns the exit status."""
+    with together("train") as group:
+        return run_in(group, arguments)
+
+
+def run_in(group: ProcessGroup, arguments: dict[str, Any]) -> int:
+    """The same, in one of the processes that do it together."""
     quiet, out, resume = arguments.pop("quiet"), arguments.pop("out"), arguments.pop("resume")
     steps, tf32 = arguments.pop("profile", None), arguments.pop("tf32", False)
     if steps is not None and steps < 1:
@@ -71,8 +78,8 @@ def run(arguments: dict[str, Any]) -> int:
     if resume is None:
         plan = plan_for(arguments)
         check_tf32(tf32, plan.options.device)
-        with new_run(out, plan.name) as folder:
-            return guarded(folder, lambda: work_through(folder, plan, work, quiet, steps))
+        with folder_for(group, lambda: new_run(out, plan.name)) as folder:
+            return guarded(folder, group, lambda: work_through(folder, plan, work, quiet, steps, group))
     folder = folder_to_resume(resume)
     if out is not None:
         raise ArgumentError(f"--out {out} cannot be given with --resume; the run goes on in {folder}.")
@@ -80,33 +87,38 @@ def run(arguments: dict[str, Any]) -> int:
         if arguments.pop(name, None) is not None:
             option = name.replace("_", "-")
             raise ArgumentError(f"--{option} cannot be given with --resume; {folder} goes on as it began.")
-    with held(folder):
+    with folder_for(group, lambda: held(folder)):
         if is_staged(folder):
             plan = plan_in(folder, arguments)
             check_tf32(tf32, plan.options.device)
-            return guarded(folder, lambda: work_through(folder, plan, work, quiet, steps))
+            return guarded(folder, group, lambda: work_through(folder, plan, work, quiet, steps, group))
         begun = begun_in(folder)
         options = resumed_options(arguments, begun.stored, folder / CHECKPOINT_FILE)
         check_tf32(tf32, options.device)
         check_epochs(folder, begun.state, options.epochs)
-        return guarded(folder, lambda: work(folder, options, begun, quiet, steps))
+        return guarded(folder, group, lambda: work(folder, options, begun, quiet, steps, group))
 
 
-def guarded(folder: Path, action: Callable[[], object]) -> int:
+def guarded(folder: Path, group: ProcessGroup, action: Callable[[], object]) -> int:
     """The status after `action`; where it was stopped, it is said what is saved and how to go on."""
+    at_once = False
     try:
         action()
         return 0
     except Interrupted as error:
         said = f"{error} Everything is saved; "
     except KeyboardInterrupt:
+        at_once = True
         if not (latest(folder) / CHECKPOINT_FILE).exists():
             print("stopped at once; nothing had been saved yet.", file=sys.stderr)
+            leave(group, STATUS)
             return STATUS
         state = saved_state(latest(folder))
         where = f"epoch {state.epoch + 1}, step {state.step}" if state.step else f"epoch {state.epoch}"
         said = f"stopped at once; saved is what was done after {where}; "
     print(f"{said}go on with: minifcn train --resume {quote(str(folder))}", file=sys.stderr)
+    if at_once:
+        leave(group, STATUS)
     return STATUS
 
 
@@ -116,6 +128,7 @@ def work(
     begun: Begun | None,
     quiet: bool,
     steps: int | None,
+    group: ProcessGroup,
     coarser: Path | None = None,
     begin: Callable[[], object] = lambda: None,
 ) -> None:
@@ -123,10 +136,12 @@ def work(
 
     coarser: the run whose weights a new one begins with. begin: called once before it trains, when nothing was wrong.
     """
-    training, validation, test = splits(options)
+    training, validation, test = splits(options, group)
     of_splits = {"train": training, "val": validation} | ({} if test is validation else {"test": test})
     reported = data.reported_split(options.data, options.sbd)
-    looked = look(of_splits, options, quiet, None if begun is None else folder)
+    # One process looks at the data, and tells the others what the classes weigh.
+    looked = Looked(None, {}) if group.rank else look(of_splits, options, quiet, None if begun is None else folder)
+    weights = share_numbers(group, looked.weights)
     card, state = (card_of(options, training), State()) if begun is None else (begun.card, begun.state)
     card.check_classes(training, str(folder))
     model = card.build(np.random.default_rng(options.seed))
@@ -139,16 +154,20 @@ def work(
     if options.weights is not None:
         training, validation = Prepared(training, card), Prepared(validation, card)
         test = Prepared(test, card)
-    model.to(options.device)
+    device = group.device(options.device)
+    model.to(device)
+    if options.sync_batch_norm and group.size > 1:
+        SyncBatchNorm.convert_sync_batchnorm(model, group)
     resting = train_only(model, options.train_only)
-    optimizer, schedule, loader = learning(options, model, training)
+    optimizer, schedule, loader = learning(options, model, training, group)
     if coarser is None and begun is None and (warning := warning_of_rate(options, training)):
         say("train", warning)
     if begun is not None:
         restore(folder / CHECKPOINT_FILE, begun.arrays, model, optimizer)
         before = optimizer.param_groups[0]["lr"]
         schedule.last_epoch = state.epoch * len(loader) + state.step
-    weight = None if looked.weights is None else Tensor(looked.weights, device=options.device)
+    share_weights(model, group)
+    weight = None if weights is None else Tensor(weights, device=device)
 
     if test is validation:
         say("train", f"{training.name} has no more labels: the best epoch is chosen on {reported}, and reported on it.")
@@ -158,6 +177,7 @@ def work(
     print(
         f"{called(options.head, options.stride)} on {options.backbone} ({parameters:,} parameters), "
         f"{' and '.join(counts.rsplit(', ', 1))} images of {training.name}; into {folder}"
+        + (f"; {group.size} processes" if group.size > 1 else "")
     )
     if begun is not None and begun.stored["epochs"] != options.epochs and before != schedule.get_last_lr()[0]:
         print(
@@ -167,12 +187,14 @@ def work(
     started = time.perf_counter() - (state.history[-1].get("seconds", 0.0) if state.history else 0.0)
     left = options.epochs * len(loader) - schedule.last_epoch
     with (
-        stop_on_interrupt() as stop,
+        stop_on_interrupt(silent=group.rank > 0) as stop,
         Progress(options, state, len(training), quiet) as progress,
-        StepProfile(steps, left, folder, progress.write) as profile,
+        StepProfile(None if group.rank else steps, left, folder, progress.write) as profile,
     ):
 
         def save(state: State) -> None:
+            if group.rank:
+                return
             with section("saving", whole=True), stop.held():
                 save_checkpoint(folder / CHECKPOINT_FILE, model, optimizer, card, state, options.to_dict())
 
@@ -183,23 +205,27 @@ def work(
         def after_epoch(state: State) -> None:
             state.history[-1] |= {"step": state.epoch * len(loader), "seconds": time.perf_counter() - started}
             save(state)  # before the validation, which can take long
+            share_statistics(model, group)
             validate(state)
 
         def validate(state: State) -> None:
             def look_up(images: int) -> None:
                 if stop():
-                    raise Interrupted(f"stopped after epoch {state.epoch}, before its validation was done.")
+                    raise Interrupted
 
-            look_up(0)
-            with section("evaluation", whole=True):
-                matrix = evaluate(model, validation, look_up)
+            try:
+                with section("evaluation", whole=True):
+                    matrix = evaluate(model, validation, look_up, group)
+            except Interrupted:
+                raise Interrupted(f"stopped after epoch {state.epoch}, before its validation was done.") from None
             score = matrix.mean_iu() if matrix.hist.any() else float("nan")  # all void: said before the first epoch
             entry = state.history[-1]
             entry |= {"val_mean_iu": None if np.isnan(score) else score, "seconds": time.perf_counter() - started}
             # Without a score there is no best epoch: then the last one is kept.
             if score > state.best or (np.isnan(score) and state.best < 0):
                 state.best = score if score > state.best else state.best
-                save_network(folder / WEIGHTS_FILE, model, card, looked.notes)
+                if group.rank == 0:
+                    save_network(folder / WEIGHTS_FILE, model, card, looked.notes)
             save(state)
             progress.epoch(entry)
 
@@ -222,14 +248,20 @@ def work(
                 on_stop=save,
                 should_stop=stop,
                 look_every=0.2 if steps is None else 0.0,  # a profile has to begin and end between two steps
+                group=group,
             )
         except Interrupted:
             profile.finish()
             raise
-    finish(folder, options, test, state.history, state.history[-1]["seconds"])
+    best = card.build(np.random.default_rng(options.seed)).eval() if group.rank else load_network(folder)[0]
+    best.to(device)
+    share_weights(best, group)
+    matrix = evaluate(best, test, group=group)
+    if group.rank == 0:
+        finish(folder, options, test, best, matrix, state.history, group.size)
 
 
-def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
+def splits(options: Options, group: ProcessGroup) -> tuple[Dataset, Dataset, Dataset]:
     """Training, validation and test data. The network is chosen on validation and reported on test.
 
     Where validation data are reported, too, test is the same object.
@@ -239,14 +271,18 @@ def splits(options: Options) -> tuple[Dataset, Dataset, Dataset]:
         return data.open_dataset(options.data, options.root, split, options.size, options.seed, count, options.sbd)
 
     of = data.splits_of(options.data, options.sbd)
-    training = kept_in_memory(opened(of["train"], options.count), options)
-    validation = kept_in_memory(opened(of["val"]), options)
+    training = kept_in_memory(opened(of["train"], options.count), options, group)
+    validation = kept_in_memory(opened(of["val"]), options, group)
     return training, validation, opened(of["test"]) if "test" in of else validation
 
 
-def kept_in_memory(dataset: Dataset, options: Options) -> Dataset:
-    """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch."""
-    if options.size is None or len(dataset) * options.size[0] * options.size[1] * BYTES_PER_PIXEL > MEMORY_BYTES:
+def kept_in_memory(dataset: Dataset, options: Options, group: ProcessGroup) -> Dataset:
+    """The data set in memory after its first epoch, where it fits: reading files again costs time in every epoch.
+
+    In the memory of each process, as all of them meet all images in time.
+    """
+    H, W = options.size or (0, 0)
+    if options.size is None or len(dataset) * H * W * BYTES_PER_PIXEL * group.size > MEMORY_BYTES:
         return dataset
     return data.InMemory(dataset)
 
@@ -266,59 +302,3 @@ def card_of(options: Options, training: Dataset) -> Card:
         head=options.head,
         recipe=options.recipe,
     )
-
-
-def finish(folder: Path, options: Options, test: Dataset, history: list[dict[str, Any]], seconds: float) -> None:
-    """Measure the best weights on the test data, write metrics and pictures, and say where everything is."""
-    model, card = load_network(folder)
-    model.to(options.device)
-    matrix = evaluate(model, test)
-    reported = data.reported_split(options.data, options.sbd)
-    print(metrics_table(matrix, test, reported), flush=True)  # before anything that a full disk could stop
-    from minifcn.plot import confusion, gallery, learning_curve, save_figure
-
-    rows = np.linspace(0, len(test) - 1, min(GALLERY_ROWS, len(test))).astype(int)
-    examples = list(predictions(model, test, rows))
-    save_figure(learning_curve(curve(history)), folder / "learning_curve.png")
-    save_figure(confusion(matrix.hist, test.classes), folder / "confusion.png")
-    images, truths, labels = zip(*((s.image, s.label, p) for s, p in examples), strict=True)
-    save_figure(gallery(images, truths, labels, test.classes, np.array(card.palette, np.uint8)), folder / "gallery.png")
-    report = {
-        "options": options.to_dict(),
-        "test": summary_of(matrix, test),
-        "confusion": matrix.hist.tolist(),
-        "history": history,
-        "seconds": seconds,
-        "versions": versions(options.device),
-    }
-    write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
-    scored = any(entry["val_mean_iu"] is not None for entry in history)
-    kept = f"the best of {len(history)} epochs on validation" if scored else "the last epoch (none has a score)"
-    print(f"\ntrained in {seconds:.0f} s; {kept} is in {folder}:")
-    for name, what in (
-        (WEIGHTS_FILE, "the weights"),
-        (METRICS_FILE, "all numbers"),
-        ("learning_curve.png", "loss and mean IU, epoch by epoch"),
-        ("gallery.png", "image | truth | prediction | errors"),
-        ("confusion.png", "which class is taken for which"),
-        (CHECKPOINT_FILE, "for --resume"),
-    ):
-        print(f"  {folder / name}  {what}")
-
-
-def curve(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One point per step, at a fraction of its epoch; what was measured once per epoch stands at the last of them.
-
-    A learning rate stands where its step begins, so that the first is the one that was asked for; a loss where it ends.
-    """
-    points: dict[float, dict[str, Any]] = {}
-    for entry in history:
-        count, start = len(entry["losses"]), entry["epoch"] - 1
-        rates = entry.get("learning_rates", [])  # which older runs did not write down
-        if len(rates) == count:
-            for i, rate in enumerate(rates):
-                points.setdefault(start + i / count, {})["learning_rate"] = rate
-        for i, loss in enumerate(entry["losses"]):
-            points.setdefault(start + (i + 1) / count, {})["loss"] = loss
-        points[entry["epoch"]]["val_mean_iu"] = entry["val_mean_iu"]
-    return [{"epoch": epoch, **values} for epoch, values in points.items()]

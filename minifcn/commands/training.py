@@ -109,6 +109,15 @@ def add_to(commands: Any, parents: Sequence[Parser]) -> None:
         "--profile", type=int, nargs="?", const=PROFILED, metavar="STEPS",
         help=f"print and draw where the time of STEPS steps goes, by operation (default: no; without STEPS {PROFILED})",
     )  # fmt: skip
+    train.add_argument(
+        "--processes", type=int, metavar="N",
+        help='train in N processes on this machine, each a share of every batch; needs: pip install "minifcn[mpi]"; '
+        "elsewhere too: mpiexec -n N minifcn train (default: 1)",
+    )  # fmt: skip
+    train.add_argument(
+        "--sync-batch-norm", action="store_true", default=None,
+        help="batch norm takes the statistics of the batch from all processes (default: no, each has its own)",
+    )  # fmt: skip
     train.add_argument("--out", metavar="DIR", help="the folder of the run (default: runs/<data>-fcn<stride>s-<n>)")
     train.add_argument(
         "--resume",

@@ -75,6 +75,8 @@ class DataLoader:
     seed         decides about order and changes; 0 <= seed < 2**64
     drop_last    leave the last batch out if it is smaller than the others
     prefetch     make the next batch in a thread while the caller works on this one
+    rank, num_replicas   of so many processes this is number `rank`, and its batches are shares: of the images of a
+                 batch number rank, rank + num_replicas, ...; a share may hold none (N = 0), but for that of rank 0
 
     An epoch has a number, which `set_epoch(k)` sets; going through the loader does not advance it, the training loop
     does. What a batch holds follows from (seed, epoch, its place in the epoch) alone, not from the batches before it,
@@ -87,7 +89,7 @@ class DataLoader:
 
     def __init__(
         self, dataset: Dataset, batch_size: int, shuffle: bool = False, transform: Transform | None = None,
-        seed: int = 0, drop_last: bool = False, prefetch: bool = False,
+        seed: int = 0, drop_last: bool = False, prefetch: bool = False, rank: int = 0, num_replicas: int = 1,
     ) -> None:  # fmt: skip
         if not hasattr(dataset, "classes") or not hasattr(dataset, "mean"):
             raise ArgumentTypeError(
@@ -97,6 +99,8 @@ class DataLoader:
         self.dataset = dataset
         self.batch_size = integer_in(batch_size, "DataLoader: batch_size", 1, 2**31 - 1)
         self.seed = integer_in(seed, "DataLoader: seed", 0, 2**64 - 1)
+        self.num_replicas = integer_in(num_replicas, "DataLoader: num_replicas", 1, 2**31 - 1)
+        self.rank = integer_in(rank, "DataLoader: rank", 0, self.num_replicas - 1)
         if transform is not None and not callable(transform):
             raise ArgumentTypeError(f"DataLoader: transform {transform!r} cannot be called; pass a transform or None.")
         self.shuffle, self.transform, self.drop_last, self.prefetch = shuffle, transform, drop_last, prefetch
@@ -114,6 +118,8 @@ class DataLoader:
             "batch_size": self.batch_size, "shuffle": self.shuffle, "transform": self.transform, "seed": self.seed,
             "drop_last": self.drop_last, "prefetch": self.prefetch,
         }  # fmt: skip
+        if self.num_replicas > 1:
+            settings |= {"rank": self.rank, "num_replicas": self.num_replicas}
         shown = ", ".join(f"{name}={value!r}" for name, value in settings.items())
         return f"DataLoader({self.dataset!r}, {shown}): {len(self)} batches"
 
@@ -121,6 +127,10 @@ class DataLoader:
         """The number of batches of an epoch."""
         count = len(self.dataset)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+    def images(self, number: int) -> int:
+        """How many images batch `number` of an epoch has, in all processes together."""
+        return min(self.batch_size, len(self.dataset) - number * self.batch_size)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that the next iteration gives, counted from 0."""
@@ -148,12 +158,14 @@ class DataLoader:
 
     def _batch(self, epoch: int, indices: list[int]) -> Batch:
         samples = []
-        for index in indices:
+        share = indices[self.rank :: self.num_replicas]
+        for index in share or indices[:1]:
             sample = check_sample(self.dataset[index], len(self.dataset.classes))
             if self.transform is not None:
                 sample = self.transform(sample, self._rng(CHANGE, epoch, index))
             samples.append(sample)
-        return collate(samples, self.dataset.mean, self.dataset.std)
+        batch = collate(samples, self.dataset.mean, self.dataset.std)
+        return batch if share else Batch(batch.images[:0], batch.labels[:0], ())
 
     def _ahead(self, epoch: int, chosen: list[list[int]]) -> Iterator[Batch]:
         # Leaving the block waits for the one batch under way: no thread outlives the loop, however it ends.

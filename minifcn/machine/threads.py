@@ -53,6 +53,16 @@ def get_num_threads() -> int:
     return _crew.size
 
 
+def leave_cores(number: int) -> None:
+    """Use at most `number` threads from now on, BLAS with its own included: the other cores are other processes'.
+
+    What MINIFCN_NUM_THREADS says goes before it.
+    """
+    _crew.limit_blas(number)
+    if not os.environ.get(VARIABLE):
+        set_num_threads(min(number, get_num_threads()))
+
+
 def for_each(work: Callable[[Piece], object], pieces: Iterable[Piece], alone: bool = False) -> None:
     """work(piece) for every piece, spread over the threads; what it returns is dropped.
 
@@ -201,6 +211,12 @@ class _Crew:
         """As many as NumPy's BLAS has at most; 1 if that cannot be known."""
         control = self._control()
         return max((library.num_threads for library in control.lib_controllers), default=1) if control else 1
+
+    def limit_blas(self, number: int) -> None:
+        """BLAS has at most so many threads from now on."""
+        if self._control() and self.threads_of_blas() > number:
+            self._blas.limit(limits=number)
+            self._hand_over()
 
     def _control(self) -> Any:
         """What can ask and limit BLAS; something false without threadpoolctl, or for a BLAS that it does not know."""

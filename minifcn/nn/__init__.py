@@ -30,6 +30,7 @@ from minifcn.nn.shapes import (
     Unfold,
     ZeroPad2d,
 )
+from minifcn.nn.synchronised import SyncBatchNorm
 from minifcn.nn.windows import AvgPool2d, Conv2d, ConvTranspose2d, MaxPool2d, MaxUnpool2d, Window
 from minifcn.tensor import Buffer, Parameter
 
@@ -74,6 +75,7 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Softmax",
+    "SyncBatchNorm",
     "Tanh",
     "Unfold",
     "Upsample",

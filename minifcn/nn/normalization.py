@@ -27,10 +27,11 @@ class BatchNorm2d(Layer):
     _idle = ("num_batches_tracked",)
 
     def __init__(self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True) -> None:
-        self.num_features = C = integer(num_features, "BatchNorm2d: num_features", 1)
-        self.eps = number(eps, "BatchNorm2d: eps", 0)
-        self.momentum = None if momentum is None else number(momentum, "BatchNorm2d: momentum", 0, 1)
-        self.weight, self.bias = _ones_and_zeros((C,), flag(affine, "BatchNorm2d: affine"))
+        name = type(self).__name__
+        self.num_features = C = integer(num_features, f"{name}: num_features", 1)
+        self.eps = number(eps, f"{name}: eps", 0)
+        self.momentum = None if momentum is None else number(momentum, f"{name}: momentum", 0, 1)
+        self.weight, self.bias = _ones_and_zeros((C,), flag(affine, f"{name}: affine"))
         self.running_mean = Buffer(np.zeros(C, np.float32))
         self.running_var = Buffer(np.ones(C, np.float32))
         if momentum is None:

@@ -12,10 +12,11 @@ from minifcn.data import Dataset, Sample, normalize
 from minifcn.data.images import resize_image
 from minifcn.functional import interpolate
 from minifcn.machine.backend import array_module, at_home, to_numpy
+from minifcn.machine.processes import ALONE, ProcessGroup
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import Network
 from minifcn.tensor import as_tensor
-from minifcn.training.loop import TrainingError
+from minifcn.training.loop import Interrupted, TrainingError
 
 
 @no_grad()
@@ -50,18 +51,31 @@ def predictions(
         yield sample, predict(model, sample.image, dataset.mean, dataset.std)
 
 
-def evaluate(model: Network, dataset: Dataset, report: Callable[[int], object] = lambda count: None) -> ConfusionMatrix:
+def evaluate(
+    model: Network,
+    dataset: Dataset,
+    report: Callable[[int], object] = lambda count: None,
+    group: ProcessGroup = ALONE,
+) -> ConfusionMatrix:
     """One confusion matrix over the whole data set, image by image, in eval mode; `report(1)` after each image.
 
     Averaging a metric over images would be another (and easier) metric; see metrics/confusion.py.
+
+    The processes of a group, which all call it, share the images, and all get the counts of all: these are integers, so
+    that their sum is the same however they are shared. Interrupted is raised in all if one `report` raises it.
     """
-    mode = model.training
+    mode, stopped = model.training, None
     model.eval()
     try:
         matrix = ConfusionMatrix(len(dataset.classes))
-        for sample, labels in predictions(model, dataset):
-            matrix.update(labels, sample.label)
-            report(1)
-        return matrix
+        try:
+            for sample, labels in predictions(model, dataset, range(group.rank, len(dataset), group.size)):
+                matrix.update(labels, sample.label)
+                report(1)
+        except Interrupted as error:
+            stopped = error
+        if group.any(stopped is not None):
+            raise stopped or Interrupted("another process was asked to stop.")
+        return ConfusionMatrix.from_hist(group.all_reduce(matrix.hist))
     finally:
         model.train(mode)

@@ -23,10 +23,14 @@ class Stop:
 
     A second signal, later than `TOGETHER` after the first, is `meant`: it raises KeyboardInterrupt. Within `held()` it
     waits for the end of the block, because what is being saved then is what the first one asked for.
+
+    silent: nothing is said of it, as another process says it.
     """
 
-    def __init__(self, meant: Callable[[int, FrameType | None], object] = signal.default_int_handler) -> None:
-        self.meant = meant
+    def __init__(
+        self, meant: Callable[[int, FrameType | None], object] = signal.default_int_handler, silent: bool = False
+    ) -> None:
+        self.meant, self.silent = meant, silent
         self.last: float | None = None
         self.holding = self.waiting = False
 
@@ -37,14 +41,18 @@ class Stop:
         now = time.monotonic()
         if self.last is None:
             self.last = now
-            say(f"{'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}: {NOTICE}")
+            self.say(f"{'Ctrl-C' if number == signal.SIGINT else signal.Signals(number).name}: {NOTICE}")
         elif now - self.last >= TOGETHER:
             self.last = now
             if self.holding and not self.waiting:
                 self.waiting = True
-                say("saving; it stops right after")
+                self.say("saving; it stops right after")
             else:
                 self.meant(number, frame)
+
+    def say(self, text: str) -> None:
+        if not self.silent:
+            say(text)
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -60,7 +68,7 @@ class Stop:
 
 
 @contextmanager
-def stop_on_interrupt() -> Iterator[Stop]:
+def stop_on_interrupt(silent: bool = False) -> Iterator[Stop]:
     """Turns the first Ctrl-C into a question, so that a step is never cut in two; a second one is meant.
 
     Signals belong to the main thread; in another one nothing is changed and the answer is always no. A signal that is
@@ -72,7 +80,7 @@ def stop_on_interrupt() -> Iterator[Stop]:
     found = {number: signal.getsignal(number) for number in SIGNALS}
     before = {number: handler for number, handler in found.items() if handler not in (signal.SIG_IGN, None)}
     meant = before.get(signal.SIGINT)
-    stop = Stop(meant) if callable(meant) else Stop()
+    stop = Stop(meant, silent) if callable(meant) else Stop(silent=silent)
     for number in before:
         signal.signal(number, stop.signalled)
     try:

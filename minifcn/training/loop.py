@@ -27,13 +27,15 @@ from minifcn import functional as F
 from minifcn.data import Batch, DataLoader
 from minifcn.errors import MinifcnError
 from minifcn.machine.backend import Array, array_module, at_home, to_numpy
+from minifcn.machine.processes import ALONE, ProcessGroup
 from minifcn.machine.profiling import section, waiting
 from minifcn.models import Network
-from minifcn.nn import Dropout, Module
+from minifcn.nn import Dropout, Module, SyncBatchNorm
 from minifcn.optim import LRScheduler, Optimizer
 from minifcn.tensor import Tensor, as_tensor
 from minifcn.training.feeding import on_device
 from minifcn.training.objective import MEAN, WHOLE, Objective, Part, divide_gradients
+from minifcn.training.parallel import add_gradients
 
 
 class TrainingError(MinifcnError, ArithmeticError):
@@ -73,6 +75,7 @@ def train(
     on_stop: Callable[[State], object] = lambda state: None,
     should_stop: Callable[[], bool] = lambda: False,
     look_every: float = 0.2,
+    group: ProcessGroup = ALONE,
 ) -> State:
     """Train `model` from `state` to the end of epoch `epochs`.
 
@@ -84,29 +87,33 @@ def train(
     Every batch, shuffle and dropout mask depends on (seed, epoch, step) alone, so a resumed run repeats what an
     uninterrupted one would have done. Raises TrainingError and Interrupted.
 
+    group: the processes that train this network together, all by this call: each has the same `model`, and a loader
+    that gives its share of every batch (parallel.py). They stop after the same step, if one of them should.
+
     look_every: on a GPU losses are looked at, and after_step is called for each, when so many seconds have passed: to
     look at a number is to wait for it, and while the host waits it does not tell the GPU what to do next.
     """
     state = State() if state is None else state
     device = next(iter(model.parameters())).device
+    read_at_once = device == "cpu" or group.size > 1
 
     def steps_of(batches: Iterator[Any]) -> None:
         unread, looked = Unread(optimizer), time.monotonic()
-        parts = objective.parts(len(loader), class_weight)
+        parts = objective.parts(len(loader), class_weight, group)
         for step, (batch, images, labels) in enumerate(batches, state.step):
-            reseed(model, seed, state.epoch, step)
+            reseed(model, seed, state.epoch, step, group.rank)
             where = f"epoch {state.epoch + 1}, step {step + 1}"
             moved = replace(batch, images=images, labels=labels)
             part = parts.take(step, batch.labels)
-            loss = train_step(model, optimizer, moved, class_weight, where, part, wait=False)
-            unread.add(loss, len(batch.images), where)
+            loss = train_step(model, optimizer, moved, class_weight, where, part, wait=read_at_once, group=group)
+            unread.add(loss, loader.images(step), where)
             state.rates.append(optimizer.param_groups[0]["lr"])
             schedule.step()
             state.step = step + 1
-            if device == "cpu" or state.step == len(loader) or time.monotonic() - looked >= look_every:
+            if read_at_once or state.step == len(loader) or time.monotonic() - looked >= look_every:
                 unread.read(model, state, after_step)
                 looked = time.monotonic()
-            if part.last and should_stop():  # gradients of half a step are not saved
+            if part.last and group.any(should_stop()):  # gradients of half a step are not saved
                 unread.read(model, state, after_step)
                 on_stop(state)
                 raise Interrupted(f"stopped after epoch {state.epoch + 1}, step {state.step}.")
@@ -139,22 +146,30 @@ def train_step(
     part: Part = WHOLE,
     *,
     wait: bool = True,
+    group: ProcessGroup = ALONE,
 ) -> float | Array:
     """One step of gradient descent, or one `part` of it; returns the mean loss of the labelled pixels of the batch.
 
     A loss that is not finite raises TrainingError, and no weight is changed. With wait=False a GPU decides that itself:
     the loss is its array of one number, and from the first that is not finite on no step changes anything, until
     `optimizer.found_inf` is None again.
+
+    In a group the batch is the share of this process, and the loss that of all; with one that is not finite all raise.
     """
     device = next(iter(model.parameters())).device
-    scores = model(as_tensor(batch.images, device=device))
-    loss = F.cross_entropy(scores, as_tensor(batch.labels, device=device), class_weight)
     if part.first:
         optimizer.zero_grad()
-    (loss if part.factor == 1 else loss * part.factor).backward()
+    loss = Tensor(0.0)
+    # A share without images has nothing to say, but for what batch normalisation sums up over all processes.
+    if group.size == 1 or len(batch) or any(isinstance(layer, SyncBatchNorm) for layer in model.modules()):
+        scores = model(as_tensor(batch.images, device=device))
+        loss = F.cross_entropy(scores, as_tensor(batch.labels, device=device), class_weight)
+        (loss if part.factor == 1 else loss * part.factor).backward()
     value: float | Array
     if wait or device == "cpu":
         value = float(loss.item())
+        if group.size > 1:
+            value = float(group.all_reduce(np.array([value * part.share]))[0])
         if not math.isfinite(value):
             raise not_finite(value, where, optimizer, gradients_of(model))
     else:
@@ -163,6 +178,7 @@ def train_step(
             found = ~array_module(value).isfinite(value).reshape(1)
             optimizer.found_inf = found if optimizer.found_inf is None else optimizer.found_inf | found
     if part.last:
+        add_gradients(optimizer, group)
         with section("the step of the optimizer"):
             divide_gradients(optimizer, part.divisor)
             optimizer.step()
@@ -229,8 +245,11 @@ def largest_gradient(model: Network) -> str:
     return f"the largest gradient is {worst:.3g} in {name_of_worst}"
 
 
-def reseed(model: Network, seed: int, epoch: int, step: int) -> None:
-    """Give every dropout layer the generator of this step, so that its mask can be made again after an interruption."""
+def reseed(model: Network, seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Give every dropout layer the generator of this step, so that its mask can be made again after an interruption.
+
+    Each process of a group, by its rank, has masks of its own.
+    """
     layers = [module for module in model.modules() if isinstance(module, Dropout)]
     for position, layer in enumerate(layers):
-        layer.generator = np.random.default_rng((seed, epoch, step, position))
+        layer.generator = np.random.default_rng((seed, epoch, step, position, *([rank] if rank else [])))

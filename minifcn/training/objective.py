@@ -22,6 +22,7 @@ from minifcn.arguments import choice, integer
 from minifcn.errors import ArgumentError
 from minifcn.labels import VOID
 from minifcn.machine.backend import Array, at_home, to_numpy
+from minifcn.machine.processes import ALONE, ProcessGroup
 from minifcn.optim import Optimizer
 from minifcn.tensor import Tensor
 
@@ -36,12 +37,14 @@ class Part:
     first     the gradients before it are forgotten
     last      the optimiser moves after it
     divisor   what the gradients are divided by then
+    share     of the labelled pixels of the batch, how many are in this process
     """
 
     factor: float = 1.0
     first: bool = True
     last: bool = True
     divisor: float = 1.0
+    share: float = 1.0
 
 
 WHOLE = Part()
@@ -61,9 +64,9 @@ class Objective:
         choice(self.reduction, "Objective: reduction", REDUCTIONS)
         integer(self.accumulate, "Objective: accumulate", 1)
 
-    def parts(self, batches: int, class_weight: Tensor | None = None) -> Parts:
-        """The parts of an epoch of so many batches."""
-        return Parts(self, batches, None if class_weight is None else to_numpy(class_weight._array))
+    def parts(self, batches: int, class_weight: Tensor | None = None, group: ProcessGroup = ALONE) -> Parts:
+        """The parts of an epoch of so many batches, of which each process of the group has a share."""
+        return Parts(self, batches, None if class_weight is None else to_numpy(class_weight._array), group)
 
 
 MEAN = Objective()
@@ -72,19 +75,23 @@ MEAN = Objective()
 class Parts:
     """The parts of the steps of one epoch, one after the other."""
 
-    def __init__(self, objective: Objective, batches: int, weights: np.ndarray | None) -> None:
-        self.objective, self.batches, self.weights = objective, batches, weights
+    def __init__(self, objective: Objective, batches: int, weights: np.ndarray | None, group: ProcessGroup) -> None:
+        self.objective, self.batches, self.weights, self.group = objective, batches, weights, group
         self.pixels = 0.0
 
     def take(self, number: int, labels: np.ndarray) -> Part:
-        """The part that batch `number` of the epoch is, by its labels (N, H, W)."""
+        """The part that batch `number` of the epoch is, by its labels (N, H, W) in this process. All call it."""
         reduction, accumulate = self.objective.reduction, self.objective.accumulate
-        if reduction == "mean" and accumulate == 1:
+        if reduction == "mean" and accumulate == 1 and self.group.size == 1:
             return WHOLE
-        first, last = number % accumulate == 0, (number + 1) % accumulate == 0 or number + 1 == self.batches
         here = labelled(labels, self.weights)
-        self.pixels = here if first else self.pixels + here
-        return Part(here, first, last, 1.0 if reduction == "sum" else self.pixels or 1.0)
+        everywhere = float(self.group.all_reduce(np.array([here]))[0])
+        share = here / everywhere if everywhere else 0.0
+        if reduction == "mean" and accumulate == 1:
+            return Part(share, share=share)
+        first, last = number % accumulate == 0, (number + 1) % accumulate == 0 or number + 1 == self.batches
+        self.pixels = everywhere if first else self.pixels + everywhere
+        return Part(here, first, last, 1.0 if reduction == "sum" else self.pixels or 1.0, share)
 
 
 def labelled(labels: np.ndarray, weights: np.ndarray | None = None) -> float:

@@ -213,6 +213,7 @@ def test_the_facts_of_the_machine(installed: Callable[..., None], examine: Exami
     assert re.search(r", threads: [1-9]\d*$", line(text, "BLAS"))
     assert line(text, "threads") == f"{threads.get_num_threads()} of minifcn; MINIFCN_NUM_THREADS changes that"
     assert re.fullmatch(r"\d+\.\d GiB|unknown", line(text, "memory"))
+    assert re.match(r"mpi4py \d.* with |not installed; ", line(text, "MPI"))
     assert line(text, "CPU") == "works"
 
 

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from minifcn.cli import main
-from minifcn.commands import train
+from minifcn.commands import finishing, train
 from minifcn.commands.options import Options
 from minifcn.commands.run_folder import LOCK_FILE
 from minifcn.data import Folder
@@ -83,7 +83,7 @@ def stopping_after(steps: int | None, patch: pytest.MonkeyPatch) -> Iterator[Non
             return count == steps
 
     @contextmanager
-    def asked() -> Iterator[Stop]:
+    def asked(silent: bool = False) -> Iterator[Stop]:
         yield Asked()
 
     with patch.context() as patched:
@@ -146,7 +146,7 @@ def test_the_weights_of_the_best_epoch_are_kept(
     after_epoch: list[dict[str, np.ndarray]] = []
     true_evaluate = train.evaluate
 
-    def scripted(model: object, dataset: object, report: object = None) -> ConfusionMatrix:
+    def scripted(model: object, dataset: object, report: object = None, group: object = None) -> ConfusionMatrix:
         if len(after_epoch) == 3:
             return true_evaluate(model, dataset)  # type: ignore[arg-type]
         count = right[len(after_epoch)]
@@ -480,7 +480,7 @@ def test_the_curve_has_a_point_per_step() -> None:
         {"epoch": 2, "losses": [0.4], "val_mean_iu": None, "learning_rates": [0.1], "loss": 0.4},
         {"epoch": 3, "losses": [0.3], "val_mean_iu": 0.2, "loss": 0.3},  # of an earlier version
     ]
-    assert train.curve(history) == [
+    assert finishing.curve(history) == [
         {"epoch": 0.0, "learning_rate": 0.3},
         {"epoch": 0.5, "learning_rate": 0.2, "loss": 1.0},
         {"epoch": 1.0, "loss": 0.5, "val_mean_iu": 0.1, "learning_rate": 0.1},
@@ -503,7 +503,7 @@ def test_a_run_on_a_gpu_from_the_first_word_to_the_last(here: Path, capsys: pyte
         assert start(*SMALL, "--device", "cuda:1", "--tf32") == 0
         assert cupy.cuda.Device().id == 0
     assert seen == {"high"} and get_float32_matmul_precision() == "highest"
-    report = json.loads((here / "run" / train.METRICS_FILE).read_text())
+    report = json.loads((here / "run" / finishing.METRICS_FILE).read_text())
     assert report["versions"]["gpu"] == "played card 1"
     assert report["versions"]["float32 products"] == "high"
     assert report["options"]["device"] == "cuda:1"

@@ -23,6 +23,7 @@ from minifcn.data import (
 )  # fmt: skip
 from minifcn.errors import ArgumentError, ArgumentTypeError, FileError
 from minifcn.tensor import Tensor
+from tests.training.tiny import Pictures, loader
 
 SCENES = Scenes(11, size=(20, 28), seed=2)
 CHANGES = Compose([RandomScale(0.7, 1.4), RandomCrop((16, 24)), RandomHorizontalFlip(), ColorJitter(0.2, 0.2, 0.2)])
@@ -221,3 +222,26 @@ def test_a_batch_is_taken_apart_as_in_pytorch() -> None:
     for (images, labels), batch in zip(loader, loader, strict=True):
         assert isinstance(images, Tensor) and isinstance(labels, Tensor)
         assert np.array_equal(images.numpy(), batch.images) and np.array_equal(labels.numpy(), batch.labels)
+
+
+@pytest.mark.parametrize("replicas", [1, 2, 3, 5])
+def test_shares_together_are_the_batches(replicas: int) -> None:
+    """Number rank, rank + replicas, ... of every batch; that of rank 0 is never empty, and one that is has a size."""
+    whole = list(loader(Pictures(7), 3))
+    shares = [list(loader(Pictures(7), 3, rank=rank, num_replicas=replicas)) for rank in range(replicas)]
+    assert loader(Pictures(7), 3).images(0) == 3 and loader(Pictures(7), 3).images(2) == 1
+    for number, batch in enumerate(whole):
+        for rank, share in enumerate(batches[number] for batches in shares):
+            assert share.names == batch.names[rank::replicas] and len(share) == len(share.images)
+            assert np.array_equal(share.images, batch.images[rank::replicas])
+            assert np.array_equal(share.labels, batch.labels[rank::replicas])
+        assert len(shares[0][number]) > 0
+
+
+def test_a_share_is_one_of_those_that_there_are() -> None:
+    with pytest.raises(ArgumentError, match="DataLoader: rank is 2; it must be between 0 and 1"):
+        loader(Pictures(2), rank=2, num_replicas=2)
+    with pytest.raises(ArgumentError, match="DataLoader: num_replicas is 0"):
+        loader(Pictures(2), num_replicas=0)
+    assert "rank=1, num_replicas=2" in repr(loader(Pictures(2), rank=1, num_replicas=2))
+    assert "rank" not in repr(loader(Pictures(2)))

@@ -33,6 +33,7 @@ SIGNATURES = {
     "PixelUnshuffle": [("downscale_factor", REQUIRED)],
     "ZeroPad2d": [("padding", REQUIRED)],
     "BatchNorm2d": [("num_features", REQUIRED), ("eps", 1e-5), ("momentum", 0.1), ("affine", True)],
+    "SyncBatchNorm": [("num_features", REQUIRED), ("eps", 1e-5), ("momentum", 0.1), ("affine", True)],
     "GroupNorm": [("num_groups", REQUIRED), ("num_channels", REQUIRED), ("eps", 1e-5), ("affine", True)],
     "LayerNorm": [("normalized_shape", REQUIRED), ("eps", 1e-5), ("elementwise_affine", True), ("bias", True)],
     "LocalResponseNorm": [("size", REQUIRED), ("alpha", 1e-4), ("beta", 0.75), ("k", 1.0)],

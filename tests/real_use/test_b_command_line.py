@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from minifcn import cli, data
-from minifcn.commands import evaluate, run_folder, train
+from minifcn.commands import evaluate, finishing, run_folder, train
 from minifcn.commands.run_folder import held
 from minifcn.commands.terminal import CLOSED_PIPE
 from minifcn.errors import FileError
@@ -209,7 +209,7 @@ def test_b6_where_results_go_is_looked_at_first(
     assert {path.name for path in Path("new/results").iterdir()} == {"metrics-test.json", "confusion-test.png"}
 
 
-@pytest.mark.parametrize(("module", "line"), [(evaluate, ["evaluate", "--weights", "run"]), (train, TRAIN)])
+@pytest.mark.parametrize(("module", "line"), [(evaluate, ["evaluate", "--weights", "run"]), (finishing, TRAIN)])
 def test_b6_numbers_are_printed_before_a_full_disk_is_met(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: object, line: list[str]
 ) -> None:

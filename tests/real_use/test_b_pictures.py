@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from minifcn import cli
-from minifcn.commands import train
+from minifcn.commands import finishing
 from minifcn.commands.options import FOLDER_FORMAT
 from minifcn.data import Folder, classes
 from minifcn.data.pictures import SUFFIXES
@@ -177,7 +177,7 @@ def test_b11_the_example_in_the_error_is_valid(tmp_path: Path, capsys: pytest.Ca
 def test_b12_the_learning_rate_is_shown_from_the_first_step_to_the_last(here: Path) -> None:
     history = json.loads(Path("run/metrics.json").read_text())["history"]
     panel = next(
-        axes for axes in learning_curve(train.curve(history)).axes if axes.get_title(loc="left") == "learning rate"
+        axes for axes in learning_curve(finishing.curve(history)).axes if axes.get_title(loc="left") == "learning rate"
     )
     x, y = panel.lines[0].get_data()
     assert np.allclose(x, [0, 1 / 3, 2 / 3, 1, 4 / 3, 5 / 3])
