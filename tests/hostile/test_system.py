@@ -61,7 +61,7 @@ def memory(monkeypatch: pytest.MonkeyPatch) -> Callable[[int | None], None]:
 
 # 52: more memory than there is ---------------------------------------------------------------------------------------
 
-ABSURD: list[tuple[Callable[[ModuleType], object], str, str]] = [
+ABSURD: list[tuple[Callable[[ModuleType], object], str | tuple[str, ...], str]] = [
     (
         lambda xp: F.conv2d(image(xp), kernel(xp), padding=10**6),
         "conv2d: a result of shape (1, 1, 2000002, 2000002) in float32 takes 14.55 TiB",
@@ -69,7 +69,10 @@ ABSURD: list[tuple[Callable[[ModuleType], object], str, str]] = [
     ),
     (
         lambda xp: F.conv2d(image(xp, 10**6), kernel(xp, 10**6), padding=(0, 10**7)),
-        "im2col: one output row of columns of shape (1000000, 2, 3, 1, 1, 20000002) in float32 takes 436.6 TiB",
+        (
+            "rows: one line of columns of shape (1000000, 3, 1, 20000002) in float32 takes 218.3 TiB",  # on a CPU
+            "im2col: one output row of columns of shape (1000000, 2, 3, 1, 1, 20000002) in float32 takes 436.6 TiB",
+        ),
         "reduce padding or cut the image into narrower pieces",
     ),
     (
@@ -128,7 +131,7 @@ ABSURD: list[tuple[Callable[[ModuleType], object], str, str]] = [
 @pytest.mark.case(52)
 @pytest.mark.parametrize(("call", "what", "remedy"), ABSURD)
 def test_more_than_all_memory_is_refused_before_it_is_asked_for(
-    xp: ModuleType, call: Callable[[ModuleType], object], what: str, remedy: str
+    xp: ModuleType, call: Callable[[ModuleType], object], what: str | tuple[str, ...], remedy: str
 ) -> None:
     """On the machine as it is. NumPy's and CuPy's own errors are of another class: these sentences came before."""
     with pytest.raises(AllocationError) as caught:
