@@ -32,7 +32,10 @@ TEXTS = {  # the text of a page -> the page's name
     "tests/real_use/README.md": "real-use",
     "benchmarks/README.md": "measured",
     "benchmarks/results/cpu/table.md": "measured-cpu",
-    "benchmarks/results/cpu-avx512/table.md": "measured-cpu-avx512",
+    "benchmarks/results/step/step.md": "measured-step",
+    "benchmarks/results/processes.md": "measured-processes",
+    "benchmarks/results/sliding.md": "measured-sliding",
+    "benchmarks/results/backbones.md": "measured-backbones",
 }
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)#\s]*)(#[^)\s]*)?\)")
 
