@@ -42,9 +42,8 @@ class Together:
     def _step(self, waiting: list[list[Call]]) -> None:
         """The next call of every run, as one step."""
         heads = [calls[-1] if calls else None for calls in waiting]
-        idle: Callable[[tuple[int, ...]], Operation] | None = None
         if not self._alike(heads):
-            heads, idle = _left_out(heads)
+            heads = _left_out(heads)
         leader = next((head for head in heads if head), None)
         if leader is None:
             raise NotFollowed("the operations are not the same at every size")
@@ -58,7 +57,7 @@ class Together:
                 operations.append(waiting[run].pop().operation)
                 results.append(head.result)
             else:
-                assert idle is not None
+                idle = IDLE[type(leader.operation)]
                 operations.append(idle(self.values[operands[0]][run].shape))
                 results.append(self._local(operands[0])[run])
         self.steps.append(Step(tuple(operations), leader.layer, operands, self._new(tuple(results))))
@@ -99,13 +98,13 @@ class Together:
         return next(place for place, each in self._places.items() if each == number)
 
 
-def _left_out(heads: list[Call | None]) -> tuple[list[Call | None], Callable[[tuple[int, ...]], Operation] | None]:
-    """Of the next calls those of one kind that may be missing in the other runs, and what it is in these."""
-    for kind, idle in IDLE.items():
+def _left_out(heads: list[Call | None]) -> list[Call | None]:
+    """Of the next calls those of one kind that may be missing in the other runs, with None in place of all others."""
+    for kind in IDLE:
         found = [head if head and type(head.operation) is kind and _may_be_missing(head) else None for head in heads]
         if any(found):
-            return found, idle
-    return [None] * len(heads), None
+            return found
+    return [None] * len(heads)
 
 
 def _may_be_missing(call: Call) -> bool:
