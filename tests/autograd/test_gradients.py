@@ -85,6 +85,17 @@ def test_a_gradient_that_is_nobody_elses_is_not_copied() -> None:
     np.testing.assert_array_equal(x.grad.data, y.data)
 
 
+def test_an_array_that_was_freed_on_the_way_causes_no_copy() -> None:
+    """The gradients of the vectors are views, copied and freed: no id of theirs may speak for an array made later."""
+    vectors, matrices = [leaf(3) for _ in range(20)], [leaf(1, 3) for _ in range(20)]
+    y = F.cat([F.multiply(v.reshape(1, 3), m) for v, m in zip(vectors, matrices, strict=True)])
+    with mock.patch.object(gradients, "Copy", wraps=gradients.Copy) as copies:
+        y.sum().backward()
+    assert copies.call_count == len(vectors)
+    held = [x.grad._array for x in vectors + matrices if x.grad is not None]
+    assert len(held) == 40 and not any(np.shares_memory(a, b) for i, a in enumerate(held) for b in held[:i])
+
+
 def test_what_is_beside_a_tensor_keeps_its_own_dtype_if_it_has_one() -> None:
     x = Tensor(np.ones(2, np.float32))
     assert x.beside(np.ones(2)).dtype == np.float64
