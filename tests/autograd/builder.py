@@ -37,6 +37,13 @@ IMAGES = ["conv2d", "conv_transpose2d", "max_pool2d"]
 choose = st.sampled_from
 
 
+def root(array: np.ndarray) -> np.ndarray:
+    """The array whose memory it shows. A view is one, too, if it has no elements that could be shared."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
 @dataclass(eq=False)
 class Known:
     """A tensor, and what the machine knows of it."""
@@ -104,7 +111,7 @@ class Builder(RuleBasedStateMachine):
     ) -> Known:
         """Remember a new tensor. Its operation may have saved any operand, and the result."""
         node = constant(tensor.detach().data.copy()) if node is None else node
-        sharing = (other.memory for other in self.known if np.shares_memory(other.tensor._array, tensor._array))
+        sharing = (other.memory for other in self.known if root(other.tensor._array) is root(tensor._array))
         known = Known(tensor, node, node, exact, next(sharing, len(self.known)))
         self.known.append(known)
         self.memory_of[node] = {known.memory, *(operand.memory for operand in operands)}

@@ -83,7 +83,9 @@ def test_views_are_refused_where_it_is_recorded(name, xp):
     x = on(xp, A, requires_grad=True)
     out = x * 1.0
     row = out[0]
-    for tensor, other in ((row, on(xp, B)), (out, on(xp, B)), (x[0], on(xp, B)), (x.reshape(3, 2).T, 2.0)):
+    empty = out[2:]  # a view by how it was made, not by what is in it: an empty batch is no case of its own
+    views = [(row, on(xp, B)), (out, on(xp, B)), (empty, on(xp, B)), (x[0], on(xp, B)), (x.reshape(3, 2).T, 2.0)]
+    for tensor, other in views:
         before = get(tensor).copy()
         with pytest.raises(GraphError, match=r"shares its memory with another .* \(x = x \+ y\), or do it inside no_g"):
             CHANGES[name][0](tensor, other)

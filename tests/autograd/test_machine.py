@@ -150,6 +150,27 @@ def test_a_changed_result_is_noticed_by_the_second_order() -> None:
         grad(first, cotangent, np.ones(2))
 
 
+class Told:
+    """In the place of Hypothesis's `data`: what is drawn is known."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+
+    def draw(self, _: Any) -> Any:
+        return self.answers.pop(0)
+
+
+@pytest.mark.parametrize("first", [1, 2])  # the view has one element, or none
+def test_a_refused_change_of_a_view_surprises_nobody(first: int) -> None:
+    machine = Machine()
+    x = machine.keep(Tensor(np.ones((1, 2)), requires_grad=True), exact=True)
+    machine.compute(True, lambda t: t.permute(1, 0), np.transpose, x)
+    machine.compute(True, lambda t: t[first:], lambda a: a[first:], machine.known[-1])
+    view = machine.known[-1]
+    machine.change(Told(view, view), "add_")
+    assert view.shape == (2 - first, 1) and view.node is view.variable and view.memory == x.memory
+
+
 def test_an_index_list_is_copied() -> None:
     x, key = leaf(1.0, 2.0), [0, 0]
     y = x[key].sum()
