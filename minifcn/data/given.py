@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from minifcn.data.classes import default_palette
-from minifcn.data.sample import Sample, described, index_in
+from minifcn.data.measured import Measured
+from minifcn.data.sample import Image, Sample, described, index_in
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.labels import VOID
 
 
-class Given:
+class Given(Measured):
     """Pairs of an image uint8 (H, W, 3) and a label uint8 (H, W) as a data set; `InMemory.of` makes one.
 
     pairs     a list of pairs; arrays, or what numpy.asarray makes one, such as Pillow's images
@@ -51,21 +51,8 @@ class Given:
     def __getitem__(self, index: int, /) -> Sample:
         return self._samples[index_in(index, len(self), self.name)]
 
-    @property
-    def mean(self) -> NDArray[np.float32]:
-        """(3,), the mean of each channel over all pixels, in 0..255."""
-        return self._measured[0]
-
-    @property
-    def std(self) -> NDArray[np.float32]:
-        """(3,), the standard deviation of each channel over all pixels; 1 where it is 0."""
-        return self._measured[1]
-
-    @cached_property
-    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        pixels = np.concatenate([sample.image.reshape(-1, 3) for sample in self._samples])
-        mean, std = pixels.mean(0, dtype=np.float64), pixels.std(0, dtype=np.float64)
-        return mean.astype(np.float32), np.where(std > 0, std, 1).astype(np.float32)
+    def _images_to_measure(self) -> Iterable[Image]:
+        return (sample.image for sample in self._samples)
 
 
 def _sample(index: int, pair: Any) -> Sample:

@@ -7,9 +7,7 @@ mean of class 2 and class 4 is not class 3.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +16,6 @@ from minifcn.data.pictures import open_image
 from minifcn.data.sample import Image, Label, Sample
 from minifcn.errors import FileWarning
 
-MEASURED = 100  # as many images are read to measure mean and standard deviation
-Item = TypeVar("Item")
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -61,26 +57,3 @@ def resize_label(label: Label, size: tuple[int, int]) -> Label:
 def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
     """Image and label of `sample` at `size` (H, W), each in its own way."""
     return Sample(resize_image(sample.image, size), resize_label(sample.label, size), sample.name)
-
-
-def evenly(items: Sequence[Item], most: int = MEASURED) -> list[Item]:
-    """Up to `most` of the items, spread evenly over them."""
-    count = min(most, len(items))
-    return [items[k * len(items) // count] for k in range(count)]
-
-
-def mean_and_deviation(images: Iterable[Image]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """(3,) and (3,): mean and standard deviation of each channel over all pixels, 0..255, from exact sums."""
-    count, total, squares = 0, np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
-    values = np.arange(256, dtype=np.int64)
-    for image in images:
-        pixels = image.reshape(-1, 3)
-        count += len(pixels)
-        for c in range(3):
-            histogram = np.bincount(pixels[:, c], minlength=256)
-            total[c] += histogram @ values
-            squares[c] += histogram @ values**2
-    mean = total / count
-    deviation = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
-    # Images of one grey would otherwise be divided by zero.
-    return mean.astype(np.float32), np.maximum(deviation, 1.0).astype(np.float32)

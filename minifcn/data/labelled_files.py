@@ -6,18 +6,18 @@ CamVid, VOC and a folder of one's own say which files belong together, and how a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from minifcn.data.images import evenly, mean_and_deviation, resize_sample
+from minifcn.data.images import resize_sample
 from minifcn.data.listing import Faults
+from minifcn.data.measured import Measured, evenly
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture, open_label
-from minifcn.data.sample import Label, Sample, check_sample, described, index_in
+from minifcn.data.sample import Image, Label, Sample, check_sample, described, index_in
 
 
 class Files(NamedTuple):
@@ -28,7 +28,7 @@ class Files(NamedTuple):
     label: Path
 
 
-class LabelledFiles:
+class LabelledFiles(Measured):
     """A data set whose samples are read from files whenever they are asked for.
 
     A data set of this kind sets the attributes below, the last two by `_take`, and has `_label_of` and `_to_measure`:
@@ -62,7 +62,7 @@ class LabelledFiles:
         return open_label(path)
 
     def _to_measure(self) -> Sequence[Path]:
-        """The images over which `mean` and `std` are taken."""
+        """The images over which `mean` and `std` are taken; of many, some."""
         raise NotImplementedError
 
     def __repr__(self) -> str:
@@ -90,14 +90,5 @@ class LabelledFiles:
         """What images that were read hold and is not used: the files."""
         return self.pairs.remarks
 
-    @property
-    def mean(self) -> NDArray[np.float32]:
-        return self._measured[0]
-
-    @property
-    def std(self) -> NDArray[np.float32]:
-        return self._measured[1]
-
-    @cached_property
-    def _measured(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        return mean_and_deviation(map(self.pairs.image, evenly(self._to_measure())))
+    def _images_to_measure(self) -> Iterable[Image]:
+        return map(self.pairs.image, evenly(self._to_measure()))
