@@ -31,11 +31,15 @@ import numpy as np
 
 from minifcn.machine.backend import Array, array_module, is_cupy
 from minifcn.machine.kernels import Kernel, contiguous
-from minifcn.machine.limits import threads_for
+from minifcn.machine.limits import require_memory, threads_for
 from minifcn.machine.memory import empty
 from minifcn.machine.threads import even_parts, for_each, one_blas_thread
 
 LEAST = 16  # numbers of a stair, or rows taken together, from which on BLAS is fast (measured: 8 to 32)
+# A multiplication across costs as much as so many down: the products are of thin matrices, whose numbers lie apart in
+# memory (measured: 3 to 6).
+ACROSS = 4
+ROOM = 64  # numbers of 8 bytes that a row of a matrix takes while it is made: lists and dictionaries are large
 
 
 class Stair(NamedTuple):
@@ -136,6 +140,26 @@ class BandMatrix:
         counts = np.diff(self.starts[first : end + 1])
         weights[np.repeat(np.arange(end - first), counts), pixels - left] = self.weights[part]
         return Stair(slice(first, end), slice(left, right), weights)
+
+
+def require_room(name: str, rows: int, remedy: str) -> None:
+    """AllocationError if a matrix of so many rows can never be made; `name` is what the user called."""
+    require_memory(f"{name}: a band of weights", (rows, ROOM), np.empty(0, np.int64), remedy)
+
+
+def columns_first(rows: BandMatrix, columns: BandMatrix) -> bool:
+    """Whether R · (x · Cᵀ) takes less time than (R · x) · Cᵀ."""
+    (out_height, height), (out_width, width) = rows.shape, columns.shape
+    first = ACROSS * height * columns.count + out_width * rows.count
+    return first < width * rows.count + ACROSS * out_height * columns.count
+
+
+def down_and_across(rows: BandMatrix, columns: BandMatrix, x: Array) -> Array:
+    """Every plane multiplied from both sides, R · x[n, c] · Cᵀ, in the faster order: (N, C, H, W) -> (N, C, OH, OW)."""
+    planes = array_module(x).ascontiguousarray(x).reshape(x.shape[0] * x.shape[1], *x.shape[2:])
+    first = columns_first(rows, columns)
+    made = down(rows, across(columns, planes)) if first else across(columns, down(rows, planes))
+    return made.reshape(*x.shape[:2], *made.shape[1:])
 
 
 def down(matrix: BandMatrix, x: Array) -> Array:

@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 
 from minifcn.arguments import integer, pair
-from minifcn.arrays.bands import BandMatrix, across, down
+from minifcn.arrays.bands import BandMatrix, down_and_across
 from minifcn.arrays.half import narrow, sum_dtype, wide
 from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import CoordinateMap
-from minifcn.machine.backend import Array, array_module
+from minifcn.machine.backend import Array
 
 MODES = ("bilinear", "bicubic", "nearest", "nearest-exact")
 SMOOTH = ("bilinear", "bicubic")  # which mix pixels; the others choose one
-ROOM = 64  # numbers of 8 bytes that a row of a matrix takes while it is made: lists and dictionaries are large
 
 
 def axis_matrix(
@@ -133,18 +132,6 @@ def _exact(scale: float | Fraction) -> Fraction:
     return fraction
 
 
-# A multiplication along the columns costs as much as so many along the rows: there the products are of thin matrices,
-# whose numbers lie apart in memory (measured: 3 to 6).
-ACROSS = 4
-
-
-def columns_first(rows: BandMatrix, columns: BandMatrix) -> bool:
-    """Whether R · (x · Cᵀ) takes less time than (R · x) · Cᵀ."""
-    (out_height, height), (out_width, width) = rows.shape, columns.shape
-    first = ACROSS * height * columns.count + out_width * rows.count
-    return first < width * rows.count + ACROSS * out_height * columns.count
-
-
 def resize(x: Array, rows: BandMatrix, columns: BandMatrix) -> Array:
     """y[n, c] = R · x[n, c] · Cᵀ: every plane resized along both axes.
 
@@ -153,11 +140,10 @@ def resize(x: Array, rows: BandMatrix, columns: BandMatrix) -> Array:
     columns C, (OW, W)
     returns (N, C, OH, OW)
 
-    The transpose of this map, and so its gradient, is `resize(y, rows.T, columns.T)`. Of the two orders the faster one
-    is taken. A pixel that is NaN or infinite reaches the results that it is mixed into, and no other.
+    The transpose of this map, and so its gradient, is `resize(y, rows.T, columns.T)`. A pixel that is NaN
+    or infinite reaches the results that it is mixed into, and no other.
     Raises ArgumentError if the matrices do not fit x, ArgumentTypeError if their dtypes do not.
     """
-    xp = array_module(x)
     if x.ndim != 4 or x.shape[2:] != (rows.shape[1], columns.shape[1]):
         raise ArgumentError(
             f"interpolate: x {x.shape} does not fit rows {rows.shape} and columns {columns.shape}; x must be "
@@ -168,10 +154,7 @@ def resize(x: Array, rows: BandMatrix, columns: BandMatrix) -> Array:
             f"interpolate: x is {x.dtype}, rows {rows.dtype} and columns {columns.dtype}; "
             f"build the matrices for the dtype of x."
         )
-    planes = xp.ascontiguousarray(wide(x)).reshape(x.shape[0] * x.shape[1], *x.shape[2:])
-    first = columns_first(rows, columns)
-    made = down(rows, across(columns, planes)) if first else across(columns, down(rows, planes))
-    return narrow(made.reshape(*x.shape[:2], *made.shape[1:]), x.dtype)
+    return narrow(down_and_across(rows, columns, wide(x)), x.dtype)
 
 
 def bilinear_kernel(kernel_size: int | tuple[int, int], dtype: Any = np.float32) -> np.ndarray:

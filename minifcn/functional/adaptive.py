@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, TypeAlias, overload
 
 from minifcn.arguments import Pair, flag, integer, pair
+from minifcn.arrays.bands import require_room
 from minifcn.arrays.pooling import adaptive
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
@@ -54,7 +55,8 @@ def adaptive_avg_pool2d(x: Tensor, output_size: OutputSize) -> Tensor:
     output_size  (OH, OW), or one integer for both; None keeps the size of x along that axis. May be larger than x
     returns      (N, C, OH, OW); output_size 1 is the mean of the whole image
 
-    Where OH divides H this is avg_pool2d(x, H/OH); elsewhere windows overlap. Raises ArgumentError for a size below 1.
+    Where OH divides H this is avg_pool2d(x, H/OH); elsewhere windows overlap. A NaN spoils the windows that see it and
+    no other. Raises ArgumentError for a size below 1.
 
     >>> import minifcn
     >>> x = minifcn.Tensor([[[[1.0, 2.0, 3.0, 4.0, 5.0]]]])
@@ -62,6 +64,8 @@ def adaptive_avg_pool2d(x: Tensor, output_size: OutputSize) -> Tensor:
     array([[1.5, 3. , 4.5]], dtype=float32)
     """
     x, size = _operands("adaptive_avg_pool2d", x, output_size)
+    for length in size:
+        require_room("adaptive_avg_pool2d", length, "choose a smaller output_size")
     return AdaptiveAvgPool(size)(x)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 
 from minifcn.arrays import convolution
-from minifcn.arrays.resampling import columns_first
+from minifcn.arrays.bands import columns_first
 from minifcn.functional.conv import Contraction, ToInput, ToOutput
 from minifcn.functional.loss import CrossEntropy
 from minifcn.functional.matmul import MatMul

@@ -9,7 +9,7 @@ import numpy as np
 
 from minifcn.arguments import IntOrPair, flag, number, pair, real_number
 from minifcn.arrays import resampling
-from minifcn.arrays.bands import BandMatrix
+from minifcn.arrays.bands import BandMatrix, require_room
 from minifcn.autograd import Operation
 from minifcn.errors import ArgumentError
 from minifcn.functional.operands import image
@@ -72,8 +72,7 @@ def interpolate(
     size = pair(size, "interpolate: size", 1)
     require_memory("interpolate: a result", (*x.shape[:2], *size), x._array, "choose a smaller size")
     for length in size:
-        wanted = "interpolate: a band of weights"
-        require_memory(wanted, (length, resampling.ROOM), np.empty(0, np.int64), "choose a smaller size")
+        require_room("interpolate", length, "choose a smaller size")
     rows, columns = (
         resampling.axis_matrix(x.shape[2 + axis], size[axis], mode, align_corners, factors[axis], x.dtype)
         for axis in (0, 1)

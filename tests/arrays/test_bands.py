@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import ModuleType
+from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -11,7 +14,10 @@ from hypothesis import strategies as st
 
 import minifcn
 from minifcn.arrays import bands
-from minifcn.arrays.bands import LEAST, BandMatrix, across, down
+from minifcn.arrays.bands import LEAST, BandMatrix, across, columns_first, down, down_and_across, require_room
+from minifcn.arrays.resampling import axis_matrix
+from minifcn.errors import AllocationError
+from minifcn.machine import limits
 from tests.onto import equal
 
 laws = settings(max_examples=80, deadline=None, derandomize=True)
@@ -115,6 +121,31 @@ def test_stairs_are_taken_together_only_while_they_are_small() -> None:
     assert len(together.tiles) == 4 and len(together.stairs) == 32
     far_apart = band(staircase(20, 800, 2))
     assert len(far_apart.tiles) == len(far_apart.stairs) == 20
+
+
+@pytest.mark.parametrize("size_in, size_out, first", [(4, 40, True), (40, 4, False), (8, 8, False), (40, 39, False)])
+def test_the_order_that_leaves_the_columns_less_to_do_is_taken(size_in: int, size_out: int, first: bool) -> None:
+    """A multiplication along the columns costs as much as four along the rows."""
+    matrix = axis_matrix(size_in, size_out)
+    assert columns_first(matrix, matrix) == first
+    done = []
+
+    def noted(name: str, function: Callable[..., Any]) -> Any:
+        return mock.patch.object(bands, name, lambda *given: done.append(name) or function(*given))
+
+    with noted("down", down), noted("across", across):
+        down_and_across(matrix, matrix, np.ones((1, 1, size_in, size_in), np.float32))
+    assert done == (["across", "down"] if first else ["down", "across"])
+
+
+def test_a_matrix_that_no_memory_could_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "memory_of", lambda device: 3 * 64 * 8)
+    require_room("stretch", 3, "take less")
+    with pytest.raises(AllocationError) as caught:
+        require_room("stretch", 4, "take less")
+    assert str(caught.value) == (
+        "stretch: a band of weights of shape (4, 64) in int64 takes 2 KiB, but cpu has 1.5 KiB of memory; take less."
+    )
 
 
 @pytest.mark.parametrize("threads", [1, 3])

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minifcn.arrays import resampling
 from minifcn.arrays.bands import BandMatrix
-from minifcn.arrays.resampling import MODES, axis_matrix, bilinear_kernel, columns_first, resize
+from minifcn.arrays.resampling import MODES, axis_matrix, bilinear_kernel, resize
 from minifcn.errors import ArgumentError, ArgumentTypeError
 
 laws = settings(max_examples=120, deadline=None, derandomize=True)
@@ -221,21 +219,6 @@ def test_both_orders_of_the_products_agree(out_height, out_width):
     x, rows, columns = integers((2, 3, 9, 8)), integers((out_height, 9), 1), integers((out_width, 8), 2)
     made = resize(x, band(rows), band(columns))
     np.testing.assert_array_equal(made, np.einsum("ih,nchw,jw->ncij", rows, x, columns))
-
-
-@pytest.mark.parametrize("size_in, size_out, first", [(4, 40, True), (40, 4, False), (8, 8, False), (40, 39, False)])
-def test_the_order_that_leaves_the_columns_less_to_do_is_taken(size_in, size_out, first):
-    """A multiplication along the columns costs as much as four along the rows."""
-    matrix = axis_matrix(size_in, size_out)
-    assert columns_first(matrix, matrix) == first
-    done = []
-
-    def noted(name, function):
-        return mock.patch.object(resampling, name, lambda *given: done.append(name) or function(*given))
-
-    with noted("down", resampling.down), noted("across", resampling.across):
-        resize(np.ones((1, 1, size_in, size_in), np.float32), matrix, matrix)
-    assert done == (["across", "down"] if first else ["down", "across"])
 
 
 def test_the_layout_in_memory_changes_nothing():

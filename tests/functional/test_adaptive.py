@@ -27,17 +27,20 @@ def windows(x, size):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("size", SIZES)
 def test_a_mean_of_each_window_and_its_transpose(size, dtype, xp):
-    expected, received = np.empty((2, 3, *size)), np.zeros(X.shape)
+    """Exactly: a whole sum is divided once, and what the windows receive is chosen so that each share is whole."""
+    expected, received = np.empty((2, 3, *size), dtype), np.zeros(X.shape)
     g = whole_numbers(np.random.default_rng(1), expected.shape)
     for (i, j), seen in windows(X, size):
-        expected[:, :, i, j] = X[seen].mean((2, 3))
-        received[seen] += g[:, :, i, j, None, None] / X[seen][0, 0].size
+        pixels = X[seen][0, 0].size
+        expected[:, :, i, j] = X[seen].sum((2, 3)).astype(dtype) / dtype(pixels)
+        received[seen] += g[:, :, i, j, None, None]
+        g[:, :, i, j] *= pixels
     x = on(xp, X, requires_grad=True, dtype=dtype)
     y = F.adaptive_avg_pool2d(x, size)
     assert y.dtype == dtype
-    close(y, expected, rtol=1e-5 if dtype == np.float32 else 1e-14, atol=1e-6 if dtype == np.float32 else 1e-14)
+    equal(y, expected)
     y.backward(on(xp, g, dtype=dtype))
-    close(x.grad, received, rtol=1e-5 if dtype == np.float32 else 1e-14, atol=1e-5 if dtype == np.float32 else 1e-14)
+    equal(x.grad, received)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -82,6 +85,22 @@ def test_a_nan_spoils_the_windows_that_see_it_and_no_other(xp):
     x = np.full((1, 1, 2, 2), -np.inf)
     y, indices = F.adaptive_max_pool2d(on(xp, x), 1, return_indices=True)
     assert get(y).item() == -np.inf and get(indices).item() == 0
+
+
+@pytest.mark.parametrize("size", [(7, 9), (33, 40), (1, 30)])  # of 20x30 pixels, more than are multiplied one by one
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_in_its_windows_there_and_back(size, value, xp):
+    image, g = whole_numbers(np.random.default_rng(3), (1, 2, 20, 30)), np.ones((1, 2, *size))
+    image[0, 1, 11, 17] = g[0, 1, size[0] // 2, size[1] // 2] = value
+    seen, reached = np.zeros(g.shape, bool), np.zeros(image.shape, bool)
+    for (i, j), window in windows(image, size):
+        seen[:, :, i, j] = ~np.isfinite(image[window]).all((2, 3))
+        reached[window] |= ~np.isfinite(g[:, :, i, j, None, None])
+    x = on(xp, image, requires_grad=True)
+    y = F.adaptive_avg_pool2d(x, size)
+    equal(~np.isfinite(get(y)), seen)
+    y.backward(on(xp, g))
+    equal(~np.isfinite(get(x.grad)), reached)
 
 
 def test_half_precision_is_added_up_in_single_precision(xp):

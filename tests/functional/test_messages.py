@@ -203,6 +203,10 @@ def test_the_whole_sentence(call, sentence):
             "interpolate: a band of weights of shape (3, 64) in int64 takes 1.5 KiB; choose a smaller size.",
         ),
         (
+            lambda: F.adaptive_avg_pool2d(zeros(1, 1, 4, 5), (3, 1)),
+            "adaptive_avg_pool2d: a band of weights of shape (3, 64) in int64 takes 1.5 KiB; choose a smaller output_size.",
+        ),
+        (
             lambda: F.pad(zeros(2, 3, 4, 5), (1, 4, 3, 1)),
             "pad: a result of shape (2, 3, 8, 10) in float32 takes 1.875 KiB; reduce the widths.",
         ),
