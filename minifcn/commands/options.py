@@ -66,6 +66,7 @@ class Options:
     width: float = 1.0
     weights: str | None = None
     weights_kind: str | None = None
+    inside: str | None = None  # which network of a checkpoint --weights
     upsampling: str = "single"
     learn_upsampling: bool = False
     epochs: int = 10
@@ -108,8 +109,9 @@ class Options:
             raise ArgumentError(f"--momentum must be at least 0 and less than 1, got {self.momentum}.")
         if self.weights_kind is not None and self.weights_kind not in WEIGHTS_KINDS:
             raise ArgumentError(f"--weights-kind must be one of {', '.join(WEIGHTS_KINDS)}, got {self.weights_kind!r}.")
-        if self.weights_kind is not None and self.weights is None:
-            raise ArgumentError("--weights-kind says what --weights holds; give that, too.")
+        for name in ("weights_kind", "inside"):
+            if getattr(self, name) is not None and self.weights is None:
+                raise ArgumentError(f"--{name.replace('_', '-')} says what --weights holds; give that, too.")
         if self.learn_upsampling and self.train_only == "score":
             raise ArgumentError(
                 "--train-only score leaves the kernels that enlarge the score as they are, so --learn-upsampling "

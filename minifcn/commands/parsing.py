@@ -57,6 +57,12 @@ class Parser(argparse.ArgumentParser):
         return [(word, name) for word in unknown if (name := nearest(word, options))]
 
 
+def add_inside(parser: argparse.ArgumentParser) -> None:
+    """--inside: which network of a checkpoint is meant, wherever weights of others are read."""
+    text = "of weights in a checkpoint of PyTorch: which network, such as state_dict (default: the only one in it)"
+    parser.add_argument("--inside", metavar="KEY", help=text)
+
+
 def commands_of(parser: argparse.ArgumentParser) -> dict[str, Parser]:
     """The parsers of the commands below, by name."""
     for action in parser._actions:

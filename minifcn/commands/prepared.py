@@ -37,6 +37,6 @@ def begun_with_weights(model: Network, card: Card, options: Options) -> Card:
         if options.pretrained or options.train_only == "score":  # a score alone has to stand on what was learnt before
             say("train", f"{options.backbone} begins with nothing, where a trained one is meant; pass --weights FILE.")
         return card
-    report = load_pretrained(model, options.weights, kind=options.weights_kind)
+    report = load_pretrained(model, options.weights, kind=options.weights_kind, inside=options.inside)
     print(f"weights: {report.summary()}")
     return replace(card, mean=report.mean, std=report.std)

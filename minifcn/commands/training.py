@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minifcn.commands.options import CHOICES, DEFAULTS, FOLDER_FORMAT, LR_DIVISOR, PROFILED, Options
-from minifcn.commands.parsing import Parser, size
+from minifcn.commands.parsing import Parser, add_inside, size
 from minifcn.training.recipe import RECIPES
 from minifcn.weights.preprocessing import KINDS as WEIGHTS_KINDS
 
@@ -80,6 +80,7 @@ def add_to(commands: Any, parents: Sequence[Parser]) -> None:
         help="how images were prepared for --weights (default: as the names in the file tell); weights of Caffe under "
         "torchvision's names are caffe",
     )  # fmt: skip
+    add_inside(train)
     choice("upsampling", "to the image in one step, as in the paper, or always x2, x2, x8")
     train.add_argument(
         "--learn-upsampling", action="store_true", default=None,

@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
+from minifcn.commands.parsing import add_inside
 from minifcn.commands.reporting import printable, shows_bar
 from minifcn.errors import ArgumentError, FileError
 from minifcn.weights import canonical_names, load_arrays, save_arrays
@@ -28,15 +29,14 @@ def add_to(commands: Any) -> None:
 
     looked = actions.add_parser("inspect", help="every tensor: whose layer it is, its shape and its values")
     looked.add_argument("file", metavar="FILE", help="the weights")
-    inside = "of a checkpoint of PyTorch: which network, such as state_dict (default: the only one in it)"
-    looked.add_argument("--inside", metavar="KEY", help=inside)
+    add_inside(looked)
 
     converted = actions.add_parser(
         "convert", help="the same numbers as .safetensors or .npz, under our names, with how images are prepared"
     )
     converted.add_argument("file", metavar="FILE", help="the weights")
     converted.add_argument("out", metavar="OUT", help="the new file, .safetensors or .npz")
-    converted.add_argument("--inside", metavar="KEY", help=inside)
+    add_inside(converted)
     converted.add_argument(
         "--weights-kind", choices=tuple(KINDS), help="how images were prepared (default: as the names tell)"
     )

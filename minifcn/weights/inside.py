@@ -50,8 +50,9 @@ def _refuse(path: Path, items: dict[Any, Any], networks: list[Any], inside: str 
         raise FileError(f"{path} has no network inside {inside!r}; it holds {there}: {remedy}.")
     if networks:
         raise FileError(
-            f"{path} is a checkpoint with {len(networks)} networks ({choice}); take one of them out of it: minifcn "
-            f"weights convert {path} OUT.safetensors --inside {networks[0]}."
+            f"{path} is a checkpoint with {len(networks)} networks ({choice}); say which is meant, --inside "
+            f"{networks[0]} (in Python inside={networks[0]!r}), or take it out: minifcn weights convert {path} "
+            f"OUT.safetensors --inside {networks[0]}."
         )
     raise FileError(
         f"{path} is a checkpoint of several things ({there}), and none is a dict of tensors by name; in PyTorch save "

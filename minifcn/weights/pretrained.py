@@ -94,16 +94,21 @@ class LoadReport:
 
 
 def load_pretrained(
-    model: Module, path: str | os.PathLike[str], strict: bool = True, kind: str | None = None
+    model: Module,
+    path: str | os.PathLike[str],
+    strict: bool = True,
+    kind: str | None = None,
+    inside: str | None = None,
 ) -> LoadReport:
     """Copies the weights in a file of PyTorch, Caffe, Keras, Chainer or minifcn into the layers of the same name.
 
     model    an FCN, or any Module whose layers are called as `canonical_names` says
-    path     .pth, .pt, .tar, .caffemodel, .h5, .npz or .safetensors; of a checkpoint the one network that is in it
+    path     .pth, .pt, .tar, .caffemodel, .h5, .npz or .safetensors
     strict   refuse a file in which a tensor of the trunk is missing, of the wrong shape, or not known; False takes what
              fits and reports the rest. What no classifier has, such as the way back of a DeconvNet, may be missing
     kind     "torchvision", "caffe" or "keras": how images were prepared for these weights, where their names cannot
              tell. Converted Caffe weights with torchvision's names are "caffe"
+    inside   of a checkpoint of PyTorch: which network, such as "state_dict"; None takes the only one that is in it
     returns  a LoadReport. Feed the network images normalised with its `mean` and `std`, RGB in 0..255
 
     A fully connected layer becomes the convolution that it is, (4096, 25088) -> (4096, 512, 7, 7); an upsampling with a
@@ -113,9 +118,9 @@ def load_pretrained(
 
     Raises FileError, and the model is as it was, for what `load_arrays` refuses, what `strict` refuses, a trunk layer
     that is all zeros or not finite (whatever `strict` says), upsampling that mixes classes, and names that nobody
-    knows. Source: Long, Shelhamer and Darrell 2015, §4.1.
+    knows; ArgumentError for `inside` of a file that holds one network. Source: Long, Shelhamer and Darrell 2015, §4.1.
     """
-    arrays, metadata = load_arrays(path)
+    arrays, metadata = load_arrays(path, inside=inside)
     try:
         recognised = canonical_names(arrays)
     except ArgumentError as error:

@@ -44,15 +44,16 @@ def save(obj: object, f: str | os.PathLike[str]) -> None:
     save_arrays(f, obj)
 
 
-def load(f: str | os.PathLike[str], map_location: str | None = None) -> dict[str, Tensor]:
+def load(f: str | os.PathLike[str], map_location: str | None = None, *, inside: str | None = None) -> dict[str, Tensor]:
     """The named tensors of a file, ready for `model.load_state_dict`; on the CPU, or on the device `map_location`.
 
     Files of other programs are read too, as `load_arrays` does: a state_dict that torch.save wrote as .pth or .pt among
-    them, but no pickle of anything else.
+    them, but no pickle of anything else. Of a checkpoint `inside` says which network, where there are several.
 
-    Raises ArgumentError for another suffix; FileError for a file that is missing, damaged or asks for other objects.
+    Raises ArgumentError for another suffix, or `inside` for a file that holds one network; FileError for a file that is
+    missing, damaged or asks for other objects.
     """
-    arrays, _ = load_arrays(f)
+    arrays, _ = load_arrays(f, inside=inside)
     return {name: as_tensor(array, device=map_location) for name, array in arrays.items()}
 
 

@@ -16,6 +16,7 @@ from minifcn.models import FCN
 from minifcn.training import load_network, read_checkpoint
 from minifcn.weights import load_arrays, save_arrays, torchvision_names
 from tests.training.tiny import same, write_folder
+from tests.weights.test_pth import stored, zipped
 
 VGG = ["--backbone", "vgg16", "--width", "0.03125", "--stride", "32", "--size", "33x41", "--batch-size", "2"]
 QUICK = [*VGG, "--epochs", "1", "--lr", "1e-12", "--weight-decay", "0", "--optimizer", "sgd", "--quiet"]
@@ -61,6 +62,28 @@ def test_caffes_weights_under_these_names(here: Path, capsys: pytest.CaptureFixt
     assert card.mean == (122.67892, 116.66877, 104.00699) and card.std == (1, 1, 1)
 
 
+def test_a_run_begins_with_one_of_several_networks_of_a_checkpoint(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, ema = (load_arrays("vgg16.safetensors")[0] for _ in range(2))
+    ema["features.28.weight"] *= 2
+    storages: dict[str, bytes] = {}
+    zipped(here / "two.pth", {"model": stored(model, storages), "ema": stored(ema, storages), "epoch": 3}, storages)
+    assert start("--weights", "two.pth") == 2
+    assert (
+        "two.pth is a checkpoint with 2 networks ('model', 'ema'); say which is meant, --in" in capsys.readouterr().err
+    )
+    assert start("--weights", "two.pth", "--inside", "ema", out="second") == 0
+    assert "weights: two.pth, its 'ema' (torchvision vgg16, images RGB 0..1): 28 loaded" in capsys.readouterr().out
+    found = load_network(here / "second")[0].state_dict()["stage5.conv5_3.weight"].data
+    np.testing.assert_allclose(found, ema["features.28.weight"], atol=1e-6)
+    assert json.loads((here / "second" / "metrics.json").read_text())["options"]["inside"] == "ema"
+    (here / "two.pth").unlink()  # a run that goes on needs it no longer, and the option cannot become another
+    assert main(["train", "--resume", "second", "--inside", "model", "--quiet"]) == 2
+    assert "--inside is ema in this run and cannot become model with --resume" in capsys.readouterr().err
+    assert main(["train", "--resume", "second", "--epochs", "2", "--quiet"]) == 0
+
+
 def test_a_run_goes_on_with_the_same_preparation(here: Path) -> None:
     """The file of weights need no longer be there, and the end is that of a run without a pause, bit for bit."""
     rate = ["--lr", "0.001"]
@@ -80,6 +103,8 @@ def test_a_run_goes_on_with_the_same_preparation(here: Path) -> None:
         (["--weights", "vgg16.safetensors", "--width", "0.0625"], "does not fit this network (wrong shape: "),
         (["--weights", "vgg16.safetensors", "--backbone", "small"], "does not fit this network"),
         (["--weights-kind", "caffe"], "--weights-kind says what --weights holds"),
+        (["--inside", "model"], "--inside says what --weights holds; give that, too."),
+        (["--weights", "vgg16.safetensors", "--inside", "model"], "vgg16.safetensors holds one network; 'model' could"),
     ],
 )
 def test_what_does_not_fit_is_said_before_anything_is_trained(

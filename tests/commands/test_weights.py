@@ -18,7 +18,7 @@ from minifcn.weights import (
     save_arrays,
     torchvision_names,
 )
-from tests.weights.test_pth import tensor, zipped
+from tests.weights.test_pth import stored, zipped
 
 
 @pytest.fixture
@@ -63,10 +63,8 @@ def test_convert_keeps_numbers_and_preparation(here: Path, capsys: pytest.Captur
 
 def test_the_network_inside_of_a_checkpoint(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     arrays, _ = load_arrays("vgg16.safetensors")
-    found, storages = {}, {}
-    for i, (name, array) in enumerate(arrays.items()):
-        strides = tuple(step // array.itemsize for step in array.strides)
-        found[name], storages[str(i)] = tensor(str(i), array.shape, strides, 0, array.size), array.tobytes()
+    storages: dict[str, bytes] = {}
+    found = stored(arrays, storages)
     zipped(here / "one.pth", {"epoch": 3, "state_dict": found}, storages)
     zipped(here / "two.pth", {"ema": found, "model": found}, storages)
     assert main(["weights", "inspect", "one.pth"]) == 0
@@ -74,7 +72,10 @@ def test_the_network_inside_of_a_checkpoint(here: Path, capsys: pytest.CaptureFi
     report = load_pretrained(FCN("vgg16", 2, 32, width=1 / 32), "one.pth")
     assert report.summary().startswith("one.pth, its 'state_dict' (torchvision vgg16, ")
     assert main(["weights", "convert", "two.pth", "a.npz"]) == 2
-    assert "two.pth is a checkpoint with 2 networks ('ema', 'model'); take one" in capsys.readouterr().err
+    assert (
+        "two.pth is a checkpoint with 2 networks ('ema', 'model'); say which is meant, --inside ema"
+        in capsys.readouterr().err
+    )
     assert main(["weights", "convert", "two.pth", "a.npz", "--inside", "model"]) == 0
     after, notes = load_arrays("a.npz")
     assert notes["inside"] == "model" and len(after) == 30

@@ -48,11 +48,12 @@ def test_the_only_network(tmp_path: Path, write: Any) -> None:
 def test_one_of_two(tmp_path: Path, write: Any) -> None:
     path = write(tmp_path / "a.pth", TWO)
     assert refusal(path).endswith(
-        f"a checkpoint with 2 networks ('model', 'ema'); take one of them out of it: minifcn weights convert {path} "
-        f"OUT.safetensors --inside model."
+        f"a checkpoint with 2 networks ('model', 'ema'); say which is meant, --inside model (in Python "
+        f"inside='model'), or take it out: minifcn weights convert {path} OUT.safetensors --inside model."
     )
     for inside, first in (("model", 0), ("ema", 1)):
         assert load_arrays(path, inside=inside)[0]["w"][0, 0] == first
+        assert load(path, inside=inside)["w"].data[0, 0] == first
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from minifcn.models import network as build
 from minifcn.weights import load_pretrained, pretrained, save, save_arrays, torchvision_names
 from minifcn.weights.naming import KERAS
 from tests.weights.test_caffemodel import blob, layer
-from tests.weights.test_pth import tensor, zipped
+from tests.weights.test_pth import stored, zipped
 
 WIDTH = 1 / 32
 Arrays = dict[str, np.ndarray]
@@ -75,12 +75,8 @@ def as_old_caffemodel(path: Path, arrays: Arrays) -> Path:
 
 
 def as_pth(path: Path, arrays: Arrays) -> Path:
-    found, storages = {}, {}
-    for i, (name, array) in enumerate(arrays.items()):
-        strides = tuple(step // array.itemsize for step in array.strides)
-        found[name] = tensor(str(i), array.shape, strides, 0, array.size)
-        storages[str(i)] = array.astype("<f4").tobytes()
-    return zipped(path.with_suffix(".pth"), found, storages)
+    storages: dict[str, bytes] = {}
+    return zipped(path.with_suffix(".pth"), stored(arrays, storages), storages)
 
 
 def as_h5(path: Path, arrays: Arrays) -> Path:

@@ -13,6 +13,7 @@ import struct
 import tarfile
 import zipfile
 from collections import OrderedDict
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +85,16 @@ def tensor(
 
 
 SIX = np.arange(6, dtype="<f4")
+
+
+def stored(arrays: Mapping[str, np.ndarray], storages: dict[str, bytes]) -> dict[str, Call]:
+    """The arrays as a state_dict that torch.save pickles; their numbers are put into `storages`."""
+    found = {}
+    for name, array in arrays.items():
+        strides = tuple(step // array.itemsize for step in array.strides)
+        found[name] = tensor(str(len(storages)), array.shape, strides, 0, array.size)
+        storages[str(len(storages))] = array.astype("<f4").tobytes()
+    return found
 
 
 def zipped(path: Path, found: Any, storages: dict[str, bytes], order: bytes = b"little", **options: Any) -> Path:
