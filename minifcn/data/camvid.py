@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from minifcn.data.labelled_files import Files, LabelledFiles
 from minifcn.data.listing import SPLITS, checked_split, lines_of, listed_twice, one_form, overlaps
-from minifcn.data.masks import shown
+from minifcn.data.masks import misplaced
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture
 from minifcn.data.sample import Label, size_of, values_text
@@ -88,14 +88,12 @@ class CamVid(LabelledFiles):
                 f"CamVid's classes are 0..10 and {FILE_VOID} is void."
             )
         if picture.palette is not None:
-            known = [tuple(colour) for colour in PALETTE.tolist()]
-            for index, colour in shown(label, picture.palette).items():
-                if colour in known and known.index(colour) != index:
-                    meant = CLASSES[known.index(colour)]
-                    raise FileError(
-                        f"{path}: the palette shows index {index} in the colour of {meant}, which is index "
-                        f"{known.index(colour)}; save the label with CamVid's indices 0..11."
-                    )
+            meant = {tuple(colour): index for index, colour in enumerate(PALETTE.tolist())}
+            if odd := misplaced(label, picture.palette, meant):
+                raise FileError(
+                    f"{path}: the palette shows index {odd[0]} in the colour of {CLASSES[odd[1]]}, which is index "
+                    f"{odd[1]}; save the label with CamVid's indices 0..11."
+                )
         label[label == FILE_VOID] = VOID
         return label
 

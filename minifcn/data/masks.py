@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,12 @@ def label_of(picture: Picture, classes: ClassFile, path: Path) -> Label:
 def shown(values: Label, palette: NDArray[np.uint8]) -> dict[int, Colour]:
     """The colour in which a file's own palette shows each index that occurs."""
     return {i: tuple(palette[i].tolist()) for i in values_of(values) if i < len(palette)}
+
+
+def misplaced(values: Label, palette: NDArray[np.uint8], meant: Mapping[Colour, int]) -> tuple[int, int] | None:
+    """The first index that a file's own palette shows in the colour `meant` for another, and that one; None is well."""
+    seen = shown(values, palette)
+    return next(((i, meant[colour]) for i, colour in seen.items() if meant.get(colour, i) != i), None)
 
 
 def _from_values(mask: Label, classes: ClassFile) -> Label:

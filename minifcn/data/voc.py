@@ -24,7 +24,7 @@ from minifcn.data import sbd as boundaries
 from minifcn.data.classes import default_palette
 from minifcn.data.labelled_files import Files, LabelledFiles
 from minifcn.data.listing import read_names
-from minifcn.data.masks import by_colour, shown, told
+from minifcn.data.masks import by_colour, misplaced, told
 from minifcn.data.pairs import Pairs
 from minifcn.data.pictures import Picture, open_label
 from minifcn.data.sample import Label, size_of, values_text
@@ -113,12 +113,11 @@ class VOC(LabelledFiles):
         if picture.palette is not None:
             palette = default_palette(VOID + 1)
             meant = {tuple(palette[c].tolist()): c for c in (*range(len(CLASSES)), VOID)}
-            for index, colour in shown(label, picture.palette).items():
-                if meant.get(colour, index) != index:
-                    raise FileError(
-                        f"{path}: the palette shows index {index} in the colour of index {meant[colour]}; save the "
-                        "mask with VOC's indices."
-                    )
+            if odd := misplaced(label, picture.palette, meant):
+                raise FileError(
+                    f"{path}: the palette shows index {odd[0]} in the colour of index {odd[1]}; save the mask with "
+                    "VOC's indices."
+                )
         return label
 
     def _open_label(self, path: Path) -> Picture:
