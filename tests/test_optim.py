@@ -372,7 +372,7 @@ def adam_state() -> tuple[optim.Adam, dict[str, np.ndarray]]:
         ({"group.0.eps": None}, r"another optimiser's: group 0 lacks \['eps'\]"),
         ({"group.0.momentum": np.array(0.5)}, r"group 0 lacks \[\] and has \['momentum'\]"),
         ({"group.0.lr": np.array(np.nan)}, r"group.0.lr must be a finite number, the saved state has nan"),
-        ({"group.0.lr": np.array(-1.0)}, r"lr must be 0 or more, got -1.0"),
+        ({"group.0.lr": np.array(-1.0)}, r"lr must be at least 0, got -1"),
         ({"group.0.lr": np.array("fast")}, r"group.0.lr must be a finite number, the saved state has 'fast'"),
         ({"group.0.betas": np.array([0.5, 1.5])}, r"betas\[1\] must be at least 0 and below 1, got 1.5"),
         ({"weight": np.zeros(3)}, r"'weight' is no name of an optimiser's state"),
@@ -444,18 +444,18 @@ shared_weight = Parameter([1.0, 2.0])
             ArgumentError,
             "parameters 0 and 2 are one and the same",
         ),
-        (lambda: optim.SGD(one(), lr=-0.1), ArgumentError, "SGD: lr must be 0 or more, got -0.1"),
+        (lambda: optim.SGD(one(), lr=-0.1), ArgumentError, "SGD: lr must be at least 0, got -0.1"),
         (lambda: optim.SGD(one(), lr=math.nan), ArgumentError, "SGD: lr must be finite, got nan"),
         (lambda: optim.SGD(one(), lr="0.1"), ArgumentTypeError, "SGD: lr must be a number, got '0.1'"),
         (lambda: optim.SGD(one(), lr=True), ArgumentTypeError, "SGD: lr must be a number, got True"),
-        (lambda: optim.SGD([{"params": one(), "lr": -1}]), ArgumentError, "lr must be 0 or more, got -1"),
+        (lambda: optim.SGD([{"params": one(), "lr": -1}]), ArgumentError, "lr must be at least 0, got -1"),
         (
             lambda: optim.SGD([{"params": one(), "rate": 1}]),
             ArgumentError,
             "setting 'rate' is unknown; use lr, momentum",
         ),
-        (lambda: optim.SGD(one(), momentum=-1), ArgumentError, "momentum must be 0 or more, got -1"),
-        (lambda: optim.SGD(one(), weight_decay=-1), ArgumentError, "weight_decay must be 0 or more, got -1"),
+        (lambda: optim.SGD(one(), momentum=-1), ArgumentError, "momentum must be at least 0, got -1"),
+        (lambda: optim.SGD(one(), weight_decay=-1), ArgumentError, "weight_decay must be at least 0, got -1"),
         (lambda: optim.SGD(one(), nesterov=True), ArgumentError, "nesterov needs momentum > 0 .* got momentum 0.0"),
         (
             lambda: optim.SGD(one(), momentum=0.9, dampening=0.5, nesterov=True),
@@ -466,7 +466,7 @@ shared_weight = Parameter([1.0, 2.0])
         (lambda: optim.Adam(one(), betas=(0.9, 1.0)), ArgumentError, r"Adam: betas\[1\] must be .* below 1, got 1.0"),
         (lambda: optim.Adam(one(), betas=(-0.1, 0.9)), ArgumentError, r"Adam: betas\[0\] must be at least 0"),
         (lambda: optim.Adam(one(), betas=0.9), ArgumentTypeError, "betas must be a pair of numbers, got 0.9"),
-        (lambda: optim.AdamW(one(), eps=-1e-8), ArgumentError, "AdamW: eps must be 0 or more, got -1e-08"),
+        (lambda: optim.AdamW(one(), eps=-1e-8), ArgumentError, "AdamW: eps must be at least 0, got -1e-08"),
     ],
 )
 def test_errors(make: Callable[[], object], error: type[Exception], message: str) -> None:
@@ -564,9 +564,9 @@ def test_a_group_added_later_is_scheduled_too() -> None:
         (lambda: optim.StepLR(two_groups(), 2, "half"), ArgumentTypeError, "gamma must be a number, got 'half'"),
         (lambda: optim.StepLR(one(), 2), ArgumentTypeError, "optimizer must be an Optimizer, got list"),
         (lambda: optim.PolynomialLR(two_groups(), 0), ArgumentError, "PolynomialLR: total_iters must be between 1"),
-        (lambda: optim.PolynomialLR(two_groups(), 5, -1), ArgumentError, "power must be 0 or more, got -1"),
+        (lambda: optim.PolynomialLR(two_groups(), 5, -1), ArgumentError, "power must be at least 0, got -1"),
         (lambda: optim.CosineAnnealingLR(two_groups(), 0), ArgumentError, "CosineAnnealingLR: T_max must be between 1"),
-        (lambda: optim.CosineAnnealingLR(two_groups(), 5, -1), ArgumentError, "eta_min must be 0 or more, got -1"),
+        (lambda: optim.CosineAnnealingLR(two_groups(), 5, -1), ArgumentError, "eta_min must be at least 0, got -1"),
         (lambda: optim.LinearWarmup(two_groups(), 5), ArgumentTypeError, "after must be a schedule, got SGD"),
         (
             lambda: setattr(optim.StepLR(two_groups(), 2), "last_epoch", -1),
@@ -665,8 +665,8 @@ def test_rmsprop_errors() -> None:
     for settings, message in (
         ({"alpha": 1.5}, "RMSprop: alpha must be between 0 and 1, got 1.5"),
         ({"alpha": -0.1}, "RMSprop: alpha must be between 0 and 1"),
-        ({"eps": -1.0}, "RMSprop: eps must be 0 or more, got -1.0"),
-        ({"momentum": -1.0}, "RMSprop: momentum must be 0 or more, got -1.0"),
+        ({"eps": -1.0}, "RMSprop: eps must be at least 0, got -1"),
+        ({"momentum": -1.0}, "RMSprop: momentum must be at least 0, got -1"),
     ):
         with pytest.raises(ArgumentError, match=message):
             optim.RMSprop([Parameter([1.0])], **settings)

@@ -8,10 +8,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from math import cos, pi
 
-from minifcn.arguments import integer
-from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.arguments import integer, number
+from minifcn.errors import ArgumentTypeError
 from minifcn.optim.optimizer import Optimizer
-from minifcn.optim.settings import number
 
 
 class LRScheduler(ABC):
@@ -75,7 +74,7 @@ class StepLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         self.step_size = integer(step_size, "StepLR: step_size", 1)
-        self.gamma = number("StepLR", "gamma", gamma)
+        self.gamma = number(gamma, "StepLR: gamma")
         super().__init__(optimizer)
 
     def lr_at(self, epoch: int, base_lr: float) -> float:
@@ -90,9 +89,7 @@ class PolynomialLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0) -> None:
         self.total_iters = integer(total_iters, "PolynomialLR: total_iters", 1)
-        self.power = number("PolynomialLR", "power", power)
-        if self.power < 0:
-            raise ArgumentError(f"PolynomialLR: power must be 0 or more, got {power}.")
+        self.power = number(power, "PolynomialLR: power", 0)
         super().__init__(optimizer)
 
     def lr_at(self, epoch: int, base_lr: float) -> float:
@@ -108,9 +105,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0) -> None:
         self.T_max = integer(T_max, "CosineAnnealingLR: T_max", 1)
-        self.eta_min = number("CosineAnnealingLR", "eta_min", eta_min)
-        if self.eta_min < 0:
-            raise ArgumentError(f"CosineAnnealingLR: eta_min must be 0 or more, got {eta_min}.")
+        self.eta_min = number(eta_min, "CosineAnnealingLR: eta_min", 0)
         super().__init__(optimizer)
 
     def lr_at(self, epoch: int, base_lr: float) -> float:
