@@ -18,18 +18,14 @@ from minifcn.errors import GraphError
 from minifcn.models import FCN
 from minifcn.tensor import Parameter
 from minifcn.training import train_step
+from tests.garbage import without_garbage_collector
 from tests.training.tiny import card
 
 
 @pytest.fixture(autouse=True)
 def no_garbage_collector() -> Iterator[None]:
-    gc.collect()
-    gc.disable()
-    try:
+    with without_garbage_collector():
         yield
-    finally:
-        gc.enable()
-        gc.collect()
 
 
 class Births:

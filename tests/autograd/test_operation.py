@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import tracemalloc
 import weakref
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -15,22 +14,13 @@ from minifcn import Tensor, as_tensor, grad, no_grad
 from minifcn.autograd import Operation
 from minifcn.errors import AllocationError, ArgumentError, GraphError
 from minifcn.machine.running import run
+from tests.garbage import without_garbage_collector
 from tests.onto import equal, moved_to, on
 from tests.played_cupy import playing
 
 
 def leaf(xp, *values):
     return on(xp, np.array(values, np.float64), requires_grad=True)
-
-
-@contextmanager
-def without_garbage_collector():
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 # --- what dies, and when --------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ with a graph (49). Memory over many iterations and trainings in two threads are 
 
 from __future__ import annotations
 
-import gc
 import inspect
 import operator
 import sys
@@ -23,6 +22,7 @@ import minifcn.functional as F
 from minifcn import Tensor, as_tensor, enable_grad, grad, is_grad_enabled, nn, no_grad, optim, use_algorithm
 from minifcn.arrays.convolution import algorithms
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
+from tests.garbage import without_garbage_collector
 from tests.hostile.arrays import CASES, arrays_of, eighths, identifier, leaves, same
 from tests.hostile.operations import ALGORITHMS, algorithm_of, equal, refused, tensor, values, whole
 
@@ -216,15 +216,6 @@ def shallow_recursion() -> Iterator[None]:
         yield
     finally:
         sys.setrecursionlimit(before)
-
-
-@contextmanager
-def without_garbage_collector() -> Iterator[None]:
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
 
 
 KERNEL = Tensor(np.array([[[[0.0, 1.0]]]]), requires_grad=True)  # shifts an image of two columns, and pads with a zero

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import multiprocessing
 import os
@@ -36,6 +35,7 @@ from minifcn.machine import threads as threads_module
 from minifcn.machine.threads import even_parts, for_each, one_blas_thread
 from minifcn.testing import ours
 from tests.arrays.convolution.contractions import CONTRACTIONS, pair_for
+from tests.garbage import without_garbage_collector
 from tests.strategies import whole_numbers
 
 # JAX, where other tests have loaded it, warns of every fork.
@@ -496,16 +496,13 @@ def test_ctrl_c_leaves_nothing_running(request):
 def test_arrays_are_let_go_when_the_work_is_done():
     """Not when a helper happens to run next: by then memory for the next result may have been taken."""
     set_num_threads(3)
-    gc.disable()
-    try:
+    with without_garbage_collector():
         for _ in range(100):
             array = np.ones(10)
             seen = weakref.ref(array)
             for_each(lambda number, array=array: array[number], range(3))
             del array
             assert seen() is None
-    finally:
-        gc.enable()
 
 
 def test_an_error_does_not_keep_arrays_alive():
@@ -523,15 +520,12 @@ def test_an_error_does_not_keep_arrays_alive():
         except Broken:
             return weakref.ref(array)
 
-    gc.disable()
-    try:
+    with without_garbage_collector():
         seen, patience = failing(), 1000
         while seen() is not None and patience:  # the helper may not have put its last piece away
             time.sleep(0.01)
             patience -= 1
         assert seen() is None
-    finally:
-        gc.enable()
 
 
 # --- the limit of BLAS ------------------------------------------------------------------------------------------------

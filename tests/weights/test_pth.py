@@ -117,6 +117,7 @@ def legacy(path: Path, found: Any, storages: dict[str, tuple[int, bytes]], littl
 
 
 def refusal(path: Path) -> str:
+    """The one sentence with which `path` is refused."""
     with pytest.raises(FileError) as caught:
         load_arrays(path)
     message = str(caught.value)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from minifcn.errors import FileError
 from minifcn.weights import SUFFIXES, files, load_arrays, save_arrays
+from tests.weights.test_pth import refusal
 
 ARRAYS = {
     "stage1.0.weight": np.arange(24, dtype=np.float32).reshape(2, 3, 1, 4),
@@ -33,15 +34,6 @@ def saved(folder: Path, suffix: str) -> Path:
     path = folder / f"weights{suffix}"
     save_arrays(path, ARRAYS, {"config": json.dumps({"classes": ["sky", "tree"]}), "unicode": "größe"})
     return path
-
-
-def refusal(path: Path) -> str:
-    """The one sentence with which `path` is refused."""
-    with pytest.raises(FileError) as caught:
-        load_arrays(path)
-    message = str(caught.value)
-    assert message.startswith(str(path)) and message.endswith(".") and "\n" not in message, message
-    return message
 
 
 @pytest.mark.case(55)
