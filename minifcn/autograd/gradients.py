@@ -58,12 +58,16 @@ def owned(gradient: Variable, handed_out: set[int]) -> Variable:
     """A gradient for the user, copied if its memory is somebody else's too.
 
     Two inputs may be handed one array (a + b passes the same gradient to both), or a view of one. Each gets memory of
-    its own, so that changing one gradient changes no other. `handed_out` holds the ids of arrays given away so far,
-    and of no others: those live until the walk ends, since somebody has them. What was only copied may be freed on the
-    way, and its id become that of a new array, which would then be copied for nothing.
+    its own, so that changing one gradient changes no other. And a backward may answer with what an operation has saved:
+    were the gradient the leaf itself, it would be changed with it.
+
+    `handed_out` holds the ids of arrays given away so far, and of no others: those live until the walk ends, since
+    somebody has them. What was only copied may be freed on the way, and its id become that of a new array, which would
+    then be copied for nothing.
     """
     array = gradient._array
-    kept: Variable = gradient if owns(array) and id(array) not in handed_out else Copy()(gradient)
+    own = owns(array) and id(array) not in handed_out and not gradient._version.saved
+    kept: Variable = gradient if own else Copy()(gradient)
     handed_out.add(id(kept._array))
     return kept
 

@@ -23,6 +23,7 @@ class Saved:
         self.count = version.count
         self.what = what
         version.holders += 1
+        version.saved = True
 
     def get(self, operation: str) -> Variable:
         if self.version.count != self.count:

@@ -28,11 +28,12 @@ class Version:
     is noticed. It refers to its Variables weakly, so it keeps nothing alive.
     """
 
-    __slots__ = ("count", "holders", "_sharers", "_room")
+    __slots__ = ("count", "holders", "saved", "_sharers", "_room")
 
     def __init__(self) -> None:
         self.count = 0
         self.holders = 0
+        self.saved = False  # whether it was ever held
         self._sharers: list[ref[Variable]] = []
         self._room = 8  # how many may be listed before those that no longer live are taken out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 
 import minifcn.functional as F
 from minifcn import Tensor, grad
-from minifcn.autograd import backward, gradients
+from minifcn.autograd import Operation, backward, gradients
 from minifcn.autograd.variable import array_of
 from minifcn.errors import ArgumentError, ArgumentTypeError, GraphError
 
@@ -94,6 +95,43 @@ def test_an_array_that_was_freed_on_the_way_causes_no_copy() -> None:
     assert copies.call_count == len(vectors)
     held = [x.grad._array for x in vectors + matrices if x.grad is not None]
     assert len(held) == 40 and not any(np.shares_memory(a, b) for i, a in enumerate(held) for b in held[:i])
+
+
+class Answers(Operation):
+    """x + constant, with a backward that answers with what is there already, instead of with a gradient."""
+
+    keeps_output = True
+
+    def __init__(self, answer: Callable[[Operation], Tensor]) -> None:
+        self.answer = answer
+
+    def forward(self, x: np.ndarray, constant: np.ndarray) -> np.ndarray:
+        return x + constant
+
+    def backward(self, grad: Tensor) -> tuple[Tensor, None]:
+        return self.answer(self), None
+
+
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda operation: operation.operands[0],
+        lambda operation: operation.operands[0].reshape(1, 3).reshape(3),
+        lambda operation: operation.operands[0].detach(),
+        lambda operation: operation.operands[1],
+        lambda operation: operation.output,
+    ],
+)
+def test_a_gradient_is_never_what_an_operation_saved(answer: Callable[[Operation], Tensor], create_graph: bool) -> None:
+    """PyTorch copies it, too. Else x.grad would be x, and zero_grad would set the weights to zero."""
+    x, constant = leaf(3), Tensor(np.full(3, 2.0))
+    y = Answers(answer)(x, constant)
+    y.backward(np.ones(3), create_graph=create_graph)
+    (found,) = grad(Answers(answer)(x, constant), x, np.ones(3), create_graph=create_graph)
+    arrays = [each._array for each in (x, constant, y, x.grad, found) if each is not None]
+    assert len(arrays) == 5 and x.grad is not x
+    assert not any(np.shares_memory(a, b) for i, a in enumerate(arrays) for b in arrays[:i])
 
 
 def test_what_is_beside_a_tensor_keeps_its_own_dtype_if_it_has_one() -> None:

@@ -39,7 +39,7 @@ MUTANTS: dict[str, tuple[Callable[..., Any], str, str, str]] = {
     "only the last output counts": (engine._walk, "_add(pending, _node(result), start)", "pending = {id(_node(result)): start}", GENERAL),
     "grad stops at its first input": (engine._leading_to, "for node in reversed(order)", "for node in order", "square"),
     "an unused input gets no error": (engine.grad, "not allow_unused", "False", "square"),
-    "gradients share memory": (gradients.owned, "owns(array) and id(array) not in handed_out", "True", GENERAL),
+    "gradients share memory": (gradients.owned, "owns(array) and id(array) not in handed_out and not gradient._version.saved", "True", GENERAL),
     "a retained gradient is forgotten": (Operation.retained, "self._retained()", "None", "square sum"),
     # what lives how long
     "freed in spite of retain_graph": (engine._walk, "create_graph if retain_graph is None else retain_graph", "False", "square"),
