@@ -11,7 +11,6 @@ from minifcn.data.sample import LARGEST_SIDE
 from minifcn.machine.processes import started_as
 from minifcn.text import nearest
 
-
 NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
@@ -43,11 +42,11 @@ class Parser(argparse.ArgumentParser):
         super().error("; ".join([message.rstrip("."), *hints]))
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        kind = NUMBERS.get(action.type)
-        if kind is None:
+        read, kind = action.type, NUMBERS.get(action.type)
+        if kind is None or not callable(read):
             return super()._get_value(action, arg_string)
         try:
-            return action.type(arg_string)  # type: ignore[operator]
+            return read(arg_string)
         except ValueError:
             raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}") from None
 
