@@ -158,6 +158,8 @@ def work(
     model.to(device)
     if options.sync_batch_norm and group.size > 1:
         SyncBatchNorm.convert_sync_batchnorm(model, group)
+    elif options.sync_batch_norm:
+        say("train", "--sync-batch-norm changes nothing in one process; give it with --processes N.")
     resting = train_only(model, options.train_only)
     optimizer, schedule, loader = learning(options, model, training, group)
     if coarser is None and begun is None and (warning := warning_of_rate(options, training)):
