@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import environment, machine
+from benchmarks.table import rows
 from minifcn.models import FCN
 from minifcn.nn import init
 from minifcn.weights import write_text_atomic
@@ -28,11 +29,13 @@ BUDGET = ["--stride", "32", "--width", str(WIDTH), "--count", "800", "--epochs",
 # Mean IU on PASCAL VOC 2011 val, of networks that ImageNet had taught: Long, Shelhamer and Darrell 2015, Table 1.
 PAPER = {"alexnet": 39.8, "vgg16": 56.0, "googlenet": 42.5}
 CONCLUSION = """\
-Background everywhere would have 8.1: a VGG16 of plain convolutions, 16 of them deep, has hardly begun to learn in these
-500 steps. What may be concluded: how far each gets from nothing, with these few channels, images and steps; that two
-seeds differ by as much as the range shows, so that a smaller difference between two networks says nothing. What may
-not: which of them is better. In the paper they had learned from a million photographs before, had all their channels,
-and met photographs of twenty kinds of things instead of drawn shapes; GoogLeNet has no batch norm here, as it had none
+Who says "background" of every pixel has a mean IU of 8.1, so VGG16 has hardly begun to learn in these 500 steps: it is
+16 plain convolutions deep. *Sees* is the side of its receptive field, in pixels.
+
+What may be concluded: how far each gets from nothing, with these few channels, images and steps. And two seeds differ
+by the range, so a smaller difference between two networks says nothing. What may not be concluded: which of them is
+better. In the paper they had learned from a million photographs before, and had all their channels; and they were
+tested on photographs of twenty kinds of things, not on drawn shapes. GoogLeNet has no batch norm here, as it had none
 then."""
 
 
@@ -72,16 +75,16 @@ def table(found: dict[str, Any]) -> str:
         "",
         f"    {found['command']}",
         "",
-        "| backbone | parameters | sees | mean IU of the seeds 0, 1, 2 | mean | range | in the paper, on photographs |",
-        "|---|---|---|---|---|---|---|",
     ]
+    seeds = "mean IU of the seeds 0, 1, 2"
+    head = ["backbone", "parameters", "sees", seeds, "mean", "range", "in the paper, on photographs"]
+    body = []
     for name, network in found["networks"].items():
         scores = [100 * score for score in network["mean_iu"]]
-        lines.append(
-            f"| {name} | {network['parameters']:,} | {network['sees']} | {' / '.join(f'{s:.1f}' for s in scores)} | "
-            f"{statistics.mean(scores):.1f} | {max(scores) - min(scores):.1f} | {PAPER[name]} |"
-        )
-    return "\n".join([*lines, "", CONCLUSION, ""])
+        reached = [" / ".join(f"{s:.1f}" for s in scores), f"{statistics.mean(scores):.1f}"]
+        spread = f"{max(scores) - min(scores):.1f}"
+        body.append([name, f"{network['parameters']:,}", str(network["sees"]), *reached, spread, str(PAPER[name])])
+    return "\n".join([*lines, rows([head, *body]), "", CONCLUSION, ""])
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import busy, cores, environment, machine
+from benchmarks.table import rows
 from minifcn.machine.mpi import mpiexec
 from minifcn.weights import write_text_atomic
 
@@ -125,26 +126,26 @@ def table(found: dict[str, Any]) -> str:
         "# One training in several processes",
         "",
         f"`python -m benchmarks.processes` on {found['machine']['processor']}, {own} cores, with "
-        f"{found['busy']:.1f} other processes at work before it began. A step of the default job, 8x3x96x128; the sum "
-        "of its gradients is part of it; computing is the processor time of one of the processes. `minifcn "
-        + " ".join(TRAIN[:-1])
-        + "` to its end.",
+        f"{found['busy']:.1f} other processes at work before it began. A step is one of the default job, 8x3x96x128, "
+        "with the sum of its gradients over the processes; *computing* is the processor time that one process needs "
+        f"for it. Mean IU and seconds are those of a whole `minifcn {' '.join(TRAIN[:-1])}`.",
         "",
-        "| | a step, median (least) ms | beside 1 thread | computing, ms | the sum, ms | mean IU | seconds |",
-        "|---|---|---|---|---|---|---|",
     ]
+    head = ["", "a step, median (least) ms", "1 thread / this", "computing, ms", "the sum, ms", "mean IU", "seconds"]
+    body = []
     alone = median(found["timed"]["1 process, 1 thread"]["steps"])
     for name, (processes, threads, _) in WAYS.items():
         seconds, run = found["timed"][name]["steps"], found["trained"].get(name)
         said = f"{name}, more than there are cores" if processes * threads > own else name
-        reached = f"{100 * run['mean_iu']:.1f} | {run['seconds']:.0f}" if run else "|"
+        reached = [f"{100 * run['mean_iu']:.1f}", f"{run['seconds']:.0f}"] if run else ["", ""]
         sums = f"{1e3 * median(found['timed'][name]['sums']):.2f}" if processes > 1 else ""
-        lines.append(
-            f"| {said} | {1e3 * median(seconds):.0f} ({1e3 * min(seconds):.0f}) | {alone / median(seconds):.2f} | "
-            f"{1e3 * median(found['timed'][name]['processor']):.0f} | {sums} | {reached} |"
-        )
+        computing = f"{1e3 * median(found['timed'][name]['processor']):.0f}"
+        step = f"{1e3 * median(seconds):.0f} ({1e3 * min(seconds):.0f})"
+        body.append([said, step, f"{alone / median(seconds):.2f}", computing, sums, *reached])
     travels = found["timed"]["2 processes, 1 thread each"]["bytes"]
-    return "\n".join([*lines, "", f"The gradients that are summed in each step are {travels / 1e6:.1f} MB.", ""])
+    return "\n".join(
+        [*lines, rows([head, *body]), "", f"The gradients that are summed in each step are {travels / 1e6:.1f} MB.", ""]
+    )
 
 
 def main(arguments: list[str]) -> None:

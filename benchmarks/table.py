@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from statistics import median
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from benchmarks.works import BEST, EAGER, ONNX, TAUGHT, WORKS
 
 Record = dict[str, Any]
+NUMBER = re.compile(r"(\*\*)?[-\d]|$")  # how a cell with a number begins, or one with nothing
 COLUMNS = (EAGER, BEST, ONNX, TAUGHT)
 FASTEST_OF = {EAGER: (EAGER,), BEST: ("PyTorch",), ONNX: (ONNX,), TAUGHT: ("DeZero", "MyGrad")}
 
@@ -44,8 +46,10 @@ def amount(values: Iterable[float], unit: str) -> str:
 
 
 def rows(lines: list[list[str]]) -> str:
+    """A table of a head and a body; columns of numbers are set to the right, where their digits stand in line."""
     head, *body = lines
-    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---"] * len(head), *body])
+    sides = ["---:" if all(NUMBER.match(line[i]) for line in body) else "---" for i in range(len(head))]
+    return "\n".join("| " + " | ".join(line) + " |" for line in [head, ["---", *sides[1:]], *body])
 
 
 def in_order(records: list[Record], names: Iterable[str] = WORKS) -> list[Record]:
@@ -61,7 +65,7 @@ def targets(records: list[Record]) -> str:
 
 def measurements(record: Record) -> str:
     unit = record["unit"]
-    lines = [["opponent", "threads", "theirs", "ours", "theirs / ours", "half of the ratios in", "pairs", "error"]]
+    lines = [["opponent", "threads", "theirs", "ours", "theirs / ours", "middle half of the ratios", "pairs", "error"]]
     for entry in record["opponents"]:
         if entry["problem"]:
             lines.append([entry["name"], "", entry["problem"].replace("|", "/"), *[""] * 5])
@@ -121,8 +125,8 @@ def table(records: list[Record]) -> str:
     title = "# Small sizes, for a quick look" if any(record["quick"] for record in known) else "# minifcn beside others"
     explained = (
         "Ratios are theirs / ours, the median over pairs of runs next to each other: above 1, ours is faster or needs "
-        "less. The error is ‖found − reference‖ / ‖reference‖ against minifcn in float64. What was written to be "
-        "read is compared as if it were an opponent."
+        "less. The error is ‖found − reference‖ / ‖reference‖ against minifcn in float64. Algorithms of minifcn "
+        "that are there to be read, not to be fast, stand among the opponents."
     )
     parts = [title, explained, targets(known), *(measurements(record) for record in known)]
     return "\n\n".join([*parts, "## Machine and versions", notes(known)]) + "\n"

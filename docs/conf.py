@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from pathlib import Path
 
@@ -29,18 +28,13 @@ myst_enable_extensions = ["dollarmath", "amsmath"]
 myst_heading_anchors = 3  # claims.md leads to sections of the lessons
 
 autodoc_member_order = "bysource"
+autodoc_inherit_docstrings = False  # a layer says what is its own
 autodoc_typehints = "signature"
 autodoc_class_signature = "mixed"
 
 
 def as_written(app, what, name, obj, options, docstring):
-    """Docstrings are texts with formulas laid out by hand: the first paragraph as prose, the rest as it stands."""
-    text = "\n".join(docstring).strip("\n")
-    first, _, rest = text.partition("\n\n")
-    prose = re.sub(r"`([^`]+)`", r"``\1``", first.replace("\\", "\\\\").replace("*", "\\*").replace("|", "\\|"))
-    docstring[:] = [*prose.splitlines(), ""]
-    if rest.strip():
-        docstring += ["::", "", *(f"    {line}" for line in rest.splitlines()), ""]
+    docstring[:] = pages.docstring("\n".join(docstring))
 
 
 def setup(app):

@@ -93,8 +93,39 @@ def carried(path: Path) -> str:
             return f"[{words}]({f'{page}.md' if page else there.name}{anchor or ''})"
         return words if words.startswith("`") else f"`{words}`"
 
-    text = path.read_text(encoding="utf-8")
+    text = "\n".join(map(kept_together, path.read_text(encoding="utf-8").split("\n")))
     return f"<!-- made from {name} -->\n\n" + LINK.sub(link, text)
+
+
+def kept_together(line: str) -> str:
+    """A line, or the row of a table in which no number is torn apart: 2e-07, 16->16, 128 ms."""
+    if not line.startswith("|"):
+        return line
+    parts = re.split(r"(`[^`]+`)", line)
+    parts[::2] = [re.sub(r"(?<=\d) (?=(ms|s|MiB)\b)", "\N{NO-BREAK SPACE}", part) for part in parts[::2]]
+    parts[::2] = [re.sub(r"(?<=[\de])-(?=[\d>])", "-\N{WORD JOINER}", part) for part in parts[::2]]
+    return "".join(parts)
+
+
+def docstring(text: str) -> list[str]:
+    """A docstring as lines of a page: a paragraph of words as words; formulas, tables and examples as they stand."""
+    lines: list[str] = []
+    block = ""  # the language of the block that this paragraph may continue
+    for paragraph in re.split(r"\n\s*\n", text.strip("\n")):
+        laid_out = bool(lines) and bool(re.search(r"^ |\S {2}", paragraph, re.MULTILINE))
+        language = "pycon" if paragraph.startswith(">>>") else "text" if laid_out else ""
+        if language and language != block:
+            lines += [f".. code-block:: {language}", ""]
+        block = language
+        lines += [f"    {line}" for line in paragraph.splitlines()] if block else words(paragraph).splitlines()
+        lines.append("")
+    return lines
+
+
+def words(text: str) -> str:
+    """Words of a docstring as reStructuredText, in which some letters would mean something."""
+    parts = re.split(r"(`[^`]+`)", text)  # words, a name in backticks, words, ...
+    return "".join(f"`{part}`" if i % 2 else re.sub(r"([\\*|_])", r"\\\1", part) for i, part in enumerate(parts))
 
 
 def laws() -> str:

@@ -24,6 +24,15 @@ def padded(text: str, places: int) -> str:
     return text + " " * (places - width(text))
 
 
+def counted(number: int, word: str) -> str:
+    """How many of something, in words that fit one, too.
+
+    >>> counted(1, "tensor"), counted(1200, "tensor"), counted(0, "epoch")
+    ('1 tensor', '1,200 tensors', '0 epochs')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
 def nearest(given: str, known: Iterable[object], likeness: float = 0.6) -> str:
     """The one of `known` that `given` was most likely meant to be, as text; "" if none is so much like it.
 

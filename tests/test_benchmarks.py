@@ -485,3 +485,9 @@ def test_the_table_of_what_sliding_costs() -> None:
     text = sliding.table({"machine": {"processor": "P", "threads": 2}, "classifiers": {"alexnet": row}})
     assert "| alexnet, 227x227 | 100 ms | 10x10 | 500 ms | 20.0 (18.0 to 23.0) |" in text.splitlines()
     assert "on P, 2 threads, an image of 500x500." in text and "5.5 times as long" in text
+
+
+def test_columns_of_numbers_are_set_to_the_right() -> None:
+    body = [["1 process", "1.5", "**2.0**", "", "3 ms"], ["all", "-1", "12 (11)", "", "wrong"]]
+    assert table.rows([["", "a", "b", "c", "d"], *body]).splitlines()[1] == "| --- | ---: | ---: | ---: | --- |"
+    assert table.rows([["a", "b"]]).splitlines()[1] == "| --- | ---: |"

@@ -27,9 +27,9 @@ def measured() -> dict[str, Any]:
 
 def test_the_table_has_a_row_for_each_way_and_says_which_have_no_core() -> None:
     text = processes.table(measured())
-    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
     assert len(rows) == len(processes.WAYS)
-    assert rows[0] == "| 1 process, 1 thread | 400 (400) | 1.00 | 300 |  | | |"
+    assert rows[0] == "| 1 process, 1 thread | 400 (400) | 1.00 | 300 |  |  |  |"
     assert rows[2] == "| 2 processes, 1 thread each | 400 (200) | 1.00 | 300 | 2.00 | 81.2 | 61 |"
     assert [row.startswith("| 4 processes, 1 thread each, more than there are cores") for row in rows].count(True) == 1
     assert "2.3 MB" in text and "0.0 other processes" in text

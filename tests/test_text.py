@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from minifcn.text import closest, nearest, padded, width
+from minifcn.text import closest, counted, nearest, padded, width
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,10 @@ def test_width(text: str, places: int) -> None:
     assert width(text) == places
     assert width(padded(text, 9)) == 9
     assert padded(text, 0) == text
+
+
+def test_one_thing_is_counted_as_one() -> None:
+    assert [counted(n, "epoch") for n in (0, 1, 2000)] == ["0 epochs", "1 epoch", "2,000 epochs"]
 
 
 def test_the_nearest_name() -> None:

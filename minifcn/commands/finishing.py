@@ -14,6 +14,7 @@ from minifcn.commands.reporting import metrics_table, summary_of, versions
 from minifcn.data import Dataset
 from minifcn.metrics import ConfusionMatrix
 from minifcn.models import Network
+from minifcn.text import counted
 from minifcn.training import CHECKPOINT_FILE, WEIGHTS_FILE, predictions
 from minifcn.training.staged import METRICS_FILE
 from minifcn.weights import write_text_atomic
@@ -54,7 +55,9 @@ def finish(
     }
     write_text_atomic(folder / METRICS_FILE, json.dumps(report, indent=1) + "\n")  # the last: a run with it is finished
     scored = any(entry["val_mean_iu"] is not None for entry in history)
-    kept = f"the best of {len(history)} epochs on validation" if scored else "the last epoch (none has a score)"
+    kept = (
+        f"the best of {counted(len(history), 'epoch')} on validation" if scored else "the last epoch (none has a score)"
+    )
     print(f"\ntrained in {seconds:.0f} s; {kept} is in {folder}:")
     for name, what in (
         (WEIGHTS_FILE, "the weights"),

@@ -12,8 +12,10 @@ from typing import Any
 from minifcn.errors import ArgumentError, FileError
 from minifcn.labs.catalogue import lab_of
 from minifcn.labs.class_report import write_reports
+from minifcn.labs.forms import source_of
 from minifcn.labs.grading import LIMITS, Result, grade_all
 from minifcn.labs.submissions import submissions_in
+from minifcn.labs.written import written_page
 from minifcn.testing.isolation import Limits
 from minifcn.weights import write_text_atomic
 
@@ -54,9 +56,11 @@ def run(options: Mapping[str, Any]) -> int:
             bar.write(said, file=sys.stderr)
             raise
     write_reports(lab, results, out)
+    write_text_atomic(out / "written.html", written_page(lab, source_of(lab.number), submissions))
     troubled = sum(bool(result.error) for result in results)
     print(
-        f"{len(results)} submissions of lab {lab.number}: {out / 'grades.csv'}, {out / 'class.html'}, {out / 'reports'}"
+        f"{len(results)} submissions of lab {lab.number}: {out / 'grades.csv'}, {out / 'class.html'}, "
+        f"{out / 'reports'}; for you to read: {out / 'written.html'}"
     )
     if troubled:
         print(f"{troubled} of them could not be run, or have nothing to run; class.html says which.")

@@ -11,6 +11,8 @@ from minifcn.data.sample import LARGEST_SIDE
 from minifcn.machine.processes import started_as
 from minifcn.text import nearest
 
+NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
+
 
 class Parser(argparse.ArgumentParser):
     """A parser that says what an unknown option, choice or command was probably meant to be.
@@ -38,6 +40,15 @@ class Parser(argparse.ArgumentParser):
             raise SystemExit(2)  # the first of several processes says it
         hints = [f"{option} is not known, did you mean {name}?" for option, name in self._nearly_right()]
         super().error("; ".join([message.rstrip("."), *hints]))
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        read, kind = action.type, NUMBERS.get(action.type)
+        if kind is None or not callable(read):
+            return super()._get_value(action, arg_string)
+        try:
+            return read(arg_string)
+        except ValueError:
+            raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}") from None
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:

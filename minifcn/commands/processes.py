@@ -114,6 +114,13 @@ def leave(group: ProcessGroup, status: int, last_words: str = "") -> None:
         group.abort(status)
 
 
+def in_how_many(group: ProcessGroup, batch_size: int) -> str:
+    """What the first line of a run says of its processes: how many, and to how many of them a batch gives no image."""
+    idle = max(0, group.size - batch_size)
+    without = f", {idle} of them without an image in a batch of {batch_size}" if idle else ""
+    return f"; {group.size} processes{without}" if group.size > 1 else ""
+
+
 def share_numbers(group: ProcessGroup, numbers: np.ndarray | None) -> np.ndarray | None:
     """The numbers, float32, of process 0, which may have none."""
     told = json.loads(group.broadcast_text(json.dumps(None if numbers is None else numbers.tolist())))

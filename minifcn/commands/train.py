@@ -18,7 +18,7 @@ from minifcn.commands.learning import learning, warning_of_rate
 from minifcn.commands.looking import Looked, look, say
 from minifcn.commands.options import Options, check_tf32
 from minifcn.commands.prepared import Prepared, begun_with_weights
-from minifcn.commands.processes import folder_for, leave, share_numbers, together
+from minifcn.commands.processes import folder_for, in_how_many, leave, share_numbers, together
 from minifcn.commands.profiling import StepProfile
 from minifcn.commands.reporting import Progress
 from minifcn.commands.resuming import (
@@ -158,6 +158,8 @@ def work(
     model.to(device)
     if options.sync_batch_norm and group.size > 1:
         SyncBatchNorm.convert_sync_batchnorm(model, group)
+    elif options.sync_batch_norm:
+        say("train", "--sync-batch-norm changes nothing in one process; give it with --processes N.")
     resting = train_only(model, options.train_only)
     optimizer, schedule, loader = learning(options, model, training, group)
     if coarser is None and begun is None and (warning := warning_of_rate(options, training)):
@@ -177,7 +179,7 @@ def work(
     print(
         f"{called(options.head, options.stride)} on {options.backbone} ({parameters:,} parameters), "
         f"{' and '.join(counts.rsplit(', ', 1))} images of {training.name}; into {folder}"
-        + (f"; {group.size} processes" if group.size > 1 else "")
+        + in_how_many(group, options.batch_size)
     )
     if begun is not None and begun.stored["epochs"] != options.epochs and before != schedule.get_last_lr()[0]:
         print(

@@ -12,6 +12,7 @@ import numpy as np
 from minifcn.commands.parsing import add_inside
 from minifcn.commands.reporting import printable, shows_bar
 from minifcn.errors import ArgumentError, FileError
+from minifcn.text import counted
 from minifcn.weights import canonical_names, load_arrays, save_arrays
 from minifcn.weights.naming import Recognised
 from minifcn.weights.preprocessing import KINDS
@@ -76,7 +77,7 @@ def inspect(file: str, inside: str | None = None) -> None:
         print(f"{shown:<{width}}  {here:<28}  {array.dtype.name:<8} {shape:<14} {span}".rstrip())
     total = sum(array.size for array in arrays.values())
     whose = "names of no network that is known here" if recognised is None else recognised.naming.name
-    print(f"\n{file}: {len(arrays)} tensors, {total:,} numbers; {whose}")
+    print(f"\n{file}: {counted(len(arrays), 'tensor')}, {counted(total, 'number')}; {whose}")
     for key, value in sorted(metadata.items()):
         shown = printable([value])[0]
         print(f"  {key}: {shown if len(shown) <= 100 else shown[:97] + '...'}")
@@ -99,7 +100,7 @@ def convert(file: str, out: str, kind: str | None, inside: str | None = None) ->
     save_arrays(out, renamed, {**notes, "preprocessing": preparation.to_json()})
     unknown = sum(name is None for name in recognised.names.values())
     print(
-        f"{out}: {len(renamed)} tensors of {file} ({recognised.naming.name}), images {preparation.channels} "
+        f"{out}: {counted(len(renamed), 'tensor')} of {file} ({recognised.naming.name}), images {preparation.channels} "
         f"0..{preparation.top:g}{f'; {unknown} keep names that are not known' if unknown else ''}"
     )
 

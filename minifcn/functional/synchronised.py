@@ -61,7 +61,7 @@ def sync_batch_norm(
 
     With n values per channel here, of mean m and variance v, and all sums over the processes,
 
-        N = Σ n        mean = Σ n·m / N        var = Σ n·(v + (m − mean)²) / N
+        count = Σ n        mean = Σ n·m / count        var = Σ n·(v + (m − mean)²) / count
 
     x (N, C, H, W) or (N, C), where a process may have none (N = 0); all others (C,). All processes call it, and what
     follows from it backward, in the same order. Raises ArgumentError as batch_norm does, for the values of all
@@ -72,21 +72,21 @@ def sync_batch_norm(
     if x.ndim not in (2, 4):
         raise ArgumentError(f"sync_batch_norm: x must be (N, C, H, W) or (N, C), got shape {x.shape}; reshape it.")
     images = widened(reshape(x, (*x.shape[:2], *(x.shape[2:] or (1, 1)))))
-    here = images.shape[0] * prod(images.shape[2:])
-    count = int(group.all_reduce(np.array([here]))[0])
+    n = images.shape[0] * prod(images.shape[2:])
+    count = int(group.all_reduce(np.array([n]))[0])
     if count < 2:
         raise ArgumentError(
             f"sync_batch_norm: training needs at least two values per channel, the {group.size} processes have {count} "
             f"together; use a larger batch or image, or eval mode."
         )
-    if here:
+    if n:
         statistics = BatchStatistics()(images)
         m, v = getitem(statistics, 0), getitem(statistics, 1)
     else:  # zeros, and still parts of the graph: this process takes part in what is summed on the way back
         m = v = sum(images, (0, 2, 3))
-    mean = multiply(AllSum(group)(multiply(m, here)), 1 / count)
+    mean = multiply(AllSum(group)(multiply(m, n)), 1 / count)
     apart = subtract(m, mean)
-    var = multiply(AllSum(group)(multiply(add(v, multiply(apart, apart)), here)), 1 / count)
+    var = multiply(AllSum(group)(multiply(add(v, multiply(apart, apart)), n)), 1 / count)
     r = divide(1.0, sqrt(add(var, eps)))
     scale = r if weight is None else multiply(widened(weight), r)
     shift = negative(multiply(mean, scale))

@@ -70,7 +70,7 @@ def student_page(lab: Lab, result: Result) -> str:
     told += [f"<p>{escape(note)}</p>" for note in result.notes]
     told.append(f"<table class='grades'><tr><th>task</th><th>points</th><th></th></tr>{rows}</table>")
     body = f"{''.join(told)}<div class='minifcn-lab'>{result.html}</div>"
-    return _page(f"Lab {lab.number}: {lab.title}", f"{escape(result.student)}, {escape(result.file)}", body)
+    return page(f"Lab {lab.number}: {lab.title}", f"{escape(result.student)}, {escape(result.file)}", body)
 
 
 def class_page(lab: Lab, results: Sequence[Result]) -> str:
@@ -83,7 +83,7 @@ def class_page(lab: Lab, results: Sequence[Result]) -> str:
     points = sorted(result.points for result in results)
     middle = points[len(points) // 2] if points else 0
     head = f"{len(results)} submissions, the middle one with {middle} of {AUTOMATIC} points"
-    return _page(f"Lab {lab.number}: {lab.title}", head, "".join(parts))
+    return page(f"Lab {lab.number}: {lab.title}", head, "".join(parts))
 
 
 def histogram(percents: Sequence[float]) -> str:
@@ -157,7 +157,8 @@ def _list(items: Sequence[str]) -> str:
     return f"<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>"
 
 
-def _page(title: str, head: str, body: str) -> str:
+def page(title: str, head: str, body: str) -> str:
+    """A whole page of HTML: head is a sentence, body the rest, both escaped already."""
     return (
         "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"

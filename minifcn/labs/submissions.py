@@ -138,12 +138,7 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
     with. Lines keep their numbers.
     FileError for what is no text or no notebook.
     """
-    try:
-        if path.stat().st_size > LARGEST:
-            raise FileError(f"{path.name} has {path.stat().st_size} bytes; a submission has at most {LARGEST}.")
-        text = path.read_text(encoding="utf-8-sig")
-    except (UnicodeDecodeError, OSError) as error:
-        raise FileError(f"{path.name} cannot be read as text in UTF-8 ({type(error).__name__}).") from None
+    text = text_of(path)
     notebook = path.suffix.lower() == ".ipynb"
     notes: list[str] = []
     if notebook:
@@ -170,6 +165,16 @@ def as_python(path: Path) -> tuple[str, tuple[str, ...]]:
         for number in range(node.lineno - 1, node.end_lineno or node.lineno):
             lines[number] = ""
     return "\n".join(lines), tuple(dict.fromkeys(notes))
+
+
+def text_of(path: Path) -> str:
+    """The text of a file that somebody handed in; FileError for what is none, or too large."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise FileError(f"{path.name} has {path.stat().st_size} bytes; a submission has at most {LARGEST}.")
+        return path.read_text(encoding="utf-8-sig")
+    except (UnicodeDecodeError, OSError) as error:
+        raise FileError(f"{path.name} cannot be read as text in UTF-8 ({type(error).__name__}).") from None
 
 
 def earlier(text: str, number: int) -> list[int]:

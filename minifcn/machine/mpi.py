@@ -1,6 +1,7 @@
 """A process group by MPI, through mpi4py.
 
-MPI keeps a core busy while it waits, which another process may need. Here it is asked again and again, with naps.
+MPI keeps a core busy while it waits, which another process may need. So nothing here waits inside MPI: it is told to
+begin, and asked again and again whether it is done, with naps in between.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from minifcn.machine.nccl import DTYPES, Cards
 from minifcn.machine.processes import ALONE, INSTALL, ProcessGroup, started_as
 
 AWAKE, NAP = 2e-3, 5e-5  # seconds: how long others are waited for without a nap, and how long a nap is
-CPUS = 4096  # more than a machine has
+CPUS = 4096  # more cores than a machine has, as all processes must send arrays of one length
 
 
 class MpiGroup(ProcessGroup):
@@ -40,7 +41,7 @@ class MpiGroup(ProcessGroup):
         self.local_rank, self.local_size = here.rank, here.size
         allowed = np.zeros(CPUS, np.uint8)
         allowed[list(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)] = 1
-        here.Allreduce(MPI.IN_PLACE, allowed, MPI.MAX)
+        here.Allreduce(MPI.IN_PLACE, allowed, MPI.MAX)  # mpiexec may have given each process cores of its own
         cores = int(allowed.sum())
         self._awake = AWAKE if here.size <= cores else 0.0  # who has no core of its own gives it away at once
         threads.leave_cores(max(1, cores // here.size))
@@ -50,7 +51,7 @@ class MpiGroup(ProcessGroup):
         if is_cupy(x) and x.dtype.char in DTYPES:
             if self._cards is None:
                 self._cards = Cards(self, self.local_size, x)
-            if self._cards.work:
+            if self._cards.usable:
                 return self._cards.all_reduce(x)
         return super().all_reduce(x)
 

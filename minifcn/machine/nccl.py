@@ -11,22 +11,22 @@ from minifcn.machine.backend import Array, array_module, at_home, cupy_module
 from minifcn.machine.processes import ProcessGroup
 
 DTYPES = {"f": "NCCL_FLOAT32", "d": "NCCL_FLOAT64"}
-LETTERS = 128  # of the name by which the cards of a group find one another
+LETTERS = 128  # of the unique id that NCCL draws, by which the cards of a group find one another
 
 
 class Cards:
     """One card of each process. Made together, with an array of the card of this process.
 
     local_size   how many processes are on this machine
-    work         whether NCCL is there for all of them, and no two share a card, which it does not allow
+    usable       whether NCCL is there for all of them, and no two share a card, which it does not allow
     """
 
     def __init__(self, group: ProcessGroup, local_size: int, x: Array) -> None:
         cuda = cupy_module().cuda
         self.nccl = cuda.nccl
         able = self.nccl.available and local_size <= cuda.runtime.getDeviceCount()
-        self.work = not group.any(not able)
-        if self.work:
+        self.usable = not group.any(not able)
+        if self.usable:
             name = np.array(self.nccl.get_unique_id() if group.rank == 0 else [0] * LETTERS, np.int16)
             with at_home(x):
                 self.communicator = self.nccl.NcclCommunicator(

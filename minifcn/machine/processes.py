@@ -6,12 +6,14 @@ A process has memory of its own, so what several of them make has to travel. A g
 of MPI are in mpi.py), and what a training needs is made of them here: an all-reduce, after which every process has the
 sum of the arrays of all. With two processes,
 
-    of process 0    a b c d        a b      A B        a+A b+B                      a+A b+B c+C d+D
-                            -->                  -->            (in process 0)  -->
-    of process 1    A B C D        c d      C D        c+C d+D  (in process 1)      a+A b+B c+C d+D
+                            all_to_all          added up        all_gather
+    process 0    a b c d       -->      a b       -->  a+A b+B     -->    a+A b+B c+C d+D
+                                        A B
+    process 1    A B C D       -->      c d       -->  c+C d+D     -->    a+A b+B c+C d+D
+                                        C D
 
-each element is added up by one process, in the order of the ranks. So all hold the same bits, the same again in another
-run, and each sends an array not quite twice, however many there are.
+each element is added up by one process, in the order of the ranks. So all hold the same bits, and the same again in
+another run. Each sends its array not quite twice, however many they are.
 Source: reduce-scatter and all-gather of Rabenseifner 2004, with an order of its own.
 """
 

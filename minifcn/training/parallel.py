@@ -2,10 +2,13 @@
 
 The loss of a batch is a sum over its labelled pixels, divided by their number, and a gradient is linear:
 
-    ∇ (S₀ + S₁ + ...) / P  =  (∇S₀ + ∇S₁ + ...) / P        Sᵣ of the pixels of process r, P all labelled pixels
+    ∇((S₀ + S₁ + ...) / P)  =  (∇S₀ + ∇S₁ + ...) / P
 
-So the processes need to agree on two things in each step, P (objective.py) and the sum of the gradients, and then all
-move their weights alike. The gradients travel as one array, as each journey has a price of its own.
+Sᵣ is the sum over the pixels that process r has, P the number of labelled pixels that all have. So the processes need
+to agree on two things in each step, P (objective.py) and the sum of the gradients, and then all move their weights
+alike. The gradients of all parameters travel as one array, as a message costs time however short it is.
+
+"Together" says that all processes have to call it, in the same order: whoever is alone waits for the others.
 """
 
 from __future__ import annotations

@@ -91,6 +91,8 @@ def load_arrays(
     and the reason, if it is missing, a folder, truncated, damaged, not of its kind, made by a newer minifcn, or (with
     `require_format`) not made by minifcn.
     """
+    if Path(path).is_dir():  # before its name is looked at: a run's folder has no suffix to be corrected
+        raise FileError(f"{path} is a folder; give the name of a file in it.")
     if Path(path).suffix.lower() not in PICKLED:
         _refuse_pickle(path)
     suffix = _suffix(path, tuple(READERS))

@@ -25,8 +25,9 @@ def named_tensors(found: Any, path: Path, inside: str | None) -> tuple[dict[str,
     Raises FileError that says what is there instead, ValueError for a name that is none.
     """
     if not isinstance(found, dict):
+        what = "one tensor without a name" if isinstance(found, Described) else f"a {type(found).__name__}"
         raise FileError(
-            f"{path} holds a {type(found).__name__}, not tensors by name; in PyTorch save a dict of them: "
+            f"{path} holds {what}, not tensors by name; in PyTorch save a dict of them: "
             f"torch.save(model.state_dict(), path)."
         )
     items = _items(found)
@@ -64,7 +65,7 @@ def _checked(items: dict[Any, Any], path: Path) -> dict[str, Described]:
     for key, value in items.items():
         if not isinstance(value, Described):
             raise FileError(
-                f"{path} holds {key!r}, a {type(value).__name__} and no tensor; in PyTorch save the tensors alone: "
+                f"{path} holds {key!r} of type {type(value).__name__}, no tensor; in PyTorch save the tensors alone: "
                 f"torch.save(model.state_dict(), path)."
             )
         if not isinstance(key, str) or not key.isprintable():

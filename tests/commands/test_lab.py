@@ -20,6 +20,9 @@ def test_a_lab_is_a_notebook_unless_a_plain_file_is_asked_for(
     assert (tmp_path / "lab1" / "lab1_im2col.ipynb").read_text(encoding="utf-8") == source_of(1).notebook()
     out = capsys.readouterr().out
     assert out.startswith("Lab 1: Windows as columns\n") and "jupyter lab" in out and "--plain" in out
+    assert "It may use" not in out
+    assert main(["lab", "start", "2"]) == 0
+    assert "It may use what you wrote in lab 1; without that, see --reference" in capsys.readouterr().out
     assert main(["lab", "start", "1", "mine", "--plain"]) == 0
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["lab1_im2col.py", "test_lab1.py"]
     assert (tmp_path / "mine" / "lab1_im2col.py").read_text(encoding="utf-8") == source_of(1).python()

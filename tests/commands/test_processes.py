@@ -12,7 +12,7 @@ import pytest
 
 from minifcn.cli import main
 from minifcn.commands import parsing, processes
-from minifcn.commands.processes import folder_for, in_processes, leave, share_numbers, together
+from minifcn.commands.processes import folder_for, in_how_many, in_processes, leave, share_numbers, together
 from minifcn.errors import ArgumentError, FileError
 from minifcn.machine.mpi import mpiexec
 from minifcn.machine.processes import ALONE, ProcessGroup
@@ -167,3 +167,9 @@ def test_the_folder_and_the_weights_of_the_classes_are_those_of_process_zero() -
     numbers = processes.np.array([0.1, 3], "float32").tolist()
     assert in_threads(2, run) == [(str(Path("runs") / "of 0"), numbers, None)] * 2
     assert held == [0]
+
+
+def test_processes_that_a_batch_gives_nothing_are_counted() -> None:
+    assert in_how_many(ALONE, 1) == ""
+    assert in_how_many(Among(0), 3) == "; 3 processes"
+    assert in_how_many(Among(0), 1) == "; 3 processes, 2 of them without an image in a batch of 1"

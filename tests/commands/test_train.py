@@ -67,6 +67,14 @@ def weights(run: Path) -> dict[str, np.ndarray]:
     return load_arrays(run / WEIGHTS_FILE)[0]
 
 
+def test_statistics_of_all_processes_are_asked_of_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert start(*SMALL, "--sync-batch-norm") == 0
+    assert "minifcn train: --sync-batch-norm changes nothing in one process; give it with" in capsys.readouterr().err
+    assert start(*SMALL, out="without") == 0
+    assert "--sync-batch-norm" not in capsys.readouterr().err
+    assert same(weights(here / "run"), weights(here / "without"))
+
+
 @contextmanager
 def stopping_after(steps: int | None, patch: pytest.MonkeyPatch) -> Iterator[None]:
     """Ctrl-C as it arrives during step number `steps` of this call."""

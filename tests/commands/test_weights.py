@@ -47,6 +47,12 @@ def test_inspect_what_nobody_knows(here: Path, capsys: pytest.CaptureFixture[str
     assert "one number" in said and "0 .. 3" in said
 
 
+def test_inspect_counts_one_thing_as_one(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save_arrays("a.npz", {"x": np.array(1.0)})
+    assert main(["weights", "inspect", "a.npz"]) == 0
+    assert "a.npz: 1 tensor, 1 number; names of no" in capsys.readouterr().out
+
+
 def test_convert_keeps_numbers_and_preparation(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["weights", "convert", "vgg16.safetensors", "a.npz", "--weights-kind", "caffe"]) == 0
     assert "a.npz: 30 tensors of vgg16.safetensors (torchvision vgg16), images BGR 0..255" in capsys.readouterr().out

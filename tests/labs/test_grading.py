@@ -83,6 +83,7 @@ def test_everybody_gets_a_fair_grade(graded: tuple[Path, Path]) -> None:
     for name in ("김민수", "other"):  # an empty file, and one of another lab
         assert found[name]["remark"].startswith("none of the functions of lab 1 is in it (output_size, im2col,")
         assert f"{name}: none of the functions" in (graded[1] / "class.html").read_text(encoding="utf-8")
+    assert "No answer was found of" in (graded[1] / "written.html").read_text(encoding="utf-8")
     assert not re.search(r"minifcn-\w{8}", (graded[1] / "grades.csv").read_text())  # no path of the judge's
 
 

@@ -63,16 +63,16 @@ def test_the_sum_of_two_cards(cards: ModuleType, dtype: type) -> None:
             x = x + x.dtype.type(group.rank)
         found = Cards(group, 2, x)
         total = found.all_reduce(x)
-        return found.work, total.get().ravel().tolist(), total.device.id, x.get().ravel().tolist()
+        return found.usable, total.get().ravel().tolist(), total.device.id, x.get().ravel().tolist()
 
     expected = (np.arange(6).reshape(2, 3).T * 2 + 1).ravel().tolist()
-    for rank, (work, total, device, before) in enumerate(in_threads(2, summed)):
-        assert work and total == expected and device == rank
+    for rank, (usable, total, device, before) in enumerate(in_threads(2, summed)):
+        assert usable and total == expected and device == rank
         assert before == (np.arange(6).reshape(2, 3).T + rank).ravel().tolist()
 
 
 def test_without_nccl_or_a_card_for_each_nobody_uses_it(cards: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     x = cards.zeros(1, np.float32)
-    assert not any(in_threads(3, lambda group: Cards(group, 3, x).work)), "three processes, two cards"
+    assert not any(in_threads(3, lambda group: Cards(group, 3, x).usable)), "three processes, two cards"
     monkeypatch.setattr(cards.cuda, "nccl", nccl(available=False))
-    assert not any(in_threads(2, lambda group: Cards(group, 2, x).work))
+    assert not any(in_threads(2, lambda group: Cards(group, 2, x).usable))

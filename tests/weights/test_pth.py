@@ -352,9 +352,9 @@ def test_a_changed_number_in_a_zip_is_found(tmp_path: Path) -> None:
     ("found", "words"),
     [
         ({"epoch": 3, "optimizer": {"lr": 1}}, "checkpoint of several things ('epoch', 'optimizer'), and none is"),
-        ({"x": tensor(), "epoch": 3}, "holds 'epoch', a int and no tensor"),
+        ({"x": tensor(), "epoch": 3}, "holds 'epoch' of type int, no tensor; "),
         ([tensor()], "holds a list, not tensors by name"),
-        (tensor(), "holds a Described, not tensors by name"),
+        (tensor(), "holds one tensor without a name, not tensors by name; "),
         ({1: tensor()}, "a tensor is called 1"),
         ({"a\nb": tensor()}, "a tensor is called"),
     ],

@@ -174,6 +174,11 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, suffix: str) -> None:
     assert "could not be read (Permission denied)" in refusal(path)
 
 
+def test_a_folder_is_told_to_be_one_whatever_its_name(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r" is a folder; give the name of a file in it\.$"):
+        load_arrays(tmp_path)
+
+
 @pytest.mark.parametrize("call", [lambda path: save_arrays(path, {}), load_arrays])
 @pytest.mark.parametrize(
     ("name", "words"),
