@@ -51,6 +51,7 @@ ASKED_BY: dict[str, set[str]] = {
     "memory": {"arrays", "autograd"},
     "spread": {"arrays"},
     "threads": {"arrays", "commands"},
+    "shared_work": set(),
     "product": {"arrays", "functional"},
     "cublas": set(),
     "kernels": {"arrays", "optim"},

@@ -88,9 +88,9 @@ def _readable(count: int) -> str:
 
 
 # A work of less than this many additions or the like is done sooner than threads could be asked to share it: to wake a
-# thread, and to be woken by it, take 0.1 to 0.2 ms together in a virtual machine. A product of matrices makes as many
+# thread, and to be woken by it, take about 0.1 ms together in a virtual machine. A product of matrices makes as many
 # multiplications as PRODUCTS in the time of one such operation, which waits for memory.
-WORTH_SHARING = 1 << 21
+WORTH_SHARING = 1 << 20
 PRODUCTS = 16
 
 

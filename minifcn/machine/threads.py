@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from contextvars import copy_context
-from itertools import count, pairwise
+from functools import partial
+from itertools import pairwise
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 from minifcn.arguments import whole_number
 from minifcn.errors import ArgumentError, ArgumentTypeError
+from minifcn.machine.shared_work import Here, SharedWork
 
 Piece = TypeVar("Piece")
 
@@ -94,33 +95,13 @@ def even_parts(length: int, parts: int) -> list[slice]:
     return [slice(a, b) for a, b in pairwise(bounds)]
 
 
-class _Here(threading.local):
-    """What a thread knows of itself: which it is, 0 if none of ours, and whether it is doing a piece."""
-
-    number, working = 0, False
-
-    def begin(self, numbers: Iterator[int]) -> None:
-        self.number = next(numbers)
-
-
-def _next(shares: list[deque[Any]], number: int) -> Any:
-    """The next of a thread's own pieces, or the last of another's; None if there are none left."""
-    for place in range(len(shares)):
-        share = shares[(number + place) % len(shares)]
-        try:
-            return share.pop() if place else share.popleft()  # a deque needs no lock
-        except IndexError:
-            pass
-    return None
-
-
 class _Crew:
     """The threads of this process: started when first needed, and again after a fork, which copies no threads."""
 
     def __init__(self) -> None:
         self._size: int | None = None
-        self._pool: ThreadPoolExecutor | None = None
-        self._here = _Here()
+        self._jobs: SimpleQueue[Any] | None = None  # where the helpers wait for the next one
+        self._here = Here()
         self._lock = threading.Lock()
         self._blas: Any = None
         self._limited = 0
@@ -136,9 +117,10 @@ class _Crew:
         with self._lock:
             if number == self._size:
                 return
-            self._size, pool, self._pool = number, self._pool, None
-        if pool is not None:
-            pool.shutdown(wait=False)  # what it has begun is finished
+            size, self._size, jobs, self._jobs = self._size, number, self._jobs, None
+        if jobs is not None and size is not None:
+            for _ in range(size - 1):
+                jobs.put(None)  # each ends when it has done what came before
 
     def working(self) -> bool:
         """Whether the calling thread is one of ours, doing a piece."""
@@ -150,58 +132,41 @@ class _Crew:
         The shares follow one another, and a thread has the same one each time: what it wrote is in the cache of its
         core, and neighbouring pieces of the next operation will read it there.
         """
-        # What a helper holds must be gone with the last job: it drops `take` only when it next runs, and until then the
-        # arrays that the work is about would live on.
-        jobs = [(number, work, piece) for number, piece in enumerate(queue)]
-        shares = [deque(jobs[part]) for part in even_parts(len(jobs), self.size)]
-        jobs.clear()
-        failed: list[tuple[bool, int, BaseException]] = []
-
-        def drained() -> bool:
-            number = -1
+        parts = even_parts(len(queue), self.size)
+        shared = SharedWork(self._here, work, [queue[part] for part in parts])
+        queue.clear()
+        try:
+            self._ask(shared, len(parts) - 1)
+            shared.do()
+        finally:
             try:
-                while (job := _next(shares, self._here.number)) is not None:
-                    number, work, piece = job
-                    # Pieces before one that failed are still done, so that the first to fail is always found.
-                    if all(error and number < other for error, other, _ in failed):
-                        work(piece)
-                    del job, work, piece
-            except BaseException as error:
-                failed.append((isinstance(error, Exception), number, error))
-                return False
-            return True
-
-        def take() -> None:
-            self._here.working = True
-            try:
-                while not drained():
-                    pass
+                shared.wait()
             finally:
-                self._here.working = False
+                shared.wait()  # Ctrl-C while waiting does not leave a piece running
+        shared.raise_what_failed()
 
-        others: list[Future[None]] = []
-        # The pool could be shut down, or forked, between being found and being used. And as the interpreter ends, no
-        # thread is started any more (RuntimeError): then the calling thread does everything.
+    def _ask(self, shared: SharedWork, helpers: int) -> None:
+        """So many threads are asked to help. All of them are started when the first is needed."""
+        # As the interpreter ends, no thread is started any more (RuntimeError): the calling one does everything.
         with self._lock, suppress(RuntimeError):
-            helpers = min(self.size, len(queue)) - 1
-            if helpers:
-                pool = self._pool or ThreadPoolExecutor(self.size - 1, "minifcn", self._here.begin, (count(1),))
-                self._pool = pool
+            jobs = self._jobs = self._jobs or self._started()
             for _ in range(helpers):
                 # NumPy's errstate and the chosen algorithm are context variables: each helper works in a copy of them.
-                others.append(pool.submit(copy_context().run, take))
-        take()
-        others = [other for other in others if not other.cancel()]  # those still waiting behind another thread's work
-        try:
-            wait(others)
-        finally:
-            wait(others)  # Ctrl-C while waiting does not leave a piece running
-        if failed:
-            try:
-                # An interruption goes before an error.
-                raise min(failed, key=lambda failure: failure[:2])[2]
-            finally:
-                failed.clear()  # or the error and its traceback would keep one another alive, and all arrays with them
+                jobs.put(partial(copy_context().run, shared.help))
+
+    def _started(self) -> SimpleQueue[Any]:
+        """The queue at which new threads wait. It is little more than a lock: nothing wakes a thread sooner."""
+        jobs: SimpleQueue[Any] = SimpleQueue()
+        for number in range(1, self.size):
+            name = f"minifcn_{number}"
+            threading.Thread(target=self._serve, args=(jobs, number), name=name, daemon=True).start()
+        return jobs
+
+    def _serve(self, jobs: SimpleQueue[Any], number: int) -> None:
+        self._here.number = number
+        while (job := jobs.get()) is not None:
+            job()
+            del job
 
     def limiter(self) -> Callable[[], AbstractContextManager[None]] | None:
         """A context manager that holds BLAS to one thread, or None without threadpoolctl."""

@@ -32,6 +32,7 @@ from minifcn.errors import ArgumentError, ArgumentTypeError
 from minifcn.geometry import Geometry
 from minifcn.machine import limits
 from minifcn.machine import threads as threads_module
+from minifcn.machine.shared_work import SharedWork
 from minifcn.machine.threads import even_parts, for_each, one_blas_thread
 from minifcn.testing import ours
 from tests.arrays.convolution.contractions import CONTRACTIONS, pair_for
@@ -384,15 +385,15 @@ def test_the_error_of_the_first_piece_is_raised_and_nothing_is_left_running(thre
 def test_pieces_after_the_one_that_failed_are_left_alone(threads, monkeypatch):
     set_num_threads(threads)
     caller, begun, nothing_left, together = threading.get_ident(), [], threading.Event(), meeting(threads)
-    following = threads_module._next
+    following = SharedWork._next
 
-    def watched(*given):
-        found = following(*given)
+    def watched(shared):
+        found = following(shared)
         if found is None and threading.get_ident() == caller:
             nothing_left.set()
         return found
 
-    monkeypatch.setattr(threads_module, "_next", watched)
+    monkeypatch.setattr(SharedWork, "_next", watched)
 
     def piece(number):
         begun.append(number)
