@@ -18,16 +18,16 @@ MEASURED = """\
 float64. Then come {rounds} rounds. In each, one after the other and with a pause between two: our step recorded, our
 step as it is, and PyTorch's in both formats; so if the machine is slow for a while, it is so for all. Ours has
 {threads} threads, as the roof has; PyTorch takes one if that is faster. A time is the median over the rounds, that of a
-family the median of its sums, so families do not add up exactly. Writing the record down is in no line."""
+family the median of its sums, so families do not add up exactly. The time of writing the record is not counted."""
 
 ROOF = """\
 **How to read the roof.** It is the least time in which this machine could do these operations, each for itself: the
 larger of its operations at {products:.0f} GFLOP/s and its bytes at {copy:.1f} GB/s. Both were measured before and after
 the rounds, and the faster counts: NumPy's product of large matrices and a copy of 256 MiB, with one thread and with
-all. The larger and not the sum: a core multiplies while its cache is filled. Operations are a product and a sum for
-each term of a convolution, and where winograd computes it those of its products; bytes are those of operands and
-result, each once. Columns, tiles and sums that an algorithm makes on the way are not in it: they, second visits to
-memory, hand-overs between threads and Python are what is left.
+all. We take the larger, not the sum, because a core multiplies while its cache is filled. Operations are a product and
+a sum for each term of a convolution, and where winograd computes it those of its products; bytes are those of operands
+and result, each once. Columns, tiles and sums that an algorithm makes on the way are not in it. The column *left* is
+these, second visits to memory, hand-overs between threads, threads that wait for one another's Python, and Python.
 
 - The roof is of these operations and not of the job. Two operations that become one on a single visit to memory have a
   lower roof than both, and a convolution may need fewer products than the algorithm that was taken.
@@ -35,8 +35,9 @@ memory, hand-overs between threads and Python are what is left.
 - Products are slow where matrices are narrow: 16 channels never reach the speed of 2048."""
 
 OPERATIONS = """\
-Every operation of the step, slowest first; like ones in one line. GFLOP and MB are sums over the calls; the limit is
-which of the two the roof comes from. Those of less than {least:g}% of the step are together in the last line."""
+Every operation of the step, slowest first; like ones in one line. ToOutput, ToInput and ToWeight are convolution and
+its gradients with respect to input and weight. GFLOP and MB are sums over the calls; the limit is which of the two the
+roof comes from. Those of less than {least:g}% of the step are together in the last line."""
 
 
 def page(record: Record) -> str:

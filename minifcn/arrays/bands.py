@@ -207,7 +207,7 @@ def _staircase(compute: Callable[[Stair], None], matrix: BandMatrix, x: Array, y
 
 @np.errstate(over="ignore", invalid="ignore")
 def _finite(x: Array) -> bool:
-    """Whether all of x is finite. (It may say no of numbers so large that their sum is not.)"""
+    """Whether all of x is finite. (It may say no of numbers so large that their sum is not: then only time is lost.)"""
     return bool(np.isfinite(x.sum()))
 
 

@@ -69,7 +69,7 @@ def gradient(grad: Array, x: Array, weight: Array, statistics: Array, eps: float
 
 
 def _coefficients(sums: Array, weight: Array, statistics: Array, eps: float, count: int) -> tuple[Array, Array, Array]:
-    """(level, scale, slope) of level + scale·g + slope·c."""
-    square = 1 / (statistics[1] + eps)
+    """(level, scale, slope) of level + scale·g + slope·c: what is the same for a channel, and what g and c count."""
+    square = 1 / (statistics[1] + eps)  # r²
     scale = weight * array_module(square).sqrt(square)
     return scale * sums[0] / -count, scale, scale * square * sums[1] / -count

@@ -27,6 +27,7 @@ class Cards:
         able = self.nccl.available and local_size <= cuda.runtime.getDeviceCount()
         self.usable = not group.any(not able)
         if self.usable:
+            # Bytes, with or without a sign.
             name = np.array(self.nccl.get_unique_id() if group.rank == 0 else [0] * LETTERS, np.int16)
             with at_home(x):
                 self.communicator = self.nccl.NcclCommunicator(

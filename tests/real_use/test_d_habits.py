@@ -355,7 +355,7 @@ UNLISTED = {"of", "beside", "mutable", "replace_"}  # of a Tensor: for those who
 
 def listed(section: str) -> set[str]:
     """The names in a section of the page: those of the paragraphs that hold names alone."""
-    text = PAGE.split(f"### {section}\n")[1].partition("\n#")[0].replace("Of its own: ", "")
+    text = PAGE.split(f"### {section}\n")[1].partition("\n#")[0].replace("Not in PyTorch: ", "")
     paragraphs = [part for part in text.split("\n\n") if re.fullmatch(r"\s*(`\w+`,?\s*)+", part)]
     return set(re.findall(r"`(\w+)`", " ".join(paragraphs)))
 

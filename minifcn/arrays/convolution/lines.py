@@ -87,7 +87,10 @@ def _empty_lines(pixels: Array, geometry: Geometry, strip: Strip) -> Array:
 
 
 def _meetings(lines: Array, pixels: Array, geometry: Geometry, strip: Strip) -> Iterator[tuple[Array, Array, slice]]:
-    """For each tap l of a row: its lines (G, rows, c, n, OW), the pixels (G, rows, c, n, ...) shown, and at which j."""
+    """For each tap l of a row: (its lines, the pixels that they show, at which j): the others of its lines are padding.
+
+    (G, rows, c, n, OW), (G, rows, c, n, ...) and a slice of OW.
+    """
     rows, there = _in_the_image(geometry, strip)
     for l in range(geometry.kernel_size[1]):
         columns, places = geometry.tap(1, l)

@@ -2,6 +2,8 @@
 
     lines[h, c, l, j] = x[n, c, h, j·s + l·d − p]           0 in the padding; a line is a matrix (C·KW, OW)
 
+of one image n. With three kernel rows:
+
                  ┌ line 0 ┐
                  │ line 1 │ ┐      y[n, :, 0] = w · lines 0, 1, 2
                  └ line 2 ┘ │ ┐    y[n, :, 1] = w ·    lines 1, 2, 3
@@ -16,7 +18,7 @@ row is too little for a product, those of several images lie side by side.
 A kernel whose rows are dilated by d sees every d-th row: the lines are laid out remainder by remainder of h by d.
 
     x   the lines of the products wᵀ · y[n, :, i] are added where they overlap, and back to their pixels; with stride 1
-        as a convolution of y instead (turned.py)
+        as a convolution of y instead, with the kernel turned by half a turn (turned.py)
     w   the sum of the products of columns and y over all output rows
 
 Source of the idea: Cho and Brand 2017, "MEC: memory-efficient convolution", which overlaps columns of another order.
@@ -45,7 +47,7 @@ def to_output(x: Array, w: Array, geometry: Geometry) -> Array:
     def compute(strip: Strip) -> None:
         columns, made = columns_of(x, geometry, strip), output_rows(y, geometry, strip)
         *size, n, OW = made.shape
-        if n == 1:  # each product is written where it belongs
+        if n == 1:  # each product is written where it belongs: a row of one image lies in one piece
             multiply(w, columns, made[..., 0, :])  # (O/G, K) @ (K, OW), K = KH·C/G·KW
         else:
             product = scratch("rows: product", (*size, n * OW), x)

@@ -21,7 +21,8 @@ from minifcn.machine.threads import even_parts
 # for it no longer takes longer than computing it.
 ENOUGH, ENOUGH_COLUMNS = 2 * 10**5, 128
 
-# Times as many channels of y as of x, and turned round its columns are more than a product of few rows is worth.
+# With so many times more channels of y than of x, the convolution of y that is turned round would lay out more columns
+# than its products, of few rows, are worth.
 MOST_TURNED = 4
 
 
@@ -78,12 +79,18 @@ def rows_of_strip(C: int, geometry: Geometry, joined: int, itemsize: int, room: 
 
 
 def _apart(geometry: Geometry) -> int:
-    """From one output row of a strip to the next: those between see rows of the image of another remainder."""
+    """From one output row of a strip to the next: those between see rows of the image of another remainder.
+
+    With stride 2 and dilation 3 output row i sees the rows 2·i + 3·k: i and i + 3 see the same remainder by 3.
+    """
     return geometry.dilation[0] // gcd(geometry.stride[0], geometry.dilation[0])
 
 
 def lines_between(geometry: Geometry) -> int:
-    """How many lines the window of one output row begins after that of the row before it in the strip."""
+    """How many lines the window of one output row begins after that of the row before it in the strip.
+
+    With stride 2 and dilation 3 that of i + 3 begins 6 rows of the image after that of i: of every third row, 2 lines.
+    """
     return geometry.stride[0] // gcd(geometry.stride[0], geometry.dilation[0])
 
 
