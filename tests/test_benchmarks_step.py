@@ -247,6 +247,7 @@ def test_a_record_has_every_round_of_everybody_whose_result_is_right(measured: d
     assert right["threads"] == 1 and right["ratio"]["median"] > 0
     lengths = {len(one["seconds"]) for one in (right, measured["ours"], measured["step"], *measured["operations"])}
     assert lengths == {3} and len(measured["ours"]["recorded"]) == 3
+    assert len(right["again"]) == len(measured["ours"]["again"]) == 3 and right["ratio again"]["median"] > 0
     assert measured["step"]["seconds"] == pytest.approx(measured["ours"]["recorded"])
     assert measured["speeds"] == {"products": 50e9, "copy": 10e9}
     for key in ("operations", "bytes", "calls", "roof"):
@@ -258,8 +259,9 @@ def test_the_page_has_a_line_for_each_family_and_says_how_it_is_measured(measure
     text = page.page(measured)
     for name in FAMILIES:
         assert f"| {name} | " in text
-    assert "| other 0, the whole step: " in text and "| other 1: wrong result: gradient is off by 0.1" in text
-    assert "Then come 3 rounds" in text and "Ours has\n1 threads" in text
+    assert "| other 0, the whole step: " in text and "| other 0, right after it: " in text
+    assert "| **the step right after it** |" in text and "| other 1: wrong result: gradient is off by 0.1" in text
+    assert "Then come 3 rounds" in text and "Ours has 1 threads" in " ".join(text.split())
     assert "operations at 50 GFLOP/s and its bytes at 10.0 GB/s" in text
     assert "- 90.0 GFLOP/s: PyTorch, a @ b" in text and "The machine was not idle" in text
     widths = {line.count("|") for line in page.families(measured).splitlines()}

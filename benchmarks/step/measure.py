@@ -80,7 +80,11 @@ def in_turn(
     clock: Clock,
     tell: Callable[[str], object],
 ) -> list[Recorder]:
-    """Our recorded steps. The records `mine` and of the contenders get the seconds of every round, and ratios."""
+    """Our recorded steps. The records `mine` and of the contenders get the seconds of every round, and ratios.
+
+    seconds   of a step after a pause
+    again     of the step right after it, as in a training; our recorded step is a third in a row
+    """
     profiles: list[Recorder] = []
     step = ours.steps[0].run
     profiled = replace(ours, steps=[Step(lambda _: profiles.append(recorded(step)))])
@@ -92,17 +96,21 @@ def in_turn(
         entry["threads"] = min(tried, key=lambda count: min(tried[count]))
         turns.append((entry, contender, entry["threads"]))
     for entry, _, _ in turns:
-        entry["seconds"] = []
+        entry["seconds"], entry["again"] = [], []
+    at_once = replace(plan, pause=0.0)
     for done in range(1, rounds + 1):
-        seconds(profiled, threads, plan, clock)
         for entry, contender, count in turns:
             entry["seconds"] += seconds(contender, count, plan, clock)
+            entry["again"] += seconds(contender, count, at_once, clock)
+            if contender is ours:
+                seconds(profiled, threads, at_once, clock)
         if done % 10 == 0 or done == rounds:
             tell(f"  round {done} of {rounds}")
     for entry, contender in contenders:
         if all(np.isfinite(values).all() for values in contender.arrays(results(contender)).values()):
-            pairs = zip(mine["seconds"], entry["seconds"], strict=True)
-            entry["ratio"] = ratio([{"ours": [one], "theirs": [other]} for one, other in pairs])
+            for name, of in (("ratio", "seconds"), ("ratio again", "again")):
+                pairs = zip(mine[of], entry[of], strict=True)
+                entry[name] = ratio([{"ours": [one], "theirs": [other]} for one, other in pairs])
         else:
             entry["problem"] = "wrong result: no longer finite at the end"  # a training that ran away
     return profiles

@@ -15,10 +15,12 @@ HEAD = ["", "ours, ms", "roof, ms", "left, ms", "GFLOP", "MB", "GFLOP/s", "GB/s"
 
 MEASURED = """\
 **How it is measured.** First the loss, the gradients and the moved weights of everybody are compared with minifcn's in
-float64. Then come {rounds} rounds. In each, one after the other and with a pause between two: our step recorded, our
-step as it is, and PyTorch's in both formats; so if the machine is slow for a while, it is so for all. Ours has
-{threads} threads, as the roof has; PyTorch takes one if that is faster. A time is the median over the rounds, that of a
-family the median of its sums, so families do not add up exactly. The time of writing the record is not counted."""
+float64. Then come {rounds} rounds. In each, one after the other and with a pause between two: our step, and PyTorch's
+in both formats; so if the machine is slow for a while, it is so for all. After its step everybody makes another one
+without a pause, as in a training, and ours then a third that is recorded, operation by operation. (After a pause a
+virtual machine may wake our second thread on the core of the first for some 30 ms.) Ours has {threads} threads, as the
+roof has; PyTorch takes one if that is faster. A time is the median over the rounds, that of a family the median of its
+sums, so families do not add up exactly. The time of writing the record is not counted."""
 
 ROOF = """\
 **How to read the roof.** It is the least time in which this machine could do these operations, each for itself: the
@@ -61,12 +63,14 @@ def families(record: Record) -> str:
     """One line per family, the step, and the steps of PyTorch."""
     lines = [[one["family"], *cells(one)] for one in record["families"]]
     lines.append(["**all of it**", *cells(record["step"])])
-    ours = median(record["ours"]["seconds"])
-    lines.append(["**the step, not recorded**", *cells({"seconds": [ours], "roof": record["step"]["roof"]})])
+    for name, of in (("**the step, not recorded**", "seconds"), ("**the step right after it**", "again")):
+        ours = median(record["ours"][of])
+        lines.append([name, *cells({"seconds": [ours], "roof": record["step"]["roof"]})])
     for entry in record["opponents"]:
         if "ratio" in entry:
-            name = f"{entry['name']}, the whole step: {number(entry['ratio']['median'])} of ours"
-            lines.append([name, milliseconds(median(entry["seconds"])), *[""] * (len(HEAD) - 2)])
+            for what, of, share in (("the whole step", "seconds", "ratio"), ("right after it", "again", "ratio again")):
+                name = f"{entry['name']}, {what}: {number(entry[share]['median'])} of ours"
+                lines.append([name, milliseconds(median(entry[of])), *[""] * (len(HEAD) - 2)])
         else:
             lines.append([f"{entry['name']}: {entry['problem'].replace('|', '/')}", *[""] * (len(HEAD) - 1)])
     return rows([HEAD, *lines])
