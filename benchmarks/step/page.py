@@ -64,8 +64,7 @@ def families(record: Record) -> str:
     lines = [[one["family"], *cells(one)] for one in record["families"]]
     lines.append(["**all of it**", *cells(record["step"])])
     for name, of in (("**the step, not recorded**", "seconds"), ("**the step right after it**", "again")):
-        ours = median(record["ours"][of])
-        lines.append([name, *cells({"seconds": [ours], "roof": record["step"]["roof"]})])
+        lines.append([name, *cells({"seconds": record["ours"][of], "roof": record["step"]["roof"]})])
     for entry in record["opponents"]:
         if "ratio" in entry:
             for what, of, share in (("the whole step", "seconds", "ratio"), ("right after it", "again", "ratio again")):

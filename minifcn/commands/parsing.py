@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
 from minifcn.data.sample import LARGEST_SIDE
 from minifcn.machine.processes import started_as
 from minifcn.text import nearest
-
-NUMBERS: dict[Any, str] = {int: "a whole number", float: "a number"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -22,6 +20,11 @@ class Parser(argparse.ArgumentParser):
     """
 
     given: Sequence[str] = ()
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.register("type", int, _reader(int, "a whole number"))
+        self.register("type", float, _reader(float, "a number"))
 
     def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         given = sys.argv[1:] if args is None else list(args)
@@ -41,15 +44,6 @@ class Parser(argparse.ArgumentParser):
         hints = [f"{option} is not known, did you mean {name}?" for option, name in self._nearly_right()]
         super().error("; ".join([message.rstrip("."), *hints]))
 
-    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        read, kind = action.type, NUMBERS.get(action.type)
-        if kind is None or not callable(read):
-            return super()._get_value(action, arg_string)
-        try:
-            return read(arg_string)
-        except ValueError:
-            raise argparse.ArgumentError(action, f"{arg_string!r} is not {kind}") from None
-
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         try:
             super()._check_value(action, value)
@@ -66,6 +60,18 @@ class Parser(argparse.ArgumentParser):
         typed = [word.partition("=")[0] for word in self.given if word.startswith("--") and word != "--"]
         unknown = [word for word in typed if not any(option.startswith(word) for option in options)]
         return [(word, name) for word in unknown if (name := nearest(word, options))]
+
+
+def _reader(read: Callable[[str], Any], kind: str) -> Callable[[str], Any]:
+    """`read` as the type of an argument; what it cannot read is refused as no such kind."""
+
+    def value(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is not {kind}") from None
+
+    return value
 
 
 def add_inside(parser: argparse.ArgumentParser) -> None:

@@ -30,7 +30,7 @@ class SharedWork:
         # it still holds must not keep the arrays that the pieces are about.
         self._shares = [deque((next(numbers), work, piece) for piece in share) for share in shares]
         self._failed: list[tuple[bool, int, BaseException]] = []
-        self._begun: list[None] = []
+        self._begun: list[None] = []  # one for each, as appending needs no lock, and counting would
         self._ended: list[None] = []
         self._told: SimpleQueue[None] = SimpleQueue()
 

@@ -134,7 +134,6 @@ class _Crew:
         """
         parts = even_parts(len(queue), self.size)
         shared = SharedWork(self._here, work, [queue[part] for part in parts])
-        queue.clear()
         try:
             self._ask(shared, len(parts) - 1)
             shared.do()
