@@ -8,8 +8,7 @@ from typing import Any
 
 from minifcn.commands.keeping import put
 from minifcn.errors import ArgumentError
-from minifcn.labs.catalogue import lab_of
-from minifcn.labs.forms import Source, source_of
+from minifcn.labs.forms import BUILDS_ON, Source, source_of
 
 STATES = {"new": "", "same": " was there already", "theirs": " is yours and is kept; move it away to begin anew"}
 
@@ -51,9 +50,8 @@ def _next(source: Source, folder: Path, is_plain: bool, reference: int | None) -
             f'    pip install "minifcn[notebooks]" && jupyter lab "{folder / source.name}.ipynb"',
             f"No Jupyter? minifcn lab start {number} --plain copies a Python file instead.",
         ]
-    builds_on = lab_of(number).builds_on
-    if reference is None and builds_on:
-        before = " and ".join(map(str, builds_on))
+    if reference is None and number in BUILDS_ON:
+        before = " and ".join(map(str, BUILDS_ON[number]))
         lines.append(
             f"It may use what you wrote in lab {before}; without that, see --reference: minifcn lab start --help"
         )

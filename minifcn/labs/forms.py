@@ -23,6 +23,7 @@ BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 STUB, WRITTEN_STUB = "raise NotImplementedError", "*Write your answer here.*"
 CHECK = re.compile(r"^lab\.check\((\w+)", re.MULTILINE)
 SHELF = "labs/lab[0-9]_*.py"  # below tutorials/
+BUILDS_ON: dict[int, tuple[int, ...]] = {2: (1,), 3: (1,)}  # of a lab: those whose functions may be used in it
 
 
 @dataclass(frozen=True)

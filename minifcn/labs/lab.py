@@ -102,10 +102,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Lab:
-    """A lab: its number, its text in tutorials/labs, its tasks in order, and the written questions with their rubric.
-
-    builds_on: the labs whose functions may be used; a student who has none takes the reference.
-    """
+    """A lab: its number, its text in tutorials/labs, its tasks in order, the written questions with their rubric."""
 
     number: int
     name: str
@@ -113,7 +110,6 @@ class Lab:
     minutes: int
     tasks: tuple[Task | BreakTask, ...]
     written: Mapping[str, str]
-    builds_on: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         if sum(task.points for task in self.tasks) != AUTOMATIC:

@@ -58,7 +58,6 @@ LAB = Lab(
     name="transposed",
     title="The convolution matrix and its transpose",
     minutes=120,
-    builds_on=(1,),
     tasks=(
         Task(
             "conv_matrix",

@@ -50,7 +50,6 @@ LAB = Lab(
     name="autograd",
     title="Autograd",
     minutes=150,
-    builds_on=(1,),
     tasks=(
         Task(
             "sums",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -27,6 +29,18 @@ def test_a_lab_is_a_notebook_unless_a_plain_file_is_asked_for(
     assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == ["lab1_im2col.py", "test_lab1.py"]
     assert (tmp_path / "mine" / "lab1_im2col.py").read_text(encoding="utf-8") == source_of(1).python()
     assert 'minifcn lab check 1 "mine/lab1_im2col.py"' in capsys.readouterr().out
+
+
+def test_a_lab_begins_without_what_checks_it(tmp_path: Path) -> None:
+    """In an installation without extras: only to check and to grade needs Hypothesis."""
+    program = "import sys; sys.modules['hypothesis'] = None; from minifcn.cli import main; sys.exit(main(sys.argv[1:]))"
+    for number in ("1", "2"):
+        done = subprocess.run(
+            [sys.executable, "-c", program, "lab", "start", number, str(tmp_path / number)],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        assert ("It may use what you wrote in lab 1" in done.stdout) is (number == "2")
 
 
 def test_what_the_student_wrote_is_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
